@@ -1,0 +1,88 @@
+"""Case: what a check needs to know to probe one operation.
+
+A gradient check is only as good as the point it is made at. At sizes that are all equal, a
+transposed product goes unseen; at `logvar = 0`, variance and standard deviation are the same
+number; at a batch of one, a forgotten sum over the batch changes nothing. So a case names each
+axis by its letter, the letters' default sizes are distinct primes, and values are drawn at random,
+away from kinks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+SIZES = {"B": 3, "I": 5, "O": 7, "D": 11, "Z": 2, "K": 13, "L": 17, "1": 1}
+"""Letter of an axis -> default size: batch, in, out, data, latent, samples, levels."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operation and how to draw arguments for it.
+
+    Attributes
+    ----------
+    name : str
+        Name of the operation.
+    forward, backward : callable
+        The reference pair: `forward(**arguments, **options) -> (y, cache)` and
+        `backward(dy, *cache) -> gradients`, one for each name in `vary`, in that order.
+    vary : dict of str to tuple of str
+        Arguments that have a gradient, with the letters of their axes.
+    fixed : dict of str to tuple of str
+        Arguments that have none: data, noise, masks.
+    options : dict
+        Further keyword arguments of `forward` that are no arrays.
+    prepare : callable, optional
+        `prepare(arguments, rng) -> arguments`: bring the normal draws into the operation's domain.
+    analytic : bool
+        Whether `forward` takes complex arguments and is analytic, so that the complex step applies.
+    """
+
+    name: str
+    forward: Callable[..., tuple[Any, tuple]]
+    backward: Callable[..., Any]
+    vary: dict[str, tuple[str, ...]]
+    fixed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    prepare: Callable[[dict, np.random.Generator], dict] | None = None
+    analytic: bool = True
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        sizes: dict[str, int] | None = None,
+        dtype: str = "float64",
+    ) -> dict[str, np.ndarray]:
+        """Draw all array arguments at random, for `forward(**arguments, **case.options)`."""
+        sizes = {**SIZES, **(sizes or {})}
+        arguments = {
+            name: rng.standard_normal([sizes[letter] for letter in axes])
+            for name, axes in {**self.vary, **self.fixed}.items()
+        }
+        if self.prepare is not None:
+            arguments = self.prepare(arguments, rng)
+        return {name: np.asarray(value, dtype) for name, value in arguments.items()}
+
+    def gradients(self, dy: Any, cache: tuple) -> dict[str, Any]:
+        """Run `backward` and name what it returns."""
+        returned = self.backward(dy, *cache)
+        if len(self.vary) == 1:
+            returned = (returned,)
+        return dict(zip(self.vary, returned, strict=True))
+
+
+def away_from(*kinks: float, margin: float = 0.1) -> Callable[[dict, np.random.Generator], dict]:
+    """Make a `prepare` that moves every number at least `margin` away from each kink."""
+
+    def prepare(arguments: dict, rng: np.random.Generator) -> dict:
+        moved = {}
+        for name, value in arguments.items():
+            for kink in kinks:
+                near = np.abs(value - kink) < margin
+                value = np.where(near, kink + np.where(value < kink, -1, 1) * 2 * margin, value)
+            moved[name] = value
+        return moved
+
+    return prepare

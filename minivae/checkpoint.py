@@ -1,0 +1,164 @@
+"""Checkpoints: a `Training` as one `.npz` file, without pickle.
+
+The file is written beside its final name and then renamed, so at every moment there is either the
+old checkpoint or the new one, never half of one. It holds
+
+    theta, best_theta      the parameters (P,)
+    optimizer.m, ...       the optimizer's moments (P,)
+    meta                   JSON: format version, configuration of model, optimizer and settings,
+                           state of the random generator, step count, history, and what the caller
+                           adds under "extra"
+"""
+
+import json
+import os
+import zipfile
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .backend import Backend
+from .errors import CheckpointError, MinivaeError
+from .models import MODELS
+from .optim import OPTIMIZERS
+from .train import Settings, Training
+
+FORMAT = "minivae checkpoint"
+VERSION = 1
+
+
+def write_atomically(path: Path, write: Any) -> None:
+    """Call `write(file)` on a temporary file beside `path`, then rename it to `path`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_checkpoint(path: str | Path, training: Training, extra: dict | None = None) -> None:
+    """Write a run, as it is after an epoch.
+
+    Parameters
+    ----------
+    path : str or Path
+        The `.npz` file; replaced as a whole if it exists.
+    training : Training
+        The run.
+    extra : dict, optional
+        JSON types that the caller wants back.
+    """
+    model, optimizer = training.model, training.optimizer
+    to_host = model.backend.to_host
+    meta = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": model.config,
+        "optimizer": optimizer.config,
+        "t": optimizer.t,
+        "settings": asdict(training.settings),
+        "rng": training.rng.bit_generator.state,
+        "history": training.history,
+        "extra": extra or {},
+    }
+    arrays = {f"optimizer.{name}": to_host(array) for name, array in optimizer.state.items()}
+    arrays["theta"] = to_host(model.params.theta)
+    if training.best_theta is not None:
+        arrays["best_theta"] = training.best_theta
+    write_atomically(
+        Path(path), lambda file: np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
+    )
+
+
+def load_checkpoint(
+    path: str | Path, backend: str | Backend = "numpy"
+) -> tuple[Training, dict[str, Any]]:
+    """Read a run back.
+
+    Parameters
+    ----------
+    path : str or Path
+        What `save_checkpoint` wrote.
+    backend : str or Backend
+        Where the model shall compute.
+
+    Returns
+    -------
+    training : Training
+        The run; `fit` goes on with it.
+    extra : dict
+        What was given to `save_checkpoint`.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, truncated, foreign, or of another format version.
+    """
+    meta, arrays = _read(Path(path))
+    try:
+        model_config = dict(meta["model"])
+        model = MODELS[model_config.pop("kind")](
+            **model_config, rng=np.random.default_rng(0), backend=backend
+        )
+        model.params.load(arrays["theta"])
+        optimizer_config = dict(meta["optimizer"])
+        optimizer = OPTIMIZERS[optimizer_config.pop("kind")](**optimizer_config)
+        moments = {
+            name.removeprefix("optimizer."): array
+            for name, array in arrays.items()
+            if name.startswith("optimizer.")
+        }
+        optimizer.load_state(meta["t"], moments, model.params)
+        rng = np.random.default_rng()
+        rng.bit_generator.state = meta["rng"]
+        training = Training(
+            model=model,
+            optimizer=optimizer,
+            rng=rng,
+            settings=Settings(**meta["settings"]),
+            history=list(meta["history"]),
+            best_theta=arrays.get("best_theta"),
+        )
+        return training, meta["extra"]
+    except MinivaeError as error:
+        raise CheckpointError(f"{path} does not fit together: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} is a minivae checkpoint whose contents are damaged ({error!r}); "
+            "use another checkpoint or train again."
+        ) from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read the arrays and the JSON record, or say in one sentence why not."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path} does not exist; give the checkpoint.npz of a run, or its folder."
+        ) from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: it is truncated or no .npz file ({error})."
+        ) from error
+    try:
+        meta = json.loads(str(arrays.pop("meta")))
+        foreign = meta["format"] != FORMAT
+    except (KeyError, TypeError, ValueError):
+        foreign = True
+    if foreign:
+        raise CheckpointError(f"{path} is an .npz file, but not one that minivae wrote.")
+    if meta.get("version") != VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint format {meta.get('version')}, but this minivae reads format "
+            f"{VERSION}; use the version of minivae that wrote it."
+        )
+    return meta, arrays

@@ -1,0 +1,71 @@
+r"""Autoencoder: the VAE without the "variational", for contrast.
+
+    x (B, D) --encoder--> z (B, Z) --decoder--> likelihood of x
+
+Each datum is encoded as a point, not as a distribution, and nothing asks the points to follow a
+prior. The loss is the reconstruction term alone, the mean of nll over the batch, so its backward
+pass is one chain, with no branches to add.
+"""
+
+import numpy as np
+
+from ..backend import Array
+from ..errors import OptionError
+from ..layer import Layer
+from ..objectives import Terms
+from .base import Model
+from .mlp import mlp
+
+
+class Autoencoder(Model):
+    """Autoencoder with MLPs of mirrored widths; the parameters are those of `VAE`."""
+
+    kind = "autoencoder"
+
+    def _make_encoder(self, rng: np.random.Generator) -> Layer:
+        return mlp(
+            (self.n_data, *self.hidden, self.latent),
+            activation=self.activation,
+            rng=rng,
+            **self.options,
+        )
+
+    def encode(self, x: Array) -> Array:
+        """Latent z (B, Z) of x (B, n_data)."""
+        return self.encoder.forward(x)
+
+    def reconstruct(self, x: Array) -> Array:
+        """Mean image (B, n_pixels) that x (B, n_data) is decoded to."""
+        return self.decode(self.encode(x))
+
+    def draw_noise(self, rng: np.random.Generator, batch: int) -> None:
+        """An autoencoder takes no noise."""
+
+    def forward(self, x: Array, noise: None = None, beta: float = 1.0) -> Terms:
+        """Compute the loss, the batch mean of nll, for x (B, n_data)."""
+        nll = self.likelihood.forward(self.decoder.forward(self.encoder.forward(x)), x)
+        xp = self.backend.xp
+        # There is no prior, hence no KL and no bound: a column for each would say 0 for "none".
+        none = xp.zeros((len(x), 0), x.dtype)
+        return Terms(nll.mean(), nll, none, xp.full(len(x), float("nan"), x.dtype))
+
+    def backward(self) -> None:
+        """Overwrite `params.grad`: the chain rule from the likelihood back to the encoder."""
+        out, *_ = self.likelihood.saved()
+        B = out.shape[0]
+        dnll = self.backend.xp.full(B, 1 / B, out.dtype)
+        dz = self.decoder.backward(self.likelihood.backward(dnll))
+        self.encoder.backward(dz)
+
+    def elbo(self, x: Array, noise: None = None) -> Array:
+        """Refuse: an autoencoder bounds nothing.
+
+        Raises
+        ------
+        OptionError
+            Always.
+        """
+        raise OptionError(
+            "an Autoencoder has no ELBO, since it has no prior and its codes are points; "
+            "use `forward(x).nll` for its reconstruction term, or a VAE."
+        )

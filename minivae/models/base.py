@@ -1,0 +1,181 @@
+"""What the models have in common: data at the door, reconstructions, samples, configuration."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, Backend, get_backend
+from ..errors import OptionError, ShapeError
+from ..layer import Layer
+from ..objectives import Terms
+from ..ops import LIKELIHOODS
+from ..params import Params
+from .mlp import check_widths, mlp
+
+
+class Model:
+    """Base of the models: a decoder, a likelihood, and one flat pair of parameters.
+
+    The parameters are described where the models are; see `VAE`.
+    """
+
+    kind = ""
+    """Name of the model in a configuration."""
+
+    params: Params
+
+    def __init__(
+        self,
+        n_pixels: int,
+        hidden: Sequence[int] = (400,),
+        latent: int = 20,
+        *,
+        activation: str = "relu",
+        likelihood: str = "bernoulli",
+        likelihood_options: dict[str, float] | None = None,
+        rng: np.random.Generator,
+        dtype: str = "float32",
+        backend: str | Backend = "numpy",
+    ) -> None:
+        if likelihood not in LIKELIHOODS:
+            raise OptionError(
+                f"likelihood={likelihood!r} was given; choose one of: {', '.join(LIKELIHOODS)}."
+            )
+        (self.n_pixels,) = check_widths([n_pixels], "n_pixels")
+        (self.latent,) = check_widths([latent], "latent")
+        self.hidden = check_widths(hidden, "hidden")
+        self.backend = get_backend(backend)
+        self.likelihood_options = dict(likelihood_options or {})
+        self.activation = activation
+        self.options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
+        try:
+            self.likelihood = LIKELIHOODS[likelihood](**self.likelihood_options, **self.options)
+        except TypeError:
+            given = ", ".join(self.likelihood_options)
+            raise OptionError(f"the {likelihood} likelihood does not take {given}.") from None
+        self.n_data = self.likelihood.data_width(self.n_pixels)
+        self.encoder = self._make_encoder(rng)
+        self.decoder = mlp(
+            (self.latent, *reversed(self.hidden), self.likelihood.output_width(self.n_pixels)),
+            activation=activation,
+            rng=rng,
+            **self.options,
+        )
+        self.params = Params.join(
+            {
+                "encoder": self.encoder.params,
+                "decoder": self.decoder.params,
+                "likelihood": self.likelihood.params,
+            }
+        )
+
+    def _make_encoder(self, rng: np.random.Generator) -> Layer:
+        raise TypeError(f"{type(self).__name__} must define _make_encoder")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Everything that builds a model of these sizes again, as JSON types."""
+        return {
+            "kind": self.kind,
+            "n_pixels": self.n_pixels,
+            "hidden": list(self.hidden),
+            "latent": self.latent,
+            "activation": self.activation,
+            "likelihood": self.likelihood.name,
+            "likelihood_options": self.likelihood_options,
+            "dtype": str(self.params.dtype),
+        }
+
+    def prepare(self, x: np.ndarray) -> np.ndarray:
+        """Bring host data (N, n_pixels) into the form and dtype that the model takes.
+
+        Raises
+        ------
+        ShapeError
+            If the data have another width.
+        """
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != self.n_pixels:
+            raise ShapeError(
+                f"the data have shape {x.shape}, but this model takes (N, {self.n_pixels}); "
+                "flatten each example to one row, or build a model for that width."
+            )
+        encoded = self.likelihood.encode_data(x.astype(self.params.dtype, copy=False))
+        return self.backend.asarray(encoded, self.params.dtype)
+
+    def start_at(self, mean: np.ndarray) -> None:
+        """Set the decoder's output bias so that it starts at this mean image (n_pixels,)."""
+        self.decoder[-1].params["b"][...] = self.backend.asarray(
+            self.likelihood.bias_for(np.asarray(mean, dtype=float)), self.params.dtype
+        )
+
+    def decode(self, z: Array) -> Array:
+        """Mean of the data (B, n_pixels) for latents z (B, Z)."""
+        return self.likelihood.mean(self.decoder.forward(z))
+
+    def sample(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        *,
+        temperature: float = 1.0,
+        draw: bool = False,
+    ) -> Array:
+        """Decode n draws from N(0, temperature^2).
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        rng : numpy.random.Generator
+            Draws the latents, and the pixels if asked to.
+        temperature : float
+            Standard deviation of the latents; 1 is the prior.
+        draw : bool
+            Draw the pixels too, instead of showing their means.
+
+        Returns
+        -------
+        array, (n, n_pixels)
+        """
+        if n < 1 or not temperature >= 0:
+            raise OptionError(
+                f"n={n} and temperature={temperature} were given; "
+                "n must be at least 1 and the temperature at least 0."
+            )
+        z = self.normal(rng, (n, self.latent)) * temperature
+        out = self.decoder.forward(z)
+        return self.likelihood.draw(out, rng) if draw else self.likelihood.mean(out)
+
+    def normal(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Standard normal noise in the model's dtype, drawn on the host."""
+        return self.backend.asarray(rng.standard_normal(shape, dtype=self.params.dtype))
+
+    def draw_noise(self, rng: np.random.Generator, batch: int) -> Array | None:
+        """Draw the noise of one step for `batch` examples; None if the model takes none."""
+        raise TypeError(f"{type(self).__name__} must define draw_noise")
+
+    def forward(self, x: Array, noise: Array | None, beta: float = 1.0) -> Terms:
+        """Compute the loss and its terms for x (B, n_data)."""
+        raise TypeError(f"{type(self).__name__} must define forward")
+
+    def backward(self) -> None:
+        """Overwrite `params.grad` with the gradient of the last forward pass's loss."""
+        raise TypeError(f"{type(self).__name__} must define backward")
+
+    def step(self, x: Array, noise: Array | None, beta: float = 1.0) -> Terms:
+        """One forward and one backward pass: the terms, and `params.grad` overwritten.
+
+        Updating is the optimizer's: `optimizer.step(model.params)`.
+        """
+        terms = self.forward(x, noise, beta)
+        self.backward()
+        return terms
+
+    def __repr__(self) -> str:
+        widths = "-".join(map(str, (self.n_data, *self.hidden, self.latent)))
+        return (
+            f"{type(self).__name__}({widths}, {self.activation}, {self.likelihood.name}, "
+            f"{self.params.theta.size:,} parameters, {self.params.dtype})"
+        )

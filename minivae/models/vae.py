@@ -1,0 +1,176 @@
+r"""Variational autoencoder with MLPs (Kingma and Welling 2014).
+
+    x (B, D) --trunk--> h --+-- mu ------+
+                            |            +-- z = mu + exp(logvar / 2) eps --decoder--> likelihood
+                            +-- logvar --+
+                                 eps ----+
+
+The forward pass ends in the objective (`objectives.py`), which gives the loss. The backward pass
+starts there: the objective returns dmu and dlogvar, in which the sample's branch and the KL's have
+been added; the encoder takes them through its two heads, adds what the heads send back to h, and
+goes on through the trunk.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, Backend
+from ..errors import OptionError
+from ..layer import Layer
+from ..objectives import ELBO, ImportanceWeighted, Terms
+from ..ops import Clamp, Linear
+from ..params import Params
+from .base import Model
+from .mlp import mlp
+
+
+class GaussianEncoder(Layer):
+    """From x (B, D) to the two heads mu and logvar (B, Z), logvar clamped to a stated range."""
+
+    def __init__(
+        self,
+        n_in: int,
+        hidden: Sequence[int],
+        latent: int,
+        *,
+        activation: str,
+        logvar_range: tuple[float, float],
+        rng: np.random.Generator,
+        dtype: str,
+        backend: str | Backend,
+    ) -> None:
+        options = {"dtype": dtype, "backend": backend}
+        super().__init__(**options)
+        widths = (n_in, *hidden)
+        self.trunk = None
+        if hidden:
+            self.trunk = mlp(widths, activation=activation, output="activated", rng=rng, **options)
+        self.mu = Linear(widths[-1], latent, rng=rng, **options)
+        self.logvar = Linear(widths[-1], latent, rng=rng, **options)
+        self.clamp = Clamp(*logvar_range, **options)
+        parts = {"trunk": self.trunk, "mu": self.mu, "logvar": self.logvar}
+        self.params = Params.join(
+            {name: part.params for name, part in parts.items() if part is not None}
+        )
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        """Return mu and logvar (B, Z) of x (B, D)."""
+        h = self.trunk.forward(x) if self.trunk else x
+        return self.mu.forward(h), self.clamp.forward(self.logvar.forward(h))
+
+    def backward(self, dmu: Array, dlogvar: Array) -> Array:
+        """Overwrite the gradients; return dx (B, D)."""
+        dh_mu = self.mu.backward(dmu)
+        dh_logvar = self.logvar.backward(self.clamp.backward(dlogvar))
+        dh = dh_mu + dh_logvar  # h feeds both heads, so its gradient is the sum
+        return self.trunk.backward(dh) if self.trunk else dh
+
+
+class VAE(Model):
+    """VAE with a Gaussian encoder and an MLP decoder of the mirrored widths.
+
+    Parameters
+    ----------
+    n_pixels : int
+        Numbers in one datum.
+    hidden : sequence of int
+        Hidden widths of the encoder; the decoder's are the same in reverse. () is a linear VAE.
+    latent : int
+        Latent dimensions Z.
+    activation : str
+        One of `minivae.ops.ACTIVATIONS`.
+    likelihood : str
+        One of `minivae.ops.LIKELIHOODS`.
+    likelihood_options : dict, optional
+        Options of the likelihood: `sigma` of gaussian, `levels` of categorical.
+    logvar_range : (float, float)
+        Range that logvar is clamped to, with zero gradient outside.
+    free_bits : float
+        Nats for each latent dimension that cost nothing.
+    samples : int, optional
+        If given, maximise the importance-weighted bound with this many samples instead of the ELBO.
+    rng : numpy.random.Generator
+        Draws the initial weights.
+    dtype : {"float32", "float64"}
+        dtype of everything.
+    backend : str or Backend
+        Where the model computes.
+    """
+
+    kind = "vae"
+
+    def __init__(
+        self,
+        n_pixels: int,
+        hidden: Sequence[int] = (400,),
+        latent: int = 20,
+        *,
+        logvar_range: tuple[float, float] = (-30.0, 20.0),
+        free_bits: float = 0.0,
+        samples: int | None = None,
+        **options: Any,
+    ) -> None:
+        if samples is not None and (samples < 1 or free_bits):
+            raise OptionError(
+                f"samples={samples} with free_bits={free_bits} was given; samples must be at least "
+                "1, and free bits go with the ELBO alone."
+            )
+        self.logvar_range = tuple(logvar_range)
+        super().__init__(n_pixels, hidden, latent, **options)
+        self.free_bits, self.samples = float(free_bits), samples
+        self.objective = (
+            ELBO(self.decoder, self.likelihood, self.free_bits)
+            if samples is None
+            else ImportanceWeighted(self.decoder, self.likelihood)
+        )
+
+    def _make_encoder(self, rng: np.random.Generator) -> GaussianEncoder:
+        return GaussianEncoder(
+            self.n_data,
+            self.hidden,
+            self.latent,
+            activation=self.activation,
+            logvar_range=self.logvar_range,
+            rng=rng,
+            **self.options,
+        )
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Everything that builds a model of these sizes again, as JSON types."""
+        return {
+            **super().config,
+            "logvar_range": list(self.logvar_range),
+            "free_bits": self.free_bits,
+            "samples": self.samples,
+        }
+
+    def encode(self, x: Array) -> tuple[Array, Array]:
+        """Return mu and logvar (B, Z) of q(z | x) for x (B, n_data)."""
+        return self.encoder.forward(x)
+
+    def reconstruct(self, x: Array) -> Array:
+        """Mean image (B, n_pixels) decoded from the posterior mean of x (B, n_data)."""
+        mu, _ = self.encode(x)
+        return self.decode(mu)
+
+    def draw_noise(self, rng: np.random.Generator, batch: int) -> Array:
+        """Draw eps for one step: (B, Z), or (B, K, Z) with K samples."""
+        middle = () if self.samples is None else (self.samples,)
+        return self.normal(rng, (batch, *middle, self.latent))
+
+    def forward(self, x: Array, noise: Array, beta: float = 1.0) -> Terms:
+        """Compute the loss and its terms for x (B, n_data) and eps from `draw_noise`."""
+        mu, logvar = self.encoder.forward(x)
+        return self.objective.forward(x, mu, logvar, noise, beta)
+
+    def backward(self) -> None:
+        """Overwrite `params.grad` with the gradient of the last forward pass's loss."""
+        dmu, dlogvar = self.objective.backward()
+        self.encoder.backward(dmu, dlogvar)
+
+    def elbo(self, x: Array, noise: Array) -> Array:
+        """Lower bound on ln p(x) (B,), in nats, without beta or free bits."""
+        return self.forward(x, noise).bound

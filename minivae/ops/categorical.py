@@ -1,0 +1,155 @@
+r"""Categorical likelihood from logits: the softmax cross-entropy, in nats.
+
+Shapes: logits $a$ and one-hot data $x$ (B, D, L), for D variables with L levels each; nll (B,). The
+level $l$ has the probability $p_l = e^{a_l} / \sum_j e^{a_j}$, so $-\ln p_l = \ln \sum_j e^{a_j} -
+a_l$. With the largest logit $m = \max_l a_l$ taken out, so that no exponential overflows,
+
+$$ \ln p_{ndl} = (a_{ndl} - m_{nd}) - \ln \sum_j e^{a_{ndj} - m_{nd}} \tag{1} $$
+$$ \text{nll}_n = -\sum_{dl} x_{ndl} \ln p_{ndl} \tag{2} $$
+
+In (1), $a_l$ occurs in its own $\ln p_l$ with the factor 1, and in the normaliser of *every* $\ln
+p_j$ of the same variable with the factor $-p_l$. As $\sum_j x_j = 1$ (one level is the true one),
+
+$$ da_{ndl} = d\text{nll}_n \left( p_{ndl} - x_{ndl} \right) \tag{3} $$
+
+The softmax's Jacobian has cancelled, as the sigmoid's derivative does for the Bernoulli, which is
+this with L = 2 and one of the two logits held at 0.
+
+Source: Bridle (1990).
+"""
+
+import math
+
+import numpy as np
+
+from ..backend import Array, Backend, array_module
+from ..case import Case
+from ..errors import OptionError, ShapeError
+from ..init import logit
+from .likelihood import Likelihood, require_unit_interval
+
+
+def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
+    """Negative log-likelihood (B,) in nats of one-hot x (B, D, L) under logits (B, D, L)."""
+    xp = array_module(logits, x)
+    shifted = logits - logits.real.max(axis=-1, keepdims=True)
+    e = xp.exp(shifted)
+    total = e.sum(axis=-1, keepdims=True)
+    logp = shifted - xp.log(total)  # (1)
+    nll = -(x * logp).sum(axis=(-2, -1))  # (2)
+    return nll, (e / total, x)
+
+
+def backward(dnll: Array, p: Array, x: Array) -> Array:
+    """Gradient dlogits (B, D, L) from dnll (B,); p (B, D, L) are the softmax of the logits."""
+    return dnll[:, None, None] * (p - x)  # (3)
+
+
+class Categorical(Likelihood):
+    """Likelihood of grey values cut into `levels` classes; the decoder gives their logits.
+
+    The model takes each value as a one-hot vector: data (B, D L), decoder output (B, D L).
+
+    Parameters
+    ----------
+    levels : int
+        Number of classes L a value is cut into.
+    dtype : {"float32", "float64"}
+        dtype of inputs and outputs.
+    backend : str or Backend
+        Where the layer computes.
+    """
+
+    name = "categorical"
+
+    def __init__(
+        self, levels: int = 4, *, dtype: str = "float32", backend: str | Backend = "numpy"
+    ) -> None:
+        if levels < 2:
+            raise OptionError(f"levels={levels} was given, but there must be at least 2.")
+        super().__init__(dtype=dtype, backend=backend)
+        self.levels = int(levels)
+
+    def data_width(self, n_pixels: int) -> int:
+        """L numbers for each value."""
+        return n_pixels * self.levels
+
+    def output_width(self, n_pixels: int) -> int:
+        """L numbers for each value."""
+        return n_pixels * self.levels
+
+    def note(self, x: np.ndarray) -> str:
+        """Check that the data lie in [0, 1]."""
+        require_unit_interval(x, self.name)
+        return f"grey values cut into {self.levels} levels: nats of the levels, not of the pixels"
+
+    def encode_data(self, x: np.ndarray) -> np.ndarray:
+        """Cut values in [0, 1] (N, D) into levels, one-hot (N, D L)."""
+        require_unit_interval(x, self.name)
+        level = np.minimum((x * self.levels).astype(int), self.levels - 1)
+        return np.eye(self.levels, dtype=x.dtype)[level].reshape(len(x), self.data_width(x.shape[1]))
+
+    def forward(self, out: Array, x: Array) -> Array:
+        """Return nll (B,) in nats of one-hot x (B, D L) under the logits `out` (B, D L)."""
+        self.expect("out", out, ("B", "D L"))
+        self.expect("x", x, out.shape)
+        nll, self.cache = self.call(forward, self._by_level(out), self._by_level(x))
+        return nll
+
+    def backward(self, dnll: Array) -> Array:
+        """Return the gradient of the logits (B, D L)."""
+        cache = self.saved()
+        self.expect("dnll", dnll, cache[0].shape[:1])
+        dlogits = self.call(backward, dnll, *cache)
+        B, D, L = dlogits.shape
+        return dlogits.reshape(B, D * L)
+
+    def bias_for(self, mean: np.ndarray) -> np.ndarray:
+        """Logits (D L) of a binomial distribution of the levels with this mean (D,)."""
+        level = np.arange(self.levels)
+        choose = [math.log(math.comb(self.levels - 1, k)) for k in level]
+        return (logit(mean)[:, None] * level + choose).reshape(-1)
+
+    def mean(self, out: Array) -> Array:
+        """Mean grey value (B, D) in [0, 1]: level l stands for l / (L - 1)."""
+        return self._probabilities(out) @ self._grey(out)
+
+    def draw(self, out: Array, rng: np.random.Generator) -> Array:
+        """Draw grey values (B, D): the level where the summed probabilities pass a uniform draw."""
+        reached = self._probabilities(out).cumsum(axis=-1)
+        u = self.uniform(rng, reached.shape[:2])
+        level = (reached[:, :, :-1] < u[:, :, None]).sum(axis=-1)
+        return self._grey(out)[level]
+
+    def _by_level(self, flat: Array) -> Array:
+        B, width = flat.shape
+        if width % self.levels:
+            raise ShapeError(
+                f"an array of width {width} was given, but {self.levels} levels for each value "
+                "make a multiple of that number; one-hot data come from `encode_data`."
+            )
+        return flat.reshape(B, width // self.levels, self.levels)
+
+    def _probabilities(self, out: Array) -> Array:
+        _, (p, _) = forward(self._by_level(out), self._by_level(out))
+        return p
+
+    def _grey(self, out: Array) -> Array:
+        return self.backend.asarray(np.linspace(0, 1, self.levels), out.dtype)
+
+
+def _one_hot(arguments: dict, rng: np.random.Generator) -> dict:
+    x = arguments["x"]
+    return {**arguments, "x": x == x.max(axis=-1, keepdims=True)}
+
+
+CASES = [
+    Case(
+        "categorical",
+        forward,
+        backward,
+        vary={"logits": ("B", "D", "L")},
+        fixed={"x": ("B", "D", "L")},
+        prepare=_one_hot,
+    ),
+]

@@ -1,0 +1,100 @@
+r"""Dropout, inverted: switch entries off at random and scale up those that stay.
+
+Shapes: $x$, $m$, $y$ alike. The mask $m$ holds 1 where an entry is kept, with probability $p$ =
+`keep`, and 0 elsewhere; it is drawn outside and handed in.
+
+$$ y = x \, m / p \tag{1} $$
+
+Dividing by $p$ makes $E[y] = x$, so that nothing has to be scaled in evaluation, when dropout does
+nothing. With the mask held fixed, (1) is a product with a constant:
+
+$$ dx = dy \, m / p \tag{2} $$
+
+The same mask in both directions: an entry that did not take part gets no gradient.
+
+Source: Srivastava et al. (2014), section 10 (the inverted form).
+"""
+
+import numpy as np
+
+from ..backend import Array, Backend
+from ..case import Case
+from ..errors import OptionError
+from ..layer import Layer
+
+
+def forward(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:
+    """Drop entries of x, any shape, where mask is 0."""
+    return x * mask / keep, (mask, keep)  # (1)
+
+
+def backward(dy: Array, mask: Array, keep: float) -> Array:
+    """Gradient dx, in the shape of dy."""
+    return dy * mask / keep  # (2)
+
+
+class Dropout(Layer):
+    """Layer that keeps each entry with probability `keep`; without a mask it does nothing.
+
+    Parameters
+    ----------
+    keep : float
+        Probability to keep an entry, in (0, 1].
+    dtype : {"float32", "float64"}
+        dtype of inputs and outputs.
+    backend : str or Backend
+        Where the layer computes.
+    """
+
+    needs_noise = True
+
+    def __init__(
+        self, keep: float, *, dtype: str = "float32", backend: str | Backend = "numpy"
+    ) -> None:
+        if not 0 < keep <= 1:
+            raise OptionError(f"keep={keep} was given, but it is a probability in (0, 1].")
+        super().__init__(dtype=dtype, backend=backend)
+        self.keep = float(keep)
+
+    def draw_noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Draw a mask of zeros and ones on the host."""
+        mask = rng.random(shape, dtype=np.float32) < self.keep
+        return self.backend.asarray(mask, self.params.dtype)
+
+    def forward(self, x: Array, mask: Array | None = None) -> Array:
+        """Drop entries of x where mask is 0; without a mask (evaluation) return x."""
+        self.expect("x", x, ("...",) * getattr(x, "ndim", 1))
+        if mask is None:
+            self.cache = ()
+            return x
+        self.expect("mask", mask, x.shape)
+        y, self.cache = self.call(forward, x, mask, self.keep)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return dx, through the mask of the last forward pass."""
+        cache = self.saved()
+        if not cache:
+            return dy
+        self.expect("dy", dy, cache[0].shape)
+        return self.call(backward, dy, *cache)
+
+    def __repr__(self) -> str:
+        return f"Dropout(keep={self.keep})"
+
+
+def _zeros_and_ones(arguments: dict, rng: np.random.Generator) -> dict:
+    return {**arguments, "mask": arguments["mask"] > 0}
+
+
+CASES = [
+    Case(
+        "dropout",
+        forward,
+        backward,
+        vary={"x": ("B", "D")},
+        fixed={"mask": ("B", "D")},
+        options={"keep": 0.7},
+        prepare=_zeros_and_ones,
+    ),
+]

@@ -1,0 +1,131 @@
+r"""KL divergence of diagonal Gaussians, in nats, for each latent dimension.
+
+**Against the standard normal.** For one dimension, with $q = N(\mu, \sigma^2)$, $p = N(0, 1)$ and
+`logvar` $= \ln \sigma^2$, the log ratio of the densities is
+
+$$ \ln q(z) - \ln p(z) = -\tfrac12 \text{logvar} - \frac{(z - \mu)^2}{2 \sigma^2} + \frac{z^2}{2} $$
+
+and under $q$ the means are $E[(z - \mu)^2] = \sigma^2$ and $E[z^2] = \mu^2 + \sigma^2$, so
+
+$$ KL = \tfrac12 \left( \mu^2 + (e^{\text{logvar}} - 1) - \text{logvar} \right) \tag{1} $$
+
+The bracket is computed by `expm1`, which keeps all digits near logvar = 0, where
+$e^{\text{logvar}}$ and 1 would cancel. Differentiating (1) with respect to each head:
+
+$$ d\mu = dKL \cdot \mu \tag{2} $$
+$$ d\text{logvar} = dKL \cdot \tfrac12 \left( e^{\text{logvar}} - 1 \right) \tag{3} $$
+
+Both vanish at $\mu = 0$, logvar $= 0$, where $q = p$. Source: Kingma and Welling (2014), appendix
+B.
+
+**Between two Gaussians**, $q = N(\mu_q, v_q)$ and $p = N(\mu_p, v_p)$. The same steps, with
+$r = \text{logvar}_q - \text{logvar}_p$ and $\delta = (\mu_q - \mu_p) / v_p$ as shorthands:
+
+$$ KL = \tfrac12 \left( (e^{r} - 1) - r + (\mu_q - \mu_p) \, \delta \right) \tag{4} $$
+
+$\mu_q$ and $\mu_p$ enter through their difference alone, in a square, so
+
+$$ d\mu_q = dKL \cdot \delta, \qquad d\mu_p = -d\mu_q \tag{5} $$
+
+$\text{logvar}_q$ enters through $r$ alone:
+
+$$ d\text{logvar}_q = dKL \cdot \tfrac12 (e^{r} - 1) \tag{6} $$
+
+$\text{logvar}_p$ enters through $r$ with the other sign, and through $1 / v_p =
+e^{-\text{logvar}_p}$ in the square, whose derivative is minus itself:
+
+$$ d\text{logvar}_p = -d\text{logvar}_q - \tfrac12 dKL \, (\mu_q - \mu_p) \, \delta \tag{7} $$
+
+All arrays are (B, Z); the sum over dimensions and the mean over the batch are taken in
+`objectives.py`, since free bits and the report per dimension need the terms apart.
+"""
+
+from ..backend import Array, array_module
+from ..case import Case
+from ..layer import Layer
+
+
+def forward(mu: Array, logvar: Array) -> tuple[Array, tuple]:
+    """KL of N(mu, exp(logvar)) from N(0, 1): (B, Z) nats for mu, logvar (B, Z)."""
+    xp = array_module(mu, logvar)
+    excess = xp.expm1(logvar)
+    kl = 0.5 * (mu * mu + excess - logvar)  # (1)
+    return kl, (mu, excess)
+
+
+def backward(dkl: Array, mu: Array, excess: Array) -> tuple[Array, Array]:
+    """Gradients dmu, dlogvar (B, Z) from dkl (B, Z); excess is exp(logvar) - 1."""
+    dmu = dkl * mu  # (2)
+    dlogvar = dkl * 0.5 * excess  # (3)
+    return dmu, dlogvar
+
+
+def between_forward(
+    mu_q: Array, logvar_q: Array, mu_p: Array, logvar_p: Array
+) -> tuple[Array, tuple]:
+    """KL of N(mu_q, exp(logvar_q)) from N(mu_p, exp(logvar_p)): (B, Z) nats, all (B, Z)."""
+    xp = array_module(mu_q, logvar_q, mu_p, logvar_p)
+    r = logvar_q - logvar_p
+    excess = xp.expm1(r)
+    difference = mu_q - mu_p
+    delta = difference * xp.exp(-logvar_p)
+    kl = 0.5 * (excess - r + difference * delta)  # (4)
+    return kl, (difference, delta, excess)
+
+
+def between_backward(
+    dkl: Array, difference: Array, delta: Array, excess: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Gradients dmu_q, dlogvar_q, dmu_p, dlogvar_p (B, Z) from dkl (B, Z)."""
+    dmu_q = dkl * delta  # (5)
+    dmu_p = -dmu_q  # (5)
+    dlogvar_q = dkl * 0.5 * excess  # (6)
+    dlogvar_p = -dlogvar_q - 0.5 * dkl * difference * delta  # (7)
+    return dmu_q, dlogvar_q, dmu_p, dlogvar_p
+
+
+class KL(Layer):
+    """Layer for the KL of the encoder's Gaussian from the standard normal prior."""
+
+    def forward(self, mu: Array, logvar: Array) -> Array:
+        """Return the KL in nats (B, Z) of mu, logvar (B, Z)."""
+        self.expect("mu", mu, ("B", "Z"))
+        self.expect("logvar", logvar, mu.shape)
+        kl, self.cache = self.call(forward, mu, logvar)
+        return kl
+
+    def backward(self, dkl: Array) -> tuple[Array, Array]:
+        """Return dmu and dlogvar (B, Z)."""
+        cache = self.saved()
+        self.expect("dkl", dkl, cache[0].shape)
+        return self.call(backward, dkl, *cache)
+
+
+class KLBetween(Layer):
+    """Layer for the KL of one diagonal Gaussian from another."""
+
+    def forward(self, mu_q: Array, logvar_q: Array, mu_p: Array, logvar_p: Array) -> Array:
+        """Return the KL in nats (B, Z); all arguments are (B, Z)."""
+        self.expect("mu_q", mu_q, ("B", "Z"))
+        for name, array in {"logvar_q": logvar_q, "mu_p": mu_p, "logvar_p": logvar_p}.items():
+            self.expect(name, array, mu_q.shape)
+        kl, self.cache = self.call(between_forward, mu_q, logvar_q, mu_p, logvar_p)
+        return kl
+
+    def backward(self, dkl: Array) -> tuple[Array, Array, Array, Array]:
+        """Return dmu_q, dlogvar_q, dmu_p, dlogvar_p (B, Z)."""
+        cache = self.saved()
+        self.expect("dkl", dkl, cache[0].shape)
+        return self.call(between_backward, dkl, *cache)
+
+
+PAIR = {"mu": ("B", "Z"), "logvar": ("B", "Z")}
+CASES = [
+    Case("kl", forward, backward, vary=PAIR),
+    Case(
+        "kl_between",
+        between_forward,
+        between_backward,
+        vary={f"{name}_{side}": axes for side in "qp" for name, axes in PAIR.items()},
+    ),
+]

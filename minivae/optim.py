@@ -1,0 +1,249 @@
+r"""Optimizers on the flat pair: one loop over `theta` and `grad`, whatever the layers.
+
+With gradient $g$ and learning rate $\eta$, step $t = 1, 2, \dots$:
+
+**SGD** $$ \theta \leftarrow \theta - \eta g \tag{1} $$
+
+**Momentum** (Polyak 1964; in the form of Sutskever et al. 2013, with $\eta$ outside):
+$$ v \leftarrow \rho v + g \tag{2} $$
+$$ \theta \leftarrow \theta - \eta v \tag{3} $$
+
+**Adam** (Kingma and Ba 2015, algorithm 1). Running means of the gradient and of its square start at
+zero, so they are too small at first, by the factors $1 - \beta_1^t$ and $1 - \beta_2^t$; dividing
+by these corrects the bias:
+$$ m \leftarrow \beta_1 m + (1 - \beta_1) g \tag{4} $$
+$$ v \leftarrow \beta_2 v + (1 - \beta_2) g^2 \tag{5} $$
+$$ \theta \leftarrow \theta
+   - \eta \, \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon} \tag{6} $$
+
+**AdamW** (Loshchilov and Hutter 2019): before (6), the weights shrink by a factor of their own,
+which Adam's scaling does not touch:
+$$ \theta \leftarrow (1 - \eta \lambda) \, \theta \tag{7} $$
+
+**Clipping** by the norm of the whole gradient (Pascanu et al. 2013):
+$$ g \leftarrow g \cdot \min(1, c / \|g\|) \tag{8} $$
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .backend import Array, array_module
+from .errors import CheckpointError, NonFiniteError, OptionError
+from .params import Params
+
+
+def sgd(theta: Array, grad: Array, lr: float) -> None:
+    """Update theta (P,) in place."""
+    theta -= lr * grad  # (1)
+
+
+def momentum(theta: Array, grad: Array, v: Array, lr: float, rho: float) -> None:
+    """Update theta and v (P,) in place."""
+    v[...] = rho * v + grad  # (2)
+    theta -= lr * v  # (3)
+
+
+def adam(
+    theta: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    t: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+) -> None:
+    """Update theta, m and v (P,) in place; t counts from 1."""
+    xp = array_module(theta, grad)
+    m[...] = beta1 * m + (1 - beta1) * grad  # (4)
+    v[...] = beta2 * v + (1 - beta2) * grad * grad  # (5)
+    m_hat = m / (1 - beta1**t)
+    v_hat = v / (1 - beta2**t)
+    if weight_decay:
+        theta *= 1 - lr * weight_decay  # (7)
+    theta -= lr * m_hat / (xp.sqrt(v_hat) + eps)  # (6)
+
+
+def check_finite(params: Params) -> float:
+    """Return the norm of the gradient; refuse one that holds NaN or infinity.
+
+    Raises
+    ------
+    NonFiniteError
+        Naming the first parameter whose gradient is not finite.
+    """
+    xp = params.backend.xp
+    norm = math.sqrt(abs(float(xp.vdot(params.grad, params.grad))))
+    if math.isfinite(norm):
+        return norm
+    # Either some entry is not finite, or the squares overflowed: look closely, in float64.
+    bad = ~xp.isfinite(params.grad)
+    if not bool(bad.any()):
+        return float(xp.linalg.norm(params.grad.astype("float64")))
+    index = int(bad.argmax())
+    raise NonFiniteError(
+        f"the gradient of {params.name_at(index)!r} holds {float(params.grad[index])} "
+        f"({int(bad.sum())} of {params.grad.size} entries of the whole gradient are not finite); "
+        "the update was refused and the weights are unchanged: lower the learning rate, "
+        "clip the gradient's norm, or look for NaN in the data."
+    )
+
+
+class Optimizer:
+    """Base: refuse a gradient that is not finite, clip, update.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, above 0.
+    clip_norm : float, optional
+        Largest norm of the whole gradient.
+    """
+
+    kind = ""
+    """Name of the rule in a configuration."""
+    moments: tuple[str, ...] = ()
+    """Names of the flat arrays (P,) that the optimizer keeps."""
+    hyperparameters: tuple[str, ...] = ("lr", "clip_norm")
+    """Names of what the constructor takes."""
+
+    def __init__(self, lr: float, clip_norm: float | None = None) -> None:
+        if not (lr > 0 and math.isfinite(lr)):
+            raise OptionError(f"lr={lr} was given, but a learning rate is a number above 0.")
+        if clip_norm is not None and not clip_norm > 0:
+            raise OptionError(f"clip_norm={clip_norm} was given, but it must be above 0.")
+        self.lr, self.clip_norm = lr, clip_norm
+        self.t = 0
+        self.state: dict[str, Array] = {}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What builds this optimizer again, as JSON types."""
+        return {"kind": self.kind} | {name: getattr(self, name) for name in self.hyperparameters}
+
+    def step(self, params: Params) -> None:
+        """Update `params.theta` in place from `params.grad`.
+
+        Raises
+        ------
+        NonFiniteError
+            If the gradient holds NaN or infinity; then nothing is changed.
+        """
+        norm = check_finite(params)
+        if self.clip_norm is not None and norm > self.clip_norm:
+            params.grad *= self.clip_norm / norm  # (8)
+        if not self.state:
+            self.state = {name: params.backend.xp.zeros_like(params.theta) for name in self.moments}
+        self.t += 1
+        self.update(params)
+
+    def update(self, params: Params) -> None:
+        """Apply the rule; `step` has checked and clipped the gradient."""
+        raise TypeError(f"{type(self).__name__} must define update")
+
+    def load_state(self, t: int, state: dict[str, np.ndarray], params: Params) -> None:
+        """Take over step count and moments, from the host, of an optimizer of the same kind.
+
+        Raises
+        ------
+        CheckpointError
+            If the moments are not this optimizer's, or have another size than `params`.
+        """
+        wanted = dict.fromkeys(self.moments, params.theta.shape) if t else {}
+        given = {name: array.shape for name, array in state.items()}
+        if given != wanted:
+            raise CheckpointError(
+                f"the optimizer's state holds {given}, but {type(self).__name__} on this model "
+                f"needs {wanted}; resume with the optimizer and the widths of the run."
+            )
+        self.t = t
+        self.state = {
+            name: params.backend.asarray(array, params.dtype) for name, array in state.items()
+        }
+
+
+class SGD(Optimizer):
+    """Plain gradient descent, equation (1)."""
+
+    kind = "sgd"
+
+    def update(self, params: Params) -> None:
+        """Apply (1)."""
+        sgd(params.theta, params.grad, self.lr)
+
+
+class Momentum(Optimizer):
+    """Gradient descent with momentum, equations (2) and (3); `rho` in [0, 1)."""
+
+    kind = "momentum"
+    moments = ("v",)
+    hyperparameters = ("lr", "rho", "clip_norm")
+
+    def __init__(self, lr: float, rho: float = 0.9, clip_norm: float | None = None) -> None:
+        super().__init__(lr, clip_norm)
+        if not 0 <= rho < 1:
+            raise OptionError(f"rho={rho} was given, but momentum must be in [0, 1).")
+        self.rho = rho
+
+    def update(self, params: Params) -> None:
+        """Apply (2) and (3)."""
+        momentum(params.theta, params.grad, **self.state, lr=self.lr, rho=self.rho)
+
+
+class Adam(Optimizer):
+    """Adam, equations (4) to (6)."""
+
+    kind = "adam"
+    moments = ("m", "v")
+    hyperparameters = ("lr", "beta1", "beta2", "eps", "clip_norm")
+    weight_decay = 0.0
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        clip_norm: float | None = None,
+    ) -> None:
+        super().__init__(lr, clip_norm)
+        if not (0 <= beta1 < 1 and 0 <= beta2 < 1 and eps > 0):
+            raise OptionError(
+                f"beta1={beta1}, beta2={beta2}, eps={eps} were given, "
+                "but both betas must be in [0, 1) and eps above 0."
+            )
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+
+    def update(self, params: Params) -> None:
+        """Apply (4) to (6), and (7) if there is a weight decay."""
+        adam(
+            params.theta,
+            params.grad,
+            **self.state,
+            t=self.t,
+            lr=self.lr,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+        )
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, equation (7)."""
+
+    kind = "adamw"
+    hyperparameters = (*Adam.hyperparameters, "weight_decay")
+
+    def __init__(self, lr: float = 1e-3, weight_decay: float = 0.01, **options: float) -> None:
+        super().__init__(lr, **options)
+        if weight_decay < 0:
+            raise OptionError(f"weight_decay={weight_decay} was given, but it must be 0 or more.")
+        self.weight_decay = weight_decay
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {rule.kind: rule for rule in (SGD, Momentum, Adam, AdamW)}

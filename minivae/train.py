@@ -1,0 +1,243 @@
+"""The training loop: minibatches, a step, a record of each epoch, a checkpoint after it.
+
+`Training` is everything that a run is at the end of an epoch, and what a checkpoint holds: model,
+optimizer, random generator, settings, history. All randomness of an epoch (order of the data,
+binarization, latent noise) comes from that one generator, so a run that is resumed after any epoch
+goes on as if it had never stopped, bit for bit.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from .errors import DataError, NonFiniteError, OptionError
+from .evaluate import batches, evaluate
+from .models.base import Model
+from .objectives import BetaSchedule
+from .optim import Optimizer
+
+BINARIZE = ("none", "dynamic", "fixed")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Attributes
+    ----------
+    epochs : int
+        Epochs in all, those of an earlier part of the run included.
+    batch : int
+        Examples in a step; the last step of an epoch may have fewer.
+    binarize : {"none", "dynamic", "fixed"}
+        Draw binary pixels from the grey ones: not at all, anew whenever an example is fetched
+        (as Burda et al. 2016), or once for all.
+    beta : float
+        Weight of the KL.
+    schedule : {"constant", "linear", "cyclical"}
+        How beta gets there, see `BetaSchedule`.
+    warmup : float
+        Period of the schedule, in epochs.
+    patience : int, optional
+        Stop after this many epochs without a better validation loss, and return to the best.
+    seed : int
+        Seed of the data's binarization and of the evaluation's noise.
+    """
+
+    epochs: int = 10
+    batch: int = 128
+    binarize: str = "none"
+    beta: float = 1.0
+    schedule: str = "constant"
+    warmup: float = 5.0
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 1 or not self.warmup > 0:
+            raise OptionError(
+                f"epochs={self.epochs}, batch={self.batch}, warmup={self.warmup} were given; "
+                "epochs and batch must be at least 1, and warmup above 0."
+            )
+        if self.binarize not in BINARIZE:
+            raise OptionError(
+                f"binarize={self.binarize!r} was given; choose one of: {', '.join(BINARIZE)}."
+            )
+        if self.patience is not None and self.patience < 1:
+            raise OptionError(f"patience={self.patience} was given, but it must be at least 1.")
+        self.beta_at(steps_per_epoch=1)
+
+    def beta_at(self, steps_per_epoch: int) -> BetaSchedule:
+        """Schedule of beta, its period turned from epochs into steps."""
+        period = max(1, round(self.warmup * steps_per_epoch))
+        return BetaSchedule(self.beta, self.schedule, period)
+
+
+@dataclass
+class Training:
+    """A run at the end of an epoch: what is needed to go on.
+
+    Attributes
+    ----------
+    model : Model
+        What is trained.
+    optimizer : Optimizer
+        With its moments and step count.
+    rng : numpy.random.Generator
+        The run's only source of randomness after the first weights.
+    settings : Settings
+        How to train.
+    history : list of dict
+        One record for each finished epoch.
+    best_theta : numpy.ndarray, optional
+        Parameters of the epoch with the best validation loss; kept if there is a patience.
+    """
+
+    model: Model
+    optimizer: Optimizer
+    rng: np.random.Generator
+    settings: Settings
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best_theta: np.ndarray | None = None
+
+    @property
+    def best_epoch(self) -> int:
+        """Index into `history` of the best validation loss (of the training loss, without one)."""
+        losses = [record.get("val_loss", record["loss"]) for record in self.history]
+        return int(np.argmin(losses))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether patience has run out."""
+        patience = self.settings.patience
+        return bool(
+            patience and self.history and len(self.history) - 1 - self.best_epoch >= patience
+        )
+
+
+def binarize(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw binary pixels: each grey value in [0, 1] is the probability of a 1."""
+    return (rng.random(x.shape, dtype=np.float32) < x).astype(x.dtype)
+
+
+def prepare_data(x: np.ndarray, settings: Settings, part: str) -> np.ndarray:
+    """Data of one part, "train" or "val", as they stay for the whole run.
+
+    Only the training data under "dynamic" remain grey; the step draws their pixels. Data to
+    validate or test on are binarized once, so that every evaluation sees the same.
+
+    Raises
+    ------
+    DataError
+        If pixels are to be binarized that are not in [0, 1].
+    """
+    if settings.binarize == "none":
+        return x
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise DataError(
+            f"the data range from {x.min():.4g} to {x.max():.4g}, but only values in [0, 1] can be "
+            "binarized; rescale them, or choose binarize='none'."
+        )
+    if part == "train" and settings.binarize == "dynamic":
+        return x
+    return binarize(x, np.random.default_rng([settings.seed, ("train", "val").index(part)]))
+
+
+def fit(
+    training: Training,
+    x: np.ndarray,
+    x_val: np.ndarray | None = None,
+    *,
+    after_epoch: Callable[[Training], None] | None = None,
+    progress: bool = True,
+) -> Training:
+    """Train until the epochs are done or patience runs out.
+
+    Parameters
+    ----------
+    training : Training
+        The run; changed in place. One that has a history goes on after its last epoch.
+    x : numpy.ndarray, (N, n_pixels)
+        Training data.
+    x_val : numpy.ndarray, (M, n_pixels), optional
+        Data for validation.
+    after_epoch : callable, optional
+        Called with `training` after each epoch; the place to save a checkpoint.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Training
+        The same object.
+
+    Raises
+    ------
+    NonFiniteError
+        If the gradient of a step is NaN or infinite; the weights are those before that step.
+    """
+    model, optimizer, rng, settings = (
+        training.model,
+        training.optimizer,
+        training.rng,
+        training.settings,
+    )
+    x = prepare_data(x, settings, "train")
+    x_val = None if x_val is None else prepare_data(x_val, settings, "val")
+    steps = math.ceil(len(x) / settings.batch)
+    beta_at = settings.beta_at(steps)
+
+    for epoch in range(len(training.history), settings.epochs):
+        if training.stopped:
+            break
+        order = rng.permutation(len(x))
+        sums = {name: model.backend.xp.zeros((), "float64") for name in ("loss", "nll", "kl")}
+        bar = tqdm(
+            batches(len(x), settings.batch),
+            total=steps,
+            desc=f"epoch {epoch + 1}/{settings.epochs}",
+            disable=not progress,
+            leave=False,
+        )
+        for step, rows in enumerate(bar, start=epoch * steps):
+            batch = x[order[rows]]
+            if settings.binarize == "dynamic":
+                batch = binarize(batch, rng)
+            noise = model.draw_noise(rng, len(batch))
+            terms = model.step(model.prepare(batch), noise, beta_at(step))
+            optimizer.step(model.params)
+            # Sums stay on the device, in float64; they are read once an epoch.
+            sums["loss"] += terms.loss * len(batch)
+            sums["nll"] += terms.nll.sum()
+            sums["kl"] += terms.kl.sum()
+
+        record = {"epoch": epoch + 1, "beta": beta_at(epoch * steps + steps - 1)}
+        record |= {name: float(total) / len(x) for name, total in sums.items()}
+        if x_val is not None:
+            record |= validate(training, x_val)
+        if not math.isfinite(record.get("val_loss", 0.0)):
+            raise NonFiniteError(
+                f"the validation loss is {record['val_loss']} after epoch {epoch + 1}; "
+                "lower the learning rate, or resume from the last checkpoint with another one."
+            )
+        training.history.append(record)
+        if settings.patience and training.best_epoch == epoch:
+            training.best_theta = model.backend.to_host(model.params.theta).copy()
+        if after_epoch is not None:
+            after_epoch(training)
+    if training.stopped and training.best_theta is not None:
+        model.params.load(training.best_theta)
+    return training
+
+
+def validate(training: Training, x_val: np.ndarray) -> dict[str, float]:
+    """Validation terms of the run's model, with noise that is the same every time."""
+    rng = np.random.default_rng([training.settings.seed, 2])
+    numbers = evaluate(training.model, x_val, rng=rng)
+    bound = numbers["bound"]
+    loss = numbers["nll"] if math.isnan(bound) else -bound
+    return {"val_loss": loss, "val_nll": numbers["nll"], "val_kl": numbers["kl"]}
