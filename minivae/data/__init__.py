@@ -1,0 +1,149 @@
+"""Data to learn from: two sets in the package, two to download, and whatever the user has.
+
+>>> from minivae.data import load
+>>> load("mnist5k")
+Dataset('mnist5k': 5000 train, 1000 test, each 28 x 28, values 0 to 1, 10 classes)
+"""
+
+import difflib
+from dataclasses import dataclass
+from numbers import Integral
+from os import PathLike
+from pathlib import Path
+
+from minivae.data import download, embedded, files
+from minivae.data.dataset import Dataset, thin
+from minivae.data.images import load_image
+from minivae.errors import DataError, OptionError
+
+__all__ = ["NAMES", "Available", "Dataset", "available", "fetch", "load", "load_image"]
+
+NAMES = (*embedded.EMBEDDED, *download.SOURCES)
+"""The data sets that `load` knows by name."""
+
+
+@dataclass(frozen=True)
+class Available:
+    """A data set that `load` knows by name, and where it is now.
+
+    Parameters
+    ----------
+    name, what : str
+        Its name and a description.
+    state : str
+        "embedded", "in MINIVAE_DATA", "cached" or "to download".
+    where : str
+        The file or folder, or the first mirror's address.
+    n_train, n_test : int
+        Numbers of images.
+    shape : tuple of int
+        Shape of one image.
+    """
+
+    name: str
+    what: str
+    state: str
+    where: str
+    n_train: int
+    n_test: int
+    shape: tuple[int, ...]
+
+
+def load(name_or_path: str | PathLike, *, limit: int | None = None) -> Dataset:
+    """Load a data set by its name, or the user's own by its path.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        One of `NAMES`, or the path of a `.npy`, `.npz` or IDX file or of a folder of PNG files. A
+        name wins over a path; write `./mnist` for a folder of that name.
+    limit : int, optional
+        Keep at most so many training rows, and so many test rows, spread evenly over the data.
+
+    Returns
+    -------
+    Dataset
+        Data without a test set have every tenth row (9, 19, ...) held out as one.
+
+    Raises
+    ------
+    DataError
+        If the name or path is unknown, the data cannot be read or downloaded, or they hold values
+        that are NaN or infinite.
+    OptionError
+        If `limit` is not a positive whole number.
+    """
+    whole = isinstance(limit, Integral) and not isinstance(limit, bool)
+    if limit is not None and not (whole and limit >= 1):
+        raise OptionError(f"limit is {limit!r}, expected a whole number of rows, 1 or more")
+    if not isinstance(name_or_path, str | PathLike):
+        raise OptionError(
+            f"load was given a {type(name_or_path).__name__}, expected the name of a data set "
+            f"({', '.join(NAMES)}) or a path"
+        )
+    if name_or_path in embedded.EMBEDDED:
+        data = embedded.load(embedded.EMBEDDED[name_or_path])
+    elif name_or_path in download.SOURCES:
+        data = download.load(download.SOURCES[name_or_path])
+    else:
+        path = Path(name_or_path).expanduser()
+        if not path.exists():
+            raise _unknown(str(name_or_path), or_a_path=True)
+        data = files.load_path(path)
+    return data if limit is None else thin(data, limit)
+
+
+def fetch(name: str) -> Path:
+    """Make sure that a data set is on this machine, verified, and say where.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`.
+
+    Returns
+    -------
+    Path
+        The embedded file, or the folder of the four IDX files.
+
+    Raises
+    ------
+    DataError
+        If the name is unknown, or the files are damaged, or cannot be downloaded.
+    """
+    if name in embedded.EMBEDDED:
+        embedded.read(embedded.EMBEDDED[name])
+        return embedded.EMBEDDED[name].path
+    if name in download.SOURCES:
+        return download.obtain(download.SOURCES[name])[0]
+    raise _unknown(str(name), or_a_path=False)
+
+
+def available() -> list[Available]:
+    """List the data sets that `load` knows by name, and where each one is.
+
+    Nothing is downloaded, and no big file is read.
+    """
+    found = []
+    for entry in embedded.EMBEDDED.values():
+        size = (entry.n_train, entry.n_test, entry.shape)
+        found.append(Available(entry.name, entry.what, "embedded", str(entry.path), *size))
+    for source in download.SOURCES.values():
+        place = download.find(source)
+        if place is None:
+            state, where = "to download", source.mirrors[0]
+        else:
+            state, where = "in MINIVAE_DATA" if place[1] else "cached", str(place[0])
+        size = (source.n_train, source.n_test, source.shape)
+        found.append(Available(source.name, source.what, state, where, *size))
+    return found
+
+
+def _unknown(name: str, *, or_a_path: bool) -> DataError:
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), NAMES)
+    meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    path = " or the path of a .npy, .npz or IDX file or of a folder of PNG files"
+    return DataError(
+        f"there is no data set {'or file ' if or_a_path else ''}{name!r}, expected one of "
+        f"{', '.join(NAMES)}{path if or_a_path else ''}{meant}"
+    )

@@ -1,0 +1,247 @@
+"""What every loader returns: rows of float32, with their labels, a test set and the image shape.
+
+Pixels are brought to [0, 1] by the *kind* of the numbers, since a likelihood of pixels is defined
+there. These are the rules, the first that fits wins:
+
+====================================================== =================
+values, in train and test together                     divided by
+====================================================== =================
+booleans, or integers that are all 0 or 1              1 (binary pixels)
+integers 0..16 in rows of 64 (8x8 digits, 17 levels)   16
+unsigned 8-bit integers                                255
+everything else                                        1 (kept as it is)
+====================================================== =================
+
+Floats are therefore never rescaled: a table of measurements stays what it was, and a model with a
+Bernoulli likelihood says itself that it wants [0, 1].
+"""
+
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from minivae.errors import DataError, DtypeError, ShapeError
+
+HOLD_OUT = 10
+"""Data that come without a test set lend it every `HOLD_OUT`-th row: rows 9, 19, 29, ..."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """A training set and, where there is one, a test set.
+
+    Parameters
+    ----------
+    name : str
+        The name given to `load`, or the file's or folder's own name.
+    x_train : ndarray, shape (N, D), float32
+        One example a row; images are flattened, with values in [0, 1].
+    y_train : ndarray, shape (N,), int64, or None
+        Class numbers.
+    x_test : ndarray, shape (M, D), float32, or None
+        None only where the data are too few to hold any out.
+    y_test : ndarray, shape (M,), int64, or None
+        Class numbers of the test rows.
+    shape : tuple of int
+        Shape of one example: `(28, 28)`, `(H, W, 3)`, or `(D,)` for a table.
+    labels : tuple of str, or None
+        `labels[k]` is the name of class `k`.
+
+    Raises
+    ------
+    DtypeError
+        If `x_train` or `x_test` is not float32.
+    ShapeError
+        If rows, labels and `shape` do not fit together.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray | None
+    x_test: np.ndarray | None
+    y_test: np.ndarray | None
+    shape: tuple[int, ...]
+    labels: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for part, x, y in (
+            ("train", self.x_train, self.y_train),
+            ("test", self.x_test, self.y_test),
+        ):
+            if x is None:
+                continue
+            if x.dtype != np.float32:
+                raise DtypeError(
+                    f"x_{part} of {self.name!r} is {x.dtype}, expected float32; use .astype('f4')"
+                )
+            if x.ndim != 2 or x.shape[1] != prod(self.shape):
+                raise ShapeError(
+                    f"x_{part} of {self.name!r} has shape {x.shape}, expected rows of "
+                    f"{prod(self.shape)} values for examples of shape {self.shape}"
+                )
+            if y is not None and y.shape != (len(x),):
+                raise ShapeError(
+                    f"y_{part} of {self.name!r} has shape {y.shape}, expected one label for each "
+                    f"of the {len(x)} rows of x_{part}"
+                )
+
+    def __repr__(self) -> str:
+        """Sizes, shape, range of values and number of classes on one line."""
+        n_test = 0 if self.x_test is None else len(self.x_test)
+        size = " x ".join(map(str, self.shape))
+        text = f"Dataset({self.name!r}: {len(self.x_train)} train, {n_test} test, each {size}"
+        text += f", values {self.x_train.min():.4g} to {self.x_train.max():.4g}"
+        if self.y_train is not None:
+            text += f", {len(np.unique(self.y_train))} classes"
+        return text + ")"
+
+
+def thin(data: Dataset, limit: int) -> Dataset:
+    """Keep at most `limit` rows of the training set and at most `limit` of the test set.
+
+    Row `i` of the result is row `floor(i N / limit)` of the data, so the kept rows are spread
+    evenly and every class stays, even where the rows are sorted by class.
+    """
+
+    def rows(array: np.ndarray | None) -> np.ndarray | None:
+        if array is None or len(array) <= limit:
+            return array
+        return array[np.arange(limit) * len(array) // limit]
+
+    return replace(
+        data,
+        x_train=rows(data.x_train),
+        y_train=rows(data.y_train),
+        x_test=rows(data.x_test),
+        y_test=rows(data.y_test),
+    )
+
+
+def from_arrays(
+    name: str,
+    x: np.ndarray,
+    y: np.ndarray | None = None,
+    x_test: np.ndarray | None = None,
+    y_test: np.ndarray | None = None,
+    labels: tuple[str, ...] | None = None,
+) -> Dataset:
+    """Check somebody's arrays, scale their pixels and hold out a test set if they bring none.
+
+    Parameters
+    ----------
+    name : str
+        Begins every error message, so the file's name serves best.
+    x, x_test : ndarray, shape (N, D), (N, H, W) or (N, H, W, C)
+        Numbers of any kind; `C = 1` is dropped from the shape.
+    y, y_test : ndarray, shape (N,), optional
+        Whole numbers, or strings, which become `labels`.
+    labels : tuple of str, optional
+        Names of the classes that `y` counts.
+
+    Returns
+    -------
+    Dataset
+        Every tenth row (9, 19, ...) is the test set where `x_test` is None and there are ten.
+
+    Raises
+    ------
+    DataError
+        If the arrays are no numbers, not finite, empty or do not fit together.
+    """
+    if x_test is None and y_test is not None:
+        raise DataError(f"{name}: y_test came without x_test, expected both or neither")
+    x = _checked(name, "x", x)
+    if x_test is not None:
+        x_test = _checked(name, "x_test", x_test)
+        if x_test.shape[1:] != x.shape[1:]:
+            raise DataError(
+                f"{name}: examples of x_test have shape {x_test.shape[1:]} and those of x "
+                f"{x.shape[1:]}, expected the same shape"
+            )
+    y, y_test, names = _class_numbers(name, y, len(x), y_test, 0 if x_test is None else len(x_test))
+    divisor = _divisor([x] if x_test is None else [x, x_test])
+    shape = x.shape[1:]
+    x = _rows(x, divisor)
+    if x_test is not None:
+        x_test = _rows(x_test, divisor)
+    elif len(x) >= HOLD_OUT:
+        held_out = np.arange(len(x)) % HOLD_OUT == HOLD_OUT - 1
+        x, x_test = x[~held_out], x[held_out]
+        if y is not None:
+            y, y_test = y[~held_out], y[held_out]
+    return Dataset(name, x, y, x_test, y_test, shape, labels or names)
+
+
+def _rows(x: np.ndarray, divisor: int) -> np.ndarray:
+    """Flatten examples to rows `(N, D)` of float32 and scale them."""
+    rows = x.reshape(len(x), -1).astype(np.float32)
+    rows /= np.float32(divisor)
+    return rows
+
+
+def _divisor(arrays: list[np.ndarray]) -> int:
+    """Return what the module's table of rules divides these arrays by."""
+    if any(a.dtype.kind not in "iu" for a in arrays):
+        return 1
+    low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
+    if low >= 0 and high <= 1:
+        return 1
+    if low >= 0 and high <= 16 and all(a[0].size == 64 for a in arrays):
+        return 16
+    return 255 if all(a.dtype == np.uint8 for a in arrays) else 1
+
+
+def _checked(name: str, part: str, x: np.ndarray) -> np.ndarray:
+    """Refuse what cannot be trained on; return the array without a channel axis of length 1."""
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"{name}: {part} holds {x.dtype}, expected real numbers")
+    if x.ndim not in (2, 3, 4) or x.size == 0:
+        raise DataError(
+            f"{name}: {part} has shape {x.shape}, expected at least one example in an array of "
+            f"shape (N, D), (N, H, W) or (N, H, W, C)"
+        )
+    if x.ndim == 4 and x.shape[1] in (1, 3) and x.shape[3] not in (1, 3):
+        raise DataError(
+            f"{name}: {part} has shape {x.shape}, which looks like channels first, expected "
+            f"(N, H, W, C); use .transpose(0, 2, 3, 1)"
+        )
+    with np.errstate(over="ignore"):  # a float64 past float32's range becomes infinite here
+        bad = ~np.isfinite(x.astype(np.float32, copy=False))
+    if bad.any():
+        first = tuple(int(i) for i in np.unravel_index(bad.argmax(), x.shape))
+        raise DataError(
+            f"{name}: {part} has {bad.sum()} values that are NaN or infinite in float32, the first "
+            f"is {x[first]} at index {first}; remove those rows or fill them in"
+        )
+    return x[..., 0] if x.ndim == 4 and x.shape[3] == 1 else x
+
+
+def _class_numbers(
+    name: str, y: np.ndarray | None, n: int, y_test: np.ndarray | None, n_test: int
+) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...] | None]:
+    """Turn labels into int64 `(N,)`; strings are counted in sorted order and become names."""
+    present = {"y": (y, n), "y_test": (y_test, n_test)}
+    found = {}
+    for part, (labels, rows) in present.items():
+        if labels is None:
+            continue
+        if labels.shape not in ((rows,), (rows, 1)):
+            raise DataError(
+                f"{name}: {part} has shape {labels.shape}, expected one label for each of the "
+                f"{rows} rows"
+            )
+        found[part] = labels.reshape(rows)
+    names = None
+    if found and all(labels.dtype.kind == "U" for labels in found.values()):
+        every = np.unique(np.concatenate(list(found.values())))
+        names = tuple(str(text) for text in every)
+        found = {part: np.searchsorted(every, labels) for part, labels in found.items()}
+    for part, labels in found.items():
+        whole = labels.dtype.kind in "biuf" and bool(
+            np.isfinite(labels).all() and (np.floor(labels) == labels).all()
+        )
+        if not whole:
+            raise DataError(f"{name}: {part} holds {labels.dtype} values, expected whole numbers")
+        found[part] = labels.astype(np.int64)
+    return found.get("y"), found.get("y_test"), names
