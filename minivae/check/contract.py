@@ -1,0 +1,143 @@
+"""The contract of a backward pass, beyond its numbers.
+
+A backward pass leaves its inputs and the cache as they were, returns the same when called again,
+is linear in the upstream gradient, and returns gradients in the shapes and the dtype of the
+arguments; and a forward pass takes its randomness as an argument.
+"""
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from .subject import Subject, frozen_randomness
+
+
+def contract_breaches(
+    subject: Subject, upstream: list[np.ndarray], dtype: str, seed: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Run the pair in several ways; return the gradients, and what it did that it must not.
+
+    Parameters
+    ----------
+    subject : Subject
+        What is checked.
+    upstream : list of numpy.ndarray
+        Upstream gradients, one for each output.
+    dtype : {"float64", "float32"}
+        What to run in.
+    seed : int
+        Freezes randomness that is not passed in.
+
+    Returns
+    -------
+    gradients : dict
+        What backward returned, by argument.
+    breaches : list of str
+        One sentence each.
+    """
+    breaches = []
+    arguments = {n: a.astype(dtype) for n, a in subject.arguments.items()}
+    upstream = [np.asarray(dy, dtype) for dy in upstream]
+    kept = copy.deepcopy((arguments, upstream))
+
+    with frozen_randomness(seed):
+        outputs, cache = subject.forward(arguments)
+        outputs = copy.deepcopy(outputs)
+        cache_before = _try_copy(cache)
+        gradients = copy.deepcopy(subject.backward(upstream, cache))
+    changed = [n for n in arguments if not _same(arguments[n], kept[0][n])]
+    if changed:
+        breaches.append(
+            f"{', '.join(changed)} was changed in place; work on a copy (write `y = x * m`, "
+            "not `x *= m`)"
+        )
+    if not _same(upstream, kept[1]):
+        breaches.append("the upstream gradient was changed in place; work on a copy")
+    if cache_before is not None and not _same(cache, cache_before):
+        breaches.append("backward changed the cache, so that a second call would see other numbers")
+
+    arguments, upstream = copy.deepcopy(kept)
+    with frozen_randomness(seed):
+        again, cache = subject.forward(arguments)
+        if not _same(again, outputs):
+            breaches.append(
+                "forward returned something else the second time, with the same inputs: it keeps a "
+                "state, or draws random numbers that cannot be frozen; pass the noise in"
+            )
+        repeated = subject.backward(upstream, cache)
+        if not changed and not _same(repeated, gradients):
+            breaches.append(_accumulation(repeated, gradients))
+    with frozen_randomness(seed + 1):
+        reseeded, _ = subject.forward(copy.deepcopy(kept[0]))
+    if _same(again, outputs) and not _same(reseeded, outputs):
+        breaches.append(
+            "forward draws random numbers of its own; pass the noise in as an argument "
+            "(the check froze it by seeding)"
+        )
+
+    breaches += _upstream_breaches(subject, kept, gradients, seed)
+    for n in subject.vary:
+        gradient = gradients.get(n)
+        have = getattr(gradient, "dtype", None)
+        if have is not None and have.kind == "f" and have != np.dtype(dtype):
+            breaches.append(f"d{n} is {have}, but {n} is {dtype}; keep the dtype of the input")
+    return gradients, breaches
+
+
+def _upstream_breaches(
+    subject: Subject, kept: tuple, gradients: dict[str, Any], seed: int
+) -> list[str]:
+    """Backward is linear in the upstream gradient: twice as much in, twice as much out."""
+    if subject.scalar:
+        return []
+    arguments, upstream = copy.deepcopy(kept)
+    with frozen_randomness(seed):
+        _, cache = subject.forward(arguments)
+        doubled = subject.backward([2 * dy for dy in upstream], cache)
+    breaches = []
+    for n in subject.vary:
+        one, two = gradients.get(n), doubled.get(n)
+        if one is None or two is None or np.shape(one) != np.shape(two):
+            continue
+        size = np.abs(np.asarray(one)).max(initial=0.0)
+        if np.abs(np.asarray(two) - 2 * np.asarray(one)).max(initial=0.0) > 1e-5 * size:
+            breaches.append(
+                f"d{n} does not double when the upstream gradient doubles: multiply by it, once"
+            )
+    return breaches
+
+
+def _accumulation(repeated: dict[str, Any], first: dict[str, Any]) -> str:
+    for n, gradient in first.items():
+        if np.shape(repeated.get(n)) == np.shape(gradient) and np.allclose(
+            repeated[n], 2 * np.asarray(gradient)
+        ):
+            return (
+                f"d{n} doubled on the second call: it is added to the last one; set it with `=` "
+                "instead of `+=`, or clear it first"
+            )
+    return "backward returned something else the second time, with the same inputs and cache"
+
+
+def _try_copy(value: Any) -> Any:
+    try:
+        return copy.deepcopy(value)
+    except Exception:
+        return None
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two nested values hold the same numbers; NaN equals NaN."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        a, b = np.asarray(a), np.asarray(b)
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return False
+        return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, int | float | complex) and isinstance(b, int | float | complex):
+        return a == b or (a != a and b != b)
+    return True
