@@ -148,8 +148,9 @@ class Sequential(Layer):
         x : array, (B, D)
             Input of the first layer.
         noise : sequence of arrays, optional
-            One array for each layer with `needs_noise`, in order; `draw_noise` makes them.
-            Without it such layers do what they do in evaluation.
+            One array for each layer with `needs_noise`, in order (a list of them for a
+            `Sequential` inside this one); `draw_noise` makes them. Without it such layers do what
+            they do in evaluation.
 
         Returns
         -------

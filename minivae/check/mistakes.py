@@ -16,7 +16,7 @@ MISTAKES = {
     "some_entries": "only some entries, rows or columns are wrong",
     # local derivatives
     "at_output": "the derivative was taken at the output instead of the input, or the reverse",
-    "derivative_twice": "the local derivative was multiplied in twice (a second sigmoid' or Jacobian)",
+    "derivative_twice": "the local derivative (a sigmoid's, a softmax's) was multiplied in twice",
     "derivative_missing": "the local derivative is missing",
     "missing_term": "a term is missing (product rule, chain rule through a second path)",
     "extra_term": "a term is too much",

@@ -87,7 +87,8 @@ class Categorical(Likelihood):
         """Cut values in [0, 1] (N, D) into levels, one-hot (N, D L)."""
         require_unit_interval(x, self.name)
         level = np.minimum((x * self.levels).astype(int), self.levels - 1)
-        return np.eye(self.levels, dtype=x.dtype)[level].reshape(len(x), self.data_width(x.shape[1]))
+        one_hot = np.eye(self.levels, dtype=x.dtype)[level]
+        return one_hot.reshape(len(x), self.data_width(x.shape[1]))
 
     def forward(self, out: Array, x: Array) -> Array:
         """Return nll (B,) in nats of one-hot x (B, D L) under the logits `out` (B, D L)."""
