@@ -45,6 +45,7 @@ class Params:
         self.dtype = float_dtype(dtype)
         self.shapes = dict(shapes)
         self._parts: list[Params] = []
+        self._joined = False
         size = sum(math.prod(shape) for shape in shapes.values())
         xp = self.backend.xp
         self._bind(xp.zeros(size, self.dtype), xp.zeros(size, self.dtype))
@@ -54,6 +55,11 @@ class Params:
         """Lay several `Params` into one flat pair, each name prefixed with its part's.
 
         The values are copied; afterwards the parts are views of the new pair.
+
+        Raises
+        ------
+        OptionError
+            If the parts differ in dtype or backend, or one belongs to another pair already.
         """
         first = next(iter(parts.values()))
         shapes = {
@@ -69,6 +75,12 @@ class Params:
                     f"are {first.dtype} on {first.backend.name!r}; build all layers of a model "
                     "with one dtype and one backend."
                 )
+            if part._joined:
+                raise OptionError(
+                    f"{prefix!r} is already part of a model, and its parameters cannot lie in two "
+                    "flat arrays; build a layer of its own for each place."
+                )
+            part._joined = True
             for name in part.shapes:
                 joined[f"{prefix}.{name}"][...] = part[name]
         joined._parts = list(parts.values())
@@ -103,7 +115,13 @@ class Params:
     def set_grads(self, **grads: Array) -> None:
         """Overwrite gradients by name; nothing is accumulated."""
         for name, grad in grads.items():
-            self.grad_of(name)[...] = grad
+            view = self.grad_of(name)
+            if grad.shape != view.shape:
+                raise ShapeError(
+                    f"the gradient of {name!r} has shape {grad.shape}, but the parameter has "
+                    f"{view.shape}; sum it over the axes along which the parameter was broadcast."
+                )
+            view[...] = grad
 
     def _known(self, name: str) -> str:
         if name not in self.shapes:

@@ -9,8 +9,9 @@ and under $q$ the means are $E[(z - \mu)^2] = \sigma^2$ and $E[z^2] = \mu^2 + \s
 
 $$ KL = \tfrac12 \left( \mu^2 + (e^{\text{logvar}} - 1) - \text{logvar} \right) \tag{1} $$
 
-The bracket is computed by `expm1`, which keeps all digits near logvar = 0, where
-$e^{\text{logvar}}$ and 1 would cancel. Differentiating (1) with respect to each head:
+`expm1` computes $e^{\text{logvar}} - 1$ as a whole: near logvar = 0, where the two cancel, all
+digits of (3) survive, and (1) is wrong by a rounding of logvar at most, not by one of 1.
+Differentiating (1) with respect to each head:
 
 $$ d\mu = dKL \cdot \mu \tag{2} $$
 $$ d\text{logvar} = dKL \cdot \tfrac12 \left( e^{\text{logvar}} - 1 \right) \tag{3} $$

@@ -1,0 +1,46 @@
+"""Fixtures that all tests share."""
+
+import os
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from minivae.errors import MinivaeError
+
+
+@pytest.fixture(autouse=True)
+def loud_float_errors():
+    """Turn an overflow, an invalid operation or a division by zero in NumPy into an exception."""
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        yield
+
+
+@pytest.fixture
+def refuses():
+    """`with refuses(ShapeError, "word"): ...`: exactly that error, in one sentence with "word"."""
+
+    @contextmanager
+    def check(error, *words):
+        with pytest.raises(MinivaeError) as caught:
+            yield
+        message = str(caught.value)
+        assert type(caught.value) is error, repr(caught.value)
+        assert message.endswith("."), message
+        assert ". " not in message, message
+        assert "\n" not in message, message
+        for word in words:
+            assert word in message, message
+
+    return check
+
+
+def pytest_sessionfinish(session):
+    """With MINIVAE_REQUIRE_ALL set, a skipped test fails the run: CI has every oracle and all data."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", ())) if reporter else 0
+    if skipped and os.environ.get("MINIVAE_REQUIRE_ALL"):
+        reporter.write_line(
+            f"{skipped} tests were skipped, but MINIVAE_REQUIRE_ALL is set", red=True
+        )
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
