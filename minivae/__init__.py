@@ -4,6 +4,7 @@ from . import data
 from .backend import get_backend
 from .checkpoint import load_checkpoint, save_checkpoint
 from .errors import MinivaeError
+from .estimator import VAEEstimator
 from .evaluate import evaluate, log_likelihood
 from .layer import Layer, Sequential
 from .models import VAE, Autoencoder
@@ -34,6 +35,7 @@ __all__ = [
     "Sequential",
     "Settings",
     "Training",
+    "VAEEstimator",
     "data",
     "evaluate",
     "fit",
