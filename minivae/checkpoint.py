@@ -12,8 +12,6 @@ old checkpoint or the new one, never half of one. It holds
 
 import json
 import os
-import zipfile
-import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,13 +19,15 @@ from typing import Any
 import numpy as np
 
 from .backend import Backend
-from .errors import CheckpointError, MinivaeError
+from .errors import CheckpointError, MinivaeError, ShapeError
 from .models import MODELS
 from .optim import OPTIMIZERS
 from .train import Settings, Training
 
 FORMAT = "minivae checkpoint"
 VERSION = 1
+RNG = "PCG64"
+"""The bit generator of `numpy.random.default_rng`, whose state is a few whole numbers."""
 
 
 def write_atomically(path: Path, write: Any) -> None:
@@ -54,8 +54,20 @@ def save_checkpoint(path: str | Path, training: Training, extra: dict | None = N
         The run.
     extra : dict, optional
         JSON types that the caller wants back.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written, or the run holds what a checkpoint cannot; then an older
+        file of that name is unchanged.
     """
     model, optimizer = training.model, training.optimizer
+    rng_state = training.rng.bit_generator.state
+    if rng_state["bit_generator"] != RNG:
+        raise CheckpointError(
+            f"the run's random generator is a {rng_state['bit_generator']}, but a checkpoint holds "
+            f"a {RNG}; make it with `numpy.random.default_rng(seed)`."
+        )
     to_host = model.backend.to_host
     meta = {
         "format": FORMAT,
@@ -64,7 +76,7 @@ def save_checkpoint(path: str | Path, training: Training, extra: dict | None = N
         "optimizer": optimizer.config,
         "t": optimizer.t,
         "settings": asdict(training.settings),
-        "rng": training.rng.bit_generator.state,
+        "rng": rng_state,
         "history": training.history,
         "extra": extra or {},
     }
@@ -72,9 +84,19 @@ def save_checkpoint(path: str | Path, training: Training, extra: dict | None = N
     arrays["theta"] = to_host(model.params.theta)
     if training.best_theta is not None:
         arrays["best_theta"] = training.best_theta
-    write_atomically(
-        Path(path), lambda file: np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
-    )
+    try:
+        arrays["meta"] = np.array(json.dumps(meta))
+        write_atomically(Path(path), lambda file: np.savez(file, **arrays))
+    except TypeError as error:
+        raise CheckpointError(
+            f"{path} was not written, since the run or `extra` holds what JSON does not ({error}); "
+            "use plain numbers, strings, lists and dicts with string keys."
+        ) from error
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be written ({error.strerror}); "
+            "choose a folder that exists and has room for it."
+        ) from error
 
 
 def load_checkpoint(
@@ -85,7 +107,7 @@ def load_checkpoint(
     Parameters
     ----------
     path : str or Path
-        What `save_checkpoint` wrote.
+        What `save_checkpoint` wrote, or the folder that holds it as `checkpoint.npz`.
     backend : str or Backend
         Where the model shall compute.
 
@@ -101,13 +123,21 @@ def load_checkpoint(
     CheckpointError
         If the file is missing, truncated, foreign, or of another format version.
     """
-    meta, arrays = _read(Path(path))
+    path = Path(path)
+    if path.is_dir():
+        path = path / "checkpoint.npz"
+    meta, arrays = _read(path)
     try:
         model_config = dict(meta["model"])
         model = MODELS[model_config.pop("kind")](
             **model_config, rng=np.random.default_rng(0), backend=backend
         )
         model.params.load(arrays["theta"])
+        best_theta = arrays.get("best_theta")
+        if best_theta is not None and best_theta.shape != model.params.theta.shape:
+            raise ShapeError(
+                f"best_theta has shape {best_theta.shape}, but theta {model.params.theta.shape}."
+            )
         optimizer_config = dict(meta["optimizer"])
         optimizer = OPTIMIZERS[optimizer_config.pop("kind")](**optimizer_config)
         moments = {
@@ -124,12 +154,14 @@ def load_checkpoint(
             rng=rng,
             settings=Settings(**meta["settings"]),
             history=list(meta["history"]),
-            best_theta=arrays.get("best_theta"),
+            best_theta=best_theta,
         )
+        for record in training.history:
+            float(record["loss"])  # damage shall show here, not in the next epoch
         return training, meta["extra"]
     except MinivaeError as error:
         raise CheckpointError(f"{path} does not fit together: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(
             f"{path} is a minivae checkpoint whose contents are damaged ({error!r}); "
             "use another checkpoint or train again."
@@ -139,15 +171,17 @@ def load_checkpoint(
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Read the arrays and the JSON record, or say in one sentence why not."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        # Opened here, since np.load leaves a file open that it cannot make out.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise CheckpointError(
             f"{path} does not exist; give the checkpoint.npz of a run, or its folder."
         ) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
+    except Exception as error:  # a damaged file may fail anywhere in zipfile, zlib or NumPy
         raise CheckpointError(
-            f"{path} cannot be read as a checkpoint: it is truncated or no .npz file ({error})."
+            f"{path} cannot be read as a checkpoint: it is truncated, damaged or no .npz file "
+            f"({type(error).__name__}); use another checkpoint or train again."
         ) from error
     try:
         meta = json.loads(str(arrays.pop("meta")))

@@ -2,7 +2,8 @@
 
 An evaluation does not depend on the batch size: terms are per example, the last batch may be
 ragged, sums are taken over examples in float64, and the noise is drawn row by row from one
-generator, so that each example meets the same noise however the rows are grouped. """
+generator, so that each example meets the same noise however the rows are grouped.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -42,10 +43,19 @@ def evaluate(
     -------
     dict
         `nll`, `kl`, `elbo`, `bound` (means in nats; `bound` is the importance-weighted one if the
-        model has samples, else the ELBO) and `kl_per_dim` (Z,).
+        model has samples, else the ELBO) and `kl_per_dim` (Z,). An autoencoder has no bounds: they
+        are NaN, and `kl_per_dim` is empty.
+
+    Raises
+    ------
+    OptionError
+        If there are no examples, or the batch size is below 1.
     """
-    if len(x) == 0:
-        raise OptionError("an evaluation was asked for on 0 examples; give at least one.")
+    if len(x) == 0 or batch < 1:
+        raise OptionError(
+            f"an evaluation was asked for on {len(x)} examples in batches of {batch}; "
+            "give at least one of each."
+        )
     to_host = model.backend.to_host
     nll, bound = np.empty(len(x)), np.empty(len(x))
     kl = []
@@ -54,10 +64,11 @@ def evaluate(
         nll[rows], bound[rows] = to_host(terms.nll), to_host(terms.bound)
         kl.append(to_host(terms.kl).astype("float64"))
     kl_per_dim = np.concatenate(kl).mean(axis=0)
+    has_prior = kl_per_dim.size > 0
     return {
         "nll": float(nll.mean()),
         "kl": float(kl_per_dim.sum()),
-        "elbo": float(-nll.mean() - kl_per_dim.sum()),
+        "elbo": float(-nll.mean() - kl_per_dim.sum()) if has_prior else float("nan"),
         "bound": float(bound.mean()),
         "kl_per_dim": kl_per_dim,
     }
@@ -94,7 +105,17 @@ def log_likelihood(
     -------
     numpy.ndarray, (N,), float64
         Nats. A lower bound in expectation, tighter with more samples.
+
+    Raises
+    ------
+    OptionError
+        If the model is no VAE, or a number below 1.
     """
+    if not isinstance(model, VAE):
+        raise OptionError(
+            f"log_likelihood was given a model of kind {model.kind!r}, but only a VAE gives data a "
+            "likelihood; use `evaluate` for its reconstruction term."
+        )
     if samples < 1 or rows < 1:
         raise OptionError(f"samples={samples} and rows={rows} were given; both must be at least 1.")
     weigher = ImportanceWeighted(model.decoder, model.likelihood)

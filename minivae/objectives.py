@@ -32,7 +32,7 @@ from typing import Any
 
 from .backend import Array, array_module
 from .case import Case, away_from
-from .errors import OptionError, ShapeError
+from .errors import OptionError, ShapeError, StateError
 from .layer import Layer
 from .ops import KL, Likelihood, LogMeanExp, Reparameterize, kl, log_weights
 
@@ -81,6 +81,16 @@ def negative_elbo_backward(
     return dnll, dkl
 
 
+def _saved(objective: "ELBO | ImportanceWeighted") -> tuple:
+    """Return what the last forward pass has left for the backward pass."""
+    if objective.cache is None:
+        raise StateError(
+            f"{type(objective).__name__}.backward was called before forward; "
+            "call forward first, so that there is something to go back through."
+        )
+    return objective.cache
+
+
 class ELBO:
     """Negative ELBO of a Gaussian encoder and any decoder, with its backward pass.
 
@@ -95,25 +105,26 @@ class ELBO:
     """
 
     def __init__(self, decoder: Layer, likelihood: Likelihood, free_bits: float = 0.0) -> None:
-        if free_bits < 0:
+        if not free_bits >= 0:
             raise OptionError(f"free_bits={free_bits} was given, but it must be 0 or more nats.")
         options = {"dtype": decoder.params.dtype, "backend": decoder.backend}
         self.reparameterize, self.kl = Reparameterize(**options), KL(**options)
         self.decoder, self.likelihood, self.free_bits = decoder, likelihood, free_bits
         self.call = decoder.call
-        self.cache: tuple = ()
+        self.cache: tuple | None = None
 
     def forward(self, x: Array, mu: Array, logvar: Array, eps: Array, beta: float = 1.0) -> Terms:
         """Terms for x (B, D), mu and logvar (B, Z), standard normal noise eps (B, Z)."""
         z = self.reparameterize.forward(mu, logvar, eps)
         nll = self.likelihood.forward(self.decoder.forward(z), x)
         kl = self.kl.forward(mu, logvar)
-        loss, self.cache = self.call(negative_elbo_forward, nll, kl, beta, self.free_bits)
+        # A plain float takes the arrays' dtype; a numpy.float64 would make float32 arrays float64.
+        loss, self.cache = self.call(negative_elbo_forward, nll, kl, float(beta), self.free_bits)
         return Terms(loss, nll, kl, bound=-nll - kl.sum(axis=1))
 
     def backward(self) -> tuple[Array, Array]:
         """Overwrite the decoder's gradients; return dmu, dlogvar (B, Z)."""
-        dnll, dkl = self.call(negative_elbo_backward, 1.0, *self.cache)
+        dnll, dkl = self.call(negative_elbo_backward, 1.0, *_saved(self))
         # Branch 1: through the sample, the decoder and the likelihood.
         dz = self.decoder.backward(self.likelihood.backward(dnll))
         dmu_sample, dlogvar_sample = self.reparameterize.backward(dz)
@@ -140,7 +151,7 @@ class ImportanceWeighted:
         self.logmeanexp = LogMeanExp(**options)
         self.decoder, self.likelihood = decoder, likelihood
         self.call = decoder.call
-        self.cache: tuple = ()
+        self.cache: tuple | None = None
 
     def log_weights(self, x: Array, mu: Array, logvar: Array, eps: Array) -> tuple[Array, Array]:
         """Log-weights and nll (B, K) for x (B, D), mu and logvar (B, Z), eps (B, K, Z)."""
@@ -169,7 +180,7 @@ class ImportanceWeighted:
 
     def backward(self) -> tuple[Array, Array]:
         """Overwrite the decoder's gradients; return dmu, dlogvar (B, Z)."""
-        (z,) = self.cache
+        (z,) = _saved(self)
         B, K, Z = z.shape
         dbound = array_module(z).full(B, -1 / B, z.dtype)
         dw = self.logmeanexp.backward(dbound)
@@ -207,7 +218,7 @@ class BetaSchedule:
             raise OptionError(
                 f"schedule {self.kind!r} was given; choose constant, linear or cyclical."
             )
-        if self.beta < 0 or self.period < 1:
+        if not (self.beta >= 0 and self.period >= 1):
             raise OptionError(
                 f"beta={self.beta} and period={self.period} were given; beta must be 0 or more, "
                 "and the period at least one step."

@@ -77,13 +77,15 @@ def check_finite(params: Params) -> float:
         Naming the first parameter whose gradient is not finite.
     """
     xp = params.backend.xp
-    norm = math.sqrt(abs(float(xp.vdot(params.grad, params.grad))))
+    with np.errstate(over="ignore"):
+        norm = math.sqrt(abs(float(xp.vdot(params.grad, params.grad))))
     if math.isfinite(norm):
         return norm
-    # Either some entry is not finite, or the squares overflowed: look closely, in float64.
+    # Either some entry is not finite, or the squares overflowed; then the largest is taken out.
     bad = ~xp.isfinite(params.grad)
     if not bool(bad.any()):
-        return float(xp.linalg.norm(params.grad.astype("float64")))
+        largest = float(abs(params.grad).max())
+        return largest * float(xp.linalg.norm(params.grad / largest))
     index = int(bad.argmax())
     raise NonFiniteError(
         f"the gradient of {params.name_at(index)!r} holds {float(params.grad[index])} "
@@ -153,6 +155,8 @@ class Optimizer:
         CheckpointError
             If the moments are not this optimizer's, or have another size than `params`.
         """
+        if not (isinstance(t, int) and t >= 0):
+            raise CheckpointError(f"t={t!r} was given, but steps are counted from 0.")
         wanted = dict.fromkeys(self.moments, params.theta.shape) if t else {}
         given = {name: array.shape for name, array in state.items()}
         if given != wanted:
@@ -162,7 +166,8 @@ class Optimizer:
             )
         self.t = t
         self.state = {
-            name: params.backend.asarray(array, params.dtype) for name, array in state.items()
+            name: params.backend.asarray(array.copy(), params.dtype)
+            for name, array in state.items()
         }
 
 
@@ -241,7 +246,7 @@ class AdamW(Adam):
 
     def __init__(self, lr: float = 1e-3, weight_decay: float = 0.01, **options: float) -> None:
         super().__init__(lr, **options)
-        if weight_decay < 0:
+        if not weight_decay >= 0:
             raise OptionError(f"weight_decay={weight_decay} was given, but it must be 0 or more.")
         self.weight_decay = weight_decay
 

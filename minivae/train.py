@@ -22,6 +22,10 @@ from .optim import Optimizer
 
 BINARIZE = ("none", "dynamic", "fixed")
 
+STREAMS = {"train": 1, "val": 2, "noise": 3}
+"""What the seed of the settings draws, each in a stream of its own: pixels to train and to validate
+on, noise of the validation. To NumPy the seeds s and [s, 0] are the same, hence none is 0."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -69,6 +73,8 @@ class Settings:
             )
         if self.patience is not None and self.patience < 1:
             raise OptionError(f"patience={self.patience} was given, but it must be at least 1.")
+        if self.seed < 0:
+            raise OptionError(f"seed={self.seed} was given, but it must be 0 or more.")
         self.beta_at(steps_per_epoch=1)
 
     def beta_at(self, steps_per_epoch: int) -> BetaSchedule:
@@ -144,7 +150,7 @@ def prepare_data(x: np.ndarray, settings: Settings, part: str) -> np.ndarray:
         )
     if part == "train" and settings.binarize == "dynamic":
         return x
-    return binarize(x, np.random.default_rng([settings.seed, ("train", "val").index(part)]))
+    return binarize(x, np.random.default_rng([settings.seed, STREAMS[part]]))
 
 
 def fit(
@@ -177,15 +183,22 @@ def fit(
 
     Raises
     ------
+    DataError
+        If there are no training data, or they lie outside the likelihood's domain.
     NonFiniteError
         If the gradient of a step is NaN or infinite; the weights are those before that step.
     """
+    if len(x) == 0:
+        raise DataError("fit was given 0 training examples; give at least one.")
     model, optimizer, rng, settings = (
         training.model,
         training.optimizer,
         training.rng,
         training.settings,
     )
+    for data in (x, x_val):
+        if data is not None:
+            model.likelihood.note(data)  # refuses what is outside the domain
     x = prepare_data(x, settings, "train")
     x_val = None if x_val is None else prepare_data(x_val, settings, "val")
     steps = math.ceil(len(x) / settings.batch)
@@ -236,7 +249,7 @@ def fit(
 
 def validate(training: Training, x_val: np.ndarray) -> dict[str, float]:
     """Validation terms of the run's model, with noise that is the same every time."""
-    rng = np.random.default_rng([training.settings.seed, 2])
+    rng = np.random.default_rng([training.settings.seed, STREAMS["noise"]])
     numbers = evaluate(training.model, x_val, rng=rng)
     bound = numbers["bound"]
     loss = numbers["nll"] if math.isnan(bound) else -bound

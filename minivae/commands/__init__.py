@@ -1,0 +1,1 @@
+"""A subcommand a module: `configure(parser)` defines its options, `run(options)` does the work."""

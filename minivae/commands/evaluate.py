@@ -1,0 +1,132 @@
+"""`minivae evaluate`: measure a trained model on data that it has not seen."""
+
+import argparse
+from typing import Any
+
+from minivae.commands.train_options import whole
+
+EPILOG = """\
+examples:
+  minivae evaluate                                   the newest run on its test data
+  minivae evaluate runs/001-mnist5k-vae --importance-samples 1000 --limit 100
+  minivae evaluate --data mnist                      on other data of the same shape
+  minivae evaluate --json > numbers.json
+"""
+
+ACTIVE = 0.01
+"""Nats of KL above which a latent dimension counts as active."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="run folder or checkpoint (default: the newest run)"
+    )
+    data = "name of a data set, a path, or a PNG file (default: what the run was trained on)"
+    parser.add_argument("--data", metavar="DATA", help=data)
+    importance = "also estimate ln p(x) by importance sampling with K samples for each example"
+    parser.add_argument("--importance-samples", type=whole, metavar="K", help=importance)
+    limit = "use at most N test examples, evenly spread"
+    parser.add_argument("--limit", type=whole, metavar="N", help=limit)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate and print the numbers."""
+    import json
+
+    from . import outputs
+
+    run = outputs.chosen_run(options)
+    numbers = measure(run, options)
+    print(json.dumps(numbers, indent=2) if options.json else table(numbers))
+    return 0
+
+
+def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
+    """Compute what is printed; what an autoencoder has not is None.
+
+    The noise and the binary pixels are those of the validation while training, so the numbers of
+    the last epoch come out again.
+    """
+    import numpy as np
+
+    from minivae.errors import OptionError
+    from minivae.evaluate import evaluate, log_likelihood
+    from minivae.train import STREAMS
+
+    from . import outputs, pictures
+
+    samples, seed = options.importance_samples, run.training.settings.seed
+    if samples is not None and not run.has_prior:
+        raise OptionError(
+            "an autoencoder has no prior, so ln p(x) cannot be estimated; leave out "
+            "--importance-samples."
+        )
+    model = run.training.model
+    x, what = outputs.chosen_rows(run, options.data)
+    if options.limit is not None:
+        x = pictures.spread(x, options.limit)
+    note = model.likelihood.note(x)
+    noise = [seed, STREAMS["noise"]]
+    terms = evaluate(model, x, rng=np.random.default_rng(noise))
+    numbers: dict[str, Any] = {
+        "run": str(run.folder),
+        "model": repr(model),
+        "epochs": run.saved_epochs,
+        "data": what,
+        "examples": len(x),
+        "nll": terms["nll"],
+        **dict.fromkeys(("kl", "elbo", "kl_per_dim", "active_dims")),
+        "importance_weighted_bound": None,
+        "importance_samples": samples,
+        "log_likelihood": None,
+        "log_likelihood_se": None,
+        "note": note,
+    }
+    if run.has_prior:
+        kl_per_dim = terms["kl_per_dim"].tolist()
+        active = sum(kl > ACTIVE for kl in kl_per_dim)
+        numbers |= {"kl": terms["kl"], "elbo": terms["elbo"]}
+        numbers |= {"kl_per_dim": kl_per_dim, "active_dims": active}
+        if model.samples is not None:
+            numbers["importance_weighted_bound"] = terms["bound"]
+    if samples is not None:
+        estimate = log_likelihood(model, x, rng=np.random.default_rng([*noise, 1]), samples=samples)
+        numbers["log_likelihood"] = float(estimate.mean())
+        numbers["log_likelihood_se"] = float(estimate.std() / np.sqrt(len(x)))
+    return numbers
+
+
+def table(numbers: dict[str, Any]) -> str:
+    """Lay out the numbers for people."""
+    lines = [
+        f"run      {numbers['run']}, {numbers['epochs']} epochs: {numbers['model']}",
+        f"data     {numbers['examples']} examples of {numbers['data']}",
+        "",
+        "nats per example",
+        f"  nll    {numbers['nll']:10.3f}   reconstruction, -ln p(x|z)",
+    ]
+    if numbers["elbo"] is not None:
+        per_dim = numbers["kl_per_dim"]
+        lines += [
+            f"  KL     {numbers['kl']:10.3f}   q(z|x) from the prior",
+            f"  ELBO   {numbers['elbo']:10.3f}   -nll - KL",
+        ]
+        if numbers["importance_weighted_bound"] is not None:
+            lines += [f"  bound  {numbers['importance_weighted_bound']:10.3f}   as trained"]
+        if numbers["log_likelihood"] is not None:
+            how = f"{numbers['importance_samples']} importance samples"
+            how += f", standard error {numbers['log_likelihood_se']:.3f}"
+            lines += [f"  ln p(x){numbers['log_likelihood']:10.3f}   {how}"]
+        active = f"{numbers['active_dims']} of {len(per_dim)}"
+        lines += ["", f"KL of each latent dimension ({active} active, above {ACTIVE} nats)"]
+        for start in range(0, len(per_dim), 10):
+            row = "".join(f"{kl:8.3f}" for kl in per_dim[start : start + 10])
+            lines += [f"  {start:>3}: {row}"]
+    else:
+        lines += ["  an autoencoder has no prior, hence no KL and no ELBO"]
+    if numbers["note"]:
+        lines += ["", numbers["note"]]
+    return "\n".join(lines)

@@ -1,0 +1,120 @@
+"""What `sample`, `reconstruct` and `evaluate` share: which run, which data, where to write."""
+
+import argparse
+import io
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from minivae import data as datasets
+from minivae import plots
+from minivae.checkpoint import write_atomically
+from minivae.errors import OptionError, ShapeError
+from minivae.runs import Run, newest, open_run
+from minivae.train import prepare_data
+
+KINDS = (".png", ".npz", ".npy")
+
+
+def chosen_run(options: argparse.Namespace) -> Run:
+    """Open the run that was named, or else the newest, which is then said on standard error."""
+    if options.run is not None:
+        return open_run(options.run)
+    folder = newest()
+    print(f"run: {folder} (the newest)", file=sys.stderr)
+    return open_run(folder)
+
+
+def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray, str]:
+    """Load test rows as the model takes them, and say what they are.
+
+    Parameters
+    ----------
+    run : Run
+        Gives the data by default, the shape, and the binarization.
+    name_or_path : str, optional
+        Other data: a data set's name or path, or a PNG file.
+
+    Raises
+    ------
+    ShapeError
+        If the examples have another shape than those of the run.
+    """
+    if name_or_path is None:
+        data = run.load_data()
+    elif Path(name_or_path).suffix.lower() == ".png" and not Path(name_or_path).is_dir():
+        image = datasets.load_image(name_or_path)
+        check_shape(run, image.shape, name_or_path)
+        x = prepare_data(image.reshape(1, -1), run.training.settings, "val")
+        return x, Path(name_or_path).name
+    else:
+        data = datasets.load(name_or_path)
+        check_shape(run, data.shape, name_or_path)
+    x, _, part = run.test_rows(data)
+    return x, f"{data.name} ({part})"
+
+
+def check_shape(run: Run, shape: tuple[int, ...], name: str) -> None:
+    """Refuse examples of another shape than the run's."""
+    if tuple(shape) != run.shape:
+        raise ShapeError(
+            f"{name} has examples of shape {tuple(shape)}, but {run.folder} was trained on shape "
+            f"{run.shape}; give data of that shape."
+        )
+
+
+def output(run: Run, out: str | None, stem: str) -> Path:
+    """Where to write: `out`, or the first free `<stem>-<number>.png` in the run folder.
+
+    Rows of a table have no picture, so without `out` theirs is an `.npz` file.
+
+    Raises
+    ------
+    OptionError
+        If `out` exists, or is of an unknown kind, or is a picture of a table.
+    """
+    pictured = plots.has_picture(run.shape)
+    if out is None:
+        suffix = ".png" if pictured else ".npz"
+        names = (run.folder / f"{stem}-{i}{suffix}" for i in itertools.count(1))
+        return next(path for path in names if not path.exists())
+    path = Path(out).expanduser()
+    if path.suffix.lower() not in KINDS:
+        raise OptionError(f"{path} was given as --out; its name must end in {', '.join(KINDS)}.")
+    if path.suffix.lower() == ".png" and not pictured:
+        raise OptionError(
+            f"examples of shape {run.shape} have no picture; name an .npz or .npy file with --out."
+        )
+    if path.exists():
+        raise OptionError(f"{path} exists already; name another file with --out, or delete it.")
+    return path
+
+
+def write(path: Path, picture: Callable, arrays: dict[str, np.ndarray], shape: tuple) -> None:
+    """Write what was computed, in the kind that the file's name asks for, and print the name.
+
+    Parameters
+    ----------
+    path : Path
+        From `output`.
+    picture : callable
+        `picture() -> Axes`, for a `.png` file.
+    arrays : dict of str to numpy.ndarray, (N, n_pixels)
+        For a `.npz` file, by name; a `.npy` file gets the last one alone.
+    shape : tuple of int
+        Shape that each row is given in the file.
+    """
+    if path.suffix.lower() == ".png":
+        plots.save(picture(), path)
+    else:
+        arrays = {name: x.reshape(len(x), *shape) for name, x in arrays.items()}
+        content = io.BytesIO()
+        if path.suffix.lower() == ".npz":
+            np.savez(content, **arrays)
+        else:
+            np.save(content, list(arrays.values())[-1])
+        write_atomically(path, lambda file: file.write(content.getvalue()))
+    print(path)
