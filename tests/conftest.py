@@ -36,7 +36,7 @@ def refuses():
 
 
 def pytest_sessionfinish(session):
-    """With MINIVAE_REQUIRE_ALL set, a skipped test fails the run: CI has every oracle and all data."""
+    """With MINIVAE_REQUIRE_ALL set, a skipped test fails the run."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = len(reporter.stats.get("skipped", ())) if reporter else 0
     if skipped and os.environ.get("MINIVAE_REQUIRE_ALL"):

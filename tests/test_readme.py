@@ -1,0 +1,38 @@
+"""What the README shows works as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def output():
+    """Run the README's Python, all blocks in one namespace; return what it prints."""
+    lines = []
+    namespace = {"print": lambda value: lines.append(str(value))}
+    for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL):
+        exec(block, namespace)
+    return lines
+
+
+def test_the_first_example_learns(output):
+    losses = [float(line.split()[3]) for line in output if line.startswith("step")]
+    assert len(losses) == 5
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_second_example_names_the_mistake(output):
+    report = output[-1]
+    assert "WRONG" in report
+    assert "-1" in report.split("likely:")[1]
+
+
+def test_linked_files_exist():
+    targets = re.findall(r"\]\(([^)#:]+)\)", TEXT)
+    assert targets
+    missing = [target for target in targets if not (ROOT / target).exists()]
+    assert not missing
