@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from .errors import DataError, NonFiniteError, OptionError
+from .errors import DataError, NonFiniteError, OptionError, StateError
 from .evaluate import batches, evaluate
 from .models.base import Model
 from .objectives import BetaSchedule
@@ -113,6 +113,8 @@ class Training:
     @property
     def best_epoch(self) -> int:
         """Index into `history` of the best validation loss (of the training loss, without one)."""
+        if not self.history:
+            raise StateError("no epoch is finished yet, so none is the best; call fit first.")
         losses = [record.get("val_loss", record["loss"]) for record in self.history]
         return int(np.argmin(losses))
 

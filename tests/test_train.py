@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minivae.data import load
-from minivae.errors import DataError, NonFiniteError, OptionError, ShapeError
+from minivae.errors import DataError, NonFiniteError, OptionError, ShapeError, StateError
 from minivae.evaluate import evaluate
 from minivae.models import VAE, Autoencoder
 from minivae.optim import SGD, Adam
@@ -336,6 +336,13 @@ def test_without_patience_it_never_stops(monkeypatch):
     assert not training.stopped
     assert training.best_theta is None
     assert training.best_epoch == 0
+
+
+def test_before_the_first_epoch_there_is_no_best(refuses):
+    training = make(patience=2)
+    assert not training.stopped
+    with refuses(StateError, "no epoch", "fit"):
+        _ = training.best_epoch
 
 
 def test_early_stopping_for_real(digits):
