@@ -23,7 +23,8 @@ COMMANDS = {
     "reconstruct": "encode data and decode them again",
     "evaluate": "measure a trained model: ELBO, its terms, log p(x)",
     "data": "list the data sets, or fetch one",
-    "check": "verify every derivative in the package numerically",
+    "check": "verify every derivative in the package, or the backward passes in your file",
+    "exercises": "write exercises for a course, or their solutions",
 }
 """Name of each subcommand, and what it is for."""
 

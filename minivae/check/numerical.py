@@ -88,15 +88,20 @@ def best_central_slope(
     f_x: float,
     good_enough: float,
 ) -> tuple[float, float, int]:
-    """Slope, error and evaluations; tries a smaller step where the first one is not good enough."""
-    scale = max(1.0, float(np.abs(x).max(initial=0.0)))
-    slope, error = central_slope(f, x, v, STEPS[0] * scale, f_x)
-    if error <= good_enough * max(1.0, abs(slope)):
-        return slope, error, 6
-    other_slope, other_error = central_slope(f, x, v, STEPS[1] * scale, f_x)
-    if other_error < error or not np.isfinite(error):
-        slope, error = other_slope, other_error
-    return slope, error, 12
+    """Slope, error and evaluations; tries smaller steps where the first one is not good enough."""
+    size = float(np.abs(x).max(initial=0.0))
+    steps = [step * max(1.0, size) for step in STEPS]
+    if 0 < size < STEPS[1]:
+        steps.append(STEPS[0] * size)  # all of x is so small that the others leap over it
+    slope, error, evaluations = np.nan, np.inf, 0
+    for step in steps:
+        new_slope, new_error = central_slope(f, x, v, step, f_x)
+        evaluations += 6
+        if new_error < error or not np.isfinite(error):
+            slope, error = new_slope, new_error
+        if error <= good_enough * max(1.0, abs(slope)):
+            break
+    return slope, error, evaluations
 
 
 def numerical_gradient(

@@ -21,11 +21,14 @@ class Diagnosis:
         What is wrong, in words.
     residual : float
         How far the gradient is from what this mistake would give, relative; 0 is a perfect match.
+    also : bool
+        Whether it was made together with the one before, instead of it.
     """
 
     key: str
     text: str
     residual: float
+    also: bool = False
 
 
 @dataclass
@@ -158,7 +161,10 @@ def _array_dict(array: ArrayCheck) -> dict[str, Any]:
         "yours": _number(array.yours[array.worst]) if compared else None,
         "numerical": _number(array.numerical[array.worst]) if compared else None,
         "reason": array.reason,
-        "diagnoses": [vars(diagnosis) for diagnosis in array.diagnoses],
+        "diagnoses": [
+            vars(diagnosis) | {"residual": _number(diagnosis.residual)}
+            for diagnosis in array.diagnoses
+        ],
     }
 
 

@@ -7,17 +7,19 @@ engine in `gradients.py` knows subjects only.
 
 import contextlib
 import inspect
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..case import Case
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..layer import Layer
 from ..models.base import Model
+from .draws import Generators, find_generators
+from .frozen import frozen_randomness
+from .twin import float64_twin
 
 Arrays = dict[str, np.ndarray]
 
@@ -44,6 +46,17 @@ class Subject:
         Whether the output is a loss, whose upstream gradient is 1.
     case : Case, optional
         The operation's case, when it is one of minivae's own.
+    notes : list of str
+        What the report should say besides.
+    options : dict
+        What else the functions are given: numbers, integer labels, and what a model holds fixed.
+    generators : Generators
+        Random generators that the functions keep.
+    truth : callable, optional
+        The outputs, where somebody knows better than `forward`: a grader's reference, of which the
+        numerical gradients are taken then; or a float64 copy of what computes in float32.
+    dtype : str, optional
+        What the functions compute in, where the caller cannot choose.
     """
 
     name: str
@@ -55,29 +68,14 @@ class Subject:
     scalar: bool = False
     case: Case | None = None
     notes: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    generators: Generators = field(default_factory=Generators)
+    truth: Callable[[Arrays], list[np.ndarray]] | None = None
+    dtype: str | None = None
 
-
-@contextlib.contextmanager
-def frozen_randomness(seed: int) -> Iterator[None]:
-    """Give NumPy's and Python's global generators, and unseeded new ones, a fixed seed inside.
-
-    A forward pass that draws its own noise is then the same function each time it is called.
-    """
-    legacy = np.random  # its global generator is what students' code draws from
-    numpy_state, python_state = legacy.get_state(), random.getstate()
-    default_rng = np.random.default_rng
-    legacy.seed(seed)
-    random.seed(seed)
-    streams = np.random.SeedSequence(seed)
-    np.random.default_rng = lambda given=None: default_rng(
-        streams.spawn(1)[0] if given is None else given
-    )
-    try:
-        yield
-    finally:
-        legacy.set_state(numpy_state)
-        random.setstate(python_state)
-        np.random.default_rng = default_rng
+    def frozen(self, seed: int) -> contextlib.AbstractContextManager[None]:
+        """Freeze all randomness that the functions may draw from."""
+        return frozen_randomness(seed, self.generators.found)
 
 
 def from_case(
@@ -94,7 +92,15 @@ def from_case(
 
     arguments = case.draw(rng, sizes, dtype)
     return Subject(
-        case.name, arguments, tuple(case.vary), forward, backward, case.analytic, case=case
+        case.name,
+        arguments,
+        tuple(case.vary),
+        forward,
+        backward,
+        case.analytic,
+        case=case,
+        options=dict(case.options),
+        generators=find_generators(case.forward, case.backward),
     )
 
 
@@ -108,8 +114,10 @@ def from_layer(layer: Layer, inputs: Sequence[np.ndarray], name: str) -> Subject
         )
     names = names[: len(inputs)]
     dtype = layer.params.dtype
-    arguments = {n: np.asarray(array, dtype) for n, array in zip(names, inputs, strict=True)}
-    arguments |= {n: layer.params[n].copy() for n in layer.params}
+    arguments = {
+        n: np.asarray(array, dtype).astype(float) for n, array in zip(names, inputs, strict=True)
+    }
+    arguments |= {n: layer.params[n].astype(float) for n in layer.params}
 
     def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
         for n in layer.params:
@@ -126,12 +134,24 @@ def from_layer(layer: Layer, inputs: Sequence[np.ndarray], name: str) -> Subject
     outputs, _ = forward(arguments)
     returned = as_tuple(layer.backward(*(np.zeros_like(y) for y in outputs)))
     vary = (*names[: len(returned)], *layer.params)  # the inputs after these are noise
-    return Subject(name, arguments, vary, forward, backward, analytic=False)
+    return Subject(
+        name,
+        arguments,
+        vary,
+        forward,
+        backward,
+        analytic=False,
+        options={n: v for n, v in vars(layer).items() if isinstance(v, int | float)},
+        generators=find_generators(layer.forward, layer.backward),
+        truth=_twin_forward(layer, lambda twin: from_layer(twin, inputs, name)),
+        dtype=dtype.name,
+    )
 
 
 def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject:
     """Subject of a whole model: its parameters, with the data and the noise held fixed."""
     params = model.params
+    x, noise = (None if a is None else np.asarray(a, params.dtype) for a in (x, noise))
 
     def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
         for n in params:
@@ -143,105 +163,32 @@ def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject
         model.backward()
         return {n: params.grad_of(n).copy() for n in params}
 
-    arguments = {n: params[n].copy() for n in params}
+    arguments = {n: params[n].astype(float) for n in params}
     return Subject(
-        repr(model), arguments, tuple(params), forward, backward, analytic=False, scalar=True
+        repr(model),
+        arguments,
+        tuple(params),
+        forward,
+        backward,
+        analytic=False,
+        scalar=True,
+        options={"x": x, "eps": noise},
+        truth=_twin_forward(model, lambda twin: from_model(twin, x, noise)),
+        dtype=params.dtype.name,
     )
 
 
-def from_functions(
-    forward: Callable,
-    backward: Callable | None,
-    inputs: dict[str, Any],
-    wrt: Sequence[str] | None,
-    name: str,
-) -> Subject:
-    """Subject of plain functions, as courses write them.
-
-    Three forms are understood: `forward(...) -> (out, cache)` with `backward(dout, cache)`; a loss
-    `forward(...) -> number` with `backward(...) -> gradients` of the same arguments; and, without
-    `backward`, a function that returns `(loss, gradients)`.
-    """
-    arguments = {
-        n: np.asarray(v, float) for n, v in inputs.items() if isinstance(v, np.ndarray | list)
-    }
-    options = {n: v for n, v in inputs.items() if n not in arguments}
-    integers = {
-        n for n, v in inputs.items() if np.asarray(v).dtype.kind in "iub" and n in arguments
-    }
-    for n in integers:
-        options[n] = np.asarray(inputs[n])
-        del arguments[n]
-    if not arguments:
-        raise OptionError(
-            f"no array was given to check {name} at; pass them by name, as "
-            "`inputs={'x': x, 'w': w}`."
-        )
-
-    def run(values: Arrays) -> Any:
-        return forward(**{n: values[n] if n in values else options[n] for n in inputs})
-
-    with frozen_randomness(0):
-        first = run({n: a.copy() for n, a in arguments.items()})
-    is_pair = isinstance(first, tuple) and len(first) == 2 and backward is not None
-    if is_pair and np.ndim(first[0]) == 0 and _takes(backward, inputs):
-        is_pair = False
-    scalar = not is_pair or np.ndim(first[0]) == 0
-
-    def run_forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
-        returned = run(values)
-        if is_pair:
-            return as_list(returned[0]), returned[1]
-        if backward is None:
-            return [np.asarray(returned[0])], returned[1]
-        loss = returned[0] if isinstance(returned, tuple) else returned
-        return [np.asarray(loss)], values
-
-    def run_backward(upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
-        if is_pair:
-            dout = upstream[0] if len(upstream) == 1 else tuple(upstream)
-            returned = backward(float(dout) if np.ndim(dout) == 0 else dout, cache)
-        elif backward is None:
-            returned = cache
-        else:
-            returned = backward(**{n: cache[n] if n in cache else options[n] for n in inputs})
-        return name_gradients(returned, list(wrt or arguments))
-
-    with frozen_randomness(0):
-        outputs, cache = run_forward({n: a.copy() for n, a in arguments.items()})
-        gradients = run_backward([np.ones_like(y) for y in outputs], cache)
-    vary = tuple(wrt) if wrt else tuple(n for n in arguments if n in gradients)
-    if not vary:
-        raise OptionError(
-            f"{name} returned gradients called {', '.join(gradients)}, but its array arguments are "
-            f"{', '.join(arguments)}; name a gradient `d` and the argument's name, or pass `wrt`."
-        )
-    return Subject(name, arguments, vary, run_forward, run_backward, scalar=scalar)
-
-
-def _takes(function: Callable, inputs: dict[str, Any]) -> bool:
-    """Whether a gradient function takes the same arguments as its loss."""
-    try:
-        return list(inspect.signature(function).parameters) == list(inputs)
-    except (TypeError, ValueError):
-        return False
-
-
-def name_gradients(returned: Any, order: list[str]) -> dict[str, Any]:
-    """Gradients by argument, from a dict (`dW`, `W`, `grad_W`), a tuple in order, or one array."""
-    if isinstance(returned, dict):
-        names = {}
-        for key, value in returned.items():
-            plain = str(key)
-            for candidate in (plain, plain.removeprefix("d"), plain.removeprefix("grad_")):
-                if candidate in order:
-                    plain = candidate
-                    break
-            names[plain] = value
-        return names
-    return {
-        n: value for n, value in zip(order, as_tuple(returned), strict=False) if value is not None
-    }
+def _twin_forward(
+    original: Layer | Model, subject_of: Callable[[Any], Subject]
+) -> Callable[[Arrays], list[np.ndarray]] | None:
+    """Forward pass of a float64 copy of what computes in float32; None if there is none."""
+    if original.params.dtype == np.float64:
+        return None
+    twin = float64_twin(original)
+    if twin is None:
+        return None
+    subject = subject_of(twin)
+    return lambda values: subject.forward(values)[0]
 
 
 def as_tuple(value: Any) -> tuple:

@@ -23,7 +23,7 @@ def report_text(report: Report) -> str:
         if array.reason:
             lines += _item(array.reason)
         for i, diagnosis in enumerate(array.diagnoses):
-            lead = "likely" if i == 0 else "or"
+            lead = "likely" if i == 0 else "and" if diagnosis.also else "or"
             lines += _item(f"{lead}: {diagnosis.text}")
     lines += [line for breach in report.contract for line in _item(f"contract: {breach}", "  ")]
     lines += [line for note in report.notes for line in _item(f"note: {note}", "  ")]
@@ -53,11 +53,11 @@ def _item(text: str, indent: str = "      ") -> list[str]:
 
 def table(reports: list[Report]) -> str:
     """Several reports as a table, a line each."""
-    width = max([len(_short(report.name, 60)) for report in reports] + [9])
+    width = max([len(_short(report.name, 54)) for report in reports] + [9])
     lines = [f"{'operation':<{width}}  {'verdict':<11}  {'rel. error':<10}  method"]
     for report in reports:
         lines.append(
-            f"{_short(report.name, 60):<{width}}  {report.verdict:<11}  {report.error:<10.1e}  "
+            f"{_short(report.name, 54):<{width}}  {report.verdict:<11}  {report.error:<10.1e}  "
             f"{report.method}"
         )
     wrong = sum(not report.passed for report in reports)

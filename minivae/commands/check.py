@@ -1,20 +1,25 @@
-"""`minivae check`: verify every derivative in the package."""
+"""`minivae check`: verify every derivative in the package, or the backward passes in a file."""
 
 import argparse
 
+from ..grading import cli
+
 EPILOG = """\
 examples:
-  minivae check          a table of all checks; the exit code is 1 if one fails
+  minivae check                                a table of all the package's own derivatives
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
-    parser.epilog = EPILOG
+    cli.configure(parser)
+    parser.epilog = EPILOG + cli.EPILOG.removeprefix("examples:\n")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check everything; return 1 if a check fails."""
+    """Check a file if one is given, else everything in the package; return 1 if a check fails."""
+    if cli.wanted(options):
+        return cli.run(options)
     from minivae import check
 
     results = check.check_all()

@@ -1,0 +1,142 @@
+"""Local derivatives: of functions of one number, of masks, of products."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from .derivatives import SLOPES
+from .scene import Change, Deviation, Keys, Scene
+from .tape import Adjoints, Node, Ref, Tape
+
+
+def local_deviations(scene: Scene, i: int, node: Node) -> Iterator[Deviation]:
+    """Mistakes in the derivative of one step."""
+    what = scene.write(i)
+    if node.op in SLOPES and node.op not in ("negative", "positive"):
+        yield from _unary(scene, i, node, what)
+    if node.op in ("maximum", "minimum", "where", "clip", "absolute"):
+        for slot, ref in enumerate(node.inputs):
+            if ref[0] == "node":
+                yield from _mask(scene, i, slot, what)
+    if node.op in ("multiply", "divide"):
+        for slot, ref in enumerate(node.inputs):
+            if ref[0] == "node":
+                yield from _product(scene, i, slot, what)
+    if node.op == "power" and node.inputs[1][0] == "const":
+        text = f"{what} is not differentiated"
+        yield scene.at(i, 0, ("derivative_missing",), text, lambda dy, p, y, right: dy * y)
+        text = f"the base is missing in the derivative of {what}"
+        keys = ("missing_term", "factor")
+        yield scene.at(i, 0, keys, text, lambda dy, p, y, right: dy * np.ones_like(p))
+
+
+def _unary(scene: Scene, i: int, node: Node, what: str) -> Iterator[Deviation]:
+    """The derivative is missing, in twice, or taken at the wrong place."""
+    slope, of = SLOPES[node.op], f"the derivative of {what}"
+    spread: Keys = ("variance_for_std",) if scene.write.is_scale(i) else ()
+
+    def at_output(dy: np.ndarray, p: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray | None:
+        f = getattr(np, node.op, None)
+        return None if f is None else dy * slope(y, f(y))
+
+    def flipped(dy: np.ndarray, p: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray | None:
+        return dy / y if node.op == "exp" else None
+
+    yield scene.at(i, 0, ("derivative_missing",), f"{of} is missing", lambda dy, p, y, r: dy)
+    keys = (*spread, "derivative_twice")
+    text = f"{of} is multiplied in twice"
+    yield scene.at(i, 0, keys, text, lambda dy, p, y, r: dy * slope(p, y) ** 2)
+    keys = (*spread, "missing_term")
+    text = f"the root of the derivative of {what} is multiplied in"
+    yield scene.at(i, 0, keys, text, lambda dy, p, y, r: dy * np.sqrt(np.abs(slope(p, y))))
+    yield scene.at(i, 0, ("at_output",), f"{of} is taken at its output", at_output)
+    yield scene.at(i, 0, ("sign",), f"the sign of the exponent in {what} is flipped", flipped)
+
+
+def _mask(scene: Scene, i: int, slot: int, what: str) -> Iterator[Deviation]:
+    """A mask is missing, turned round, or taken from the wrong array."""
+    node = scene.tape.nodes[i]
+    clamp: Keys = ("logvar_clamp",) if scene.is_clamp(i) else ()
+    of = f"the mask of {what}"
+    keys = (*clamp, "wrong_mask", "derivative_missing")
+    text = f"{of} is missing: the gradient passes everywhere"
+    yield scene.at(i, slot, keys, text, lambda dy, p, y, r: np.broadcast_to(dy, r.shape))
+    keys, text = (*clamp, "wrong_mask"), f"{of} is turned round"
+    yield scene.at(i, slot, keys, text, lambda dy, p, y, r: dy - r)
+    text = f"{of} is taken from the upstream gradient"
+    yield scene.at(i, slot, ("wrong_mask",), text, lambda dy, p, y, r: dy * (dy > 0))
+    p = node.inputs[slot][1]
+    for j, other in enumerate(scene.tape.nodes):
+        if j in (i, p) or other.value.shape != node.value.shape:
+            continue
+
+        def change(tape: Tape, adj: Adjoints, j: int = j) -> Change | None:
+            if adj[i] is None:
+                return None
+            wrong = adj[i] * (tape.nodes[j].value > 0)
+            right = tape.back(i, slot, adj[i])
+            return {p: wrong - right} if wrong.shape == right.shape else None
+
+        yield Deviation(("wrong_mask",), f"{of} is taken from {scene.write(j)}", change)
+    if node.op == "clip":
+        low, high = node.params["low"], node.params["high"]
+        for keep, side in ((lambda p: p < high, "below"), (lambda p: p > low, "above")):
+            text = f"the gradient passes {side} the range of {what}, where the value is held fixed"
+            yield scene.at(
+                i, 0, ("logvar_clamp",), text, lambda dy, p, y, r, keep=keep: dy * keep(p)
+            )
+
+
+def _product(scene: Scene, i: int, slot: int, what: str) -> Iterator[Deviation]:
+    """A factor of a product is missing from the derivative of the other, or is in twice."""
+    node = scene.tape.nodes[i]
+    other = node.inputs[1 - slot]
+    if np.size(scene.tape.operand(other)) == 1 and other[0] == "const":
+        return  # a number: the branches' factors cover it
+    q = scene.write.operand(other)
+    missing, twice = _factor_keys(scene, other)
+    text = f"the factor {q} of {what} is missing"
+    yield _with_factor(scene, i, slot, missing, text, lambda dy, q: dy / q)
+    if node.op == "multiply":
+        # The same where the factor is 0.
+        yield scene.at(i, slot, missing, text, lambda dy, p, y, r: np.broadcast_to(dy, r.shape))
+        text = f"in {what}, the derivative with respect to one factor is the other one"
+        yield scene.at(i, slot, ("swapped", "missing_term"), text, lambda dy, p, y, r: dy * p)
+    text = f"the factor {q} of {what} is in twice"
+    yield _with_factor(scene, i, slot, twice, text, lambda dy, q: dy * q)
+    if node.op == "divide" and slot == 1:
+        text = f"the square of the denominator is missing in the derivative of {what}"
+        yield scene.at(i, slot, ("missing_term",), text, lambda dy, p, y, r: r * p)
+
+
+def _with_factor(
+    scene: Scene, i: int, slot: int, keys: Keys, text: str, apply: Callable
+) -> Deviation:
+    """The upstream gradient of a product has its other factor applied once more, or once less."""
+    inputs = scene.tape.nodes[i].inputs
+    p, other = inputs[slot][1], inputs[1 - slot]
+    divided = scene.tape.nodes[i].op == "divide"
+
+    def change(tape: Tape, adj: Adjoints) -> Change | None:
+        if adj[i] is None:
+            return None
+        with np.errstate(all="ignore"):
+            q = tape.operand(other)
+            dy = apply(adj[i], 1 / q if divided else q)
+        if not np.isfinite(dy).all():
+            return None
+        return {p: tape.back(i, slot, dy) - tape.back(i, slot, adj[i])}
+
+    return Deviation(keys, text, change)
+
+
+def _factor_keys(scene: Scene, ref: Ref) -> tuple[Keys, Keys]:
+    """What it is called when this factor is missing, and when it is in twice."""
+    if scene.write.is_noise(ref):
+        return ("noise_missing", "missing_term"), ("noise_gradient", "derivative_twice")
+    value = scene.tape.operand(ref)
+    if ref[0] == "const" and np.any(value == 0):
+        return ("wrong_mask", "missing_term", "derivative_missing"), ("factor", "extra_term")
+    if ref[0] == "node" and scene.write.is_scale(ref[1]):
+        return ("derivative_missing", "sigma_head"), ("variance_for_std", "derivative_twice")
+    return ("missing_term", "derivative_missing"), ("extra_term", "derivative_twice")

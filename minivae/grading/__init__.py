@@ -1,0 +1,97 @@
+"""Grading: the gradient doctor for a course, on files that nobody has looked at.
+
+`grade_file(path, rubric)` returns a `Grade`; `minivae check FILE --points RUBRIC` is the command.
+
+**What is found.** Pairs of functions `NAME_forward(...) -> (out, cache)` and
+`NAME_backward(dout, cache)`, or plain `forward` and `backward`; backward passes that take the
+arguments again, `NAME_backward(dout, x, W)`; a loss `NAME_loss` with `NAME_grad` of the same
+arguments; functions that return `(loss, gradients)`; classes with the methods `forward` and
+`backward`, whose parameters are arrays among the attributes or in a dict `params`, and their
+gradients `dW`, `grad_W`, a dict `grads`, or returned. Gradients are a tuple in the order of the
+arguments, or a dict by name. `FILE::NAME` selects one.
+
+**What it is tried at.** Inputs come from the rubric; without one, from a function `example()` in
+the file that returns a dict of arguments (or a dict of such dicts by NAME); without that, from what
+the arguments are called. With a rubric, the file's `example()` is tried besides, and no points hang
+on it: who is graded does not choose the questions. There are three points, the second with other
+sizes, the third with other values; a gradient is right if it is right at each.
+
+**A rubric** is a TOML file::
+
+    title = "Homework 3"
+    solution = "solution.py"     # beside the rubric; its forward passes are the truth
+    file = "homework.py"         # of a submission with several files (default: any)
+    visibility = "visible"       # Gradescope's: hidden, after_due_date, after_published
+
+    [[exercise]]
+    name = "linear"
+    points = 4                   # 1
+    contract_points = 1          # lost by changing inputs in place and the like (a quarter)
+    kind = "linear"              # instead of a solution: an operation of minivae is the truth
+    inputs = {x = "B I", W = "I O", b = "O"}
+    fixed = []                   # arguments without a gradient
+    options = {keep = 0.7}       # further arguments
+    init = {n_in = "I"}          # arguments of a class's constructor: letters are sizes
+    sizes = {B = 3}              # by letter
+    vary_sizes = true
+    tolerance = 1e-6
+    title = "A linear layer"
+    visibility = "hidden"
+
+Only `name` is needed. Behind the letters of an input may stand what values it has: `positive`,
+`unit` (between 0 and 1), `binary`, `one_hot`, `simplex` (rows that sum to 1), `mask`, `labels:L`
+(whole numbers below the size L), `away` (from 0). An entry of a dict is `"params.W1" = "D H"`.
+The points of an exercise, less those for the contract, are shared by its gradients and, where the
+truth is known, its forward values.
+
+**Whom the grader trusts.** The file runs in another process, which is given inputs and returns what
+the functions make of them. Numerical gradients, comparisons, the diagnosis and the points are made
+in the grader's process, so there is nothing in the student's process to be patched, printed, forged
+or read; a forged answer is a claim about a gradient, and is compared like any other.
+
+What is defended, on Linux, without any privilege: endless loops (the process group is killed after
+`--timeout`), memory and processor time, `sys.exit`, `os._exit` and crashes, output of any length,
+new processes, signals to others, sockets, and reading or writing any file but those of the Python
+installation and a scratch folder with a copy of the submission. `Grade.defences` lists what was
+in force: "seccomp" stands for the system calls, "landlock" for the files (Linux 5.13 or newer),
+"nobody" for the user that root turned into. The results are written by the grader after the process
+has ended, in any case, and hold no traceback of the grader's.
+
+What is not defended:
+
+- A forward pass that lies: one that returns zeros agrees with a backward pass that returns zeros.
+  Name a `kind` or a `solution` in the rubric; then the forward values are compared, and the
+  numerical gradients are those of the truth. Without either, arguments that the output does not
+  depend on earn nothing, and cleverer lies are not found.
+- A backward pass that is right but not derived: it may itself take differences of its forward pass,
+  or copy from a library that is installed.
+- The contract (no changes in place, the same result twice) is watched inside the student's process.
+  A file that patches the watching hides such a breach, and nothing else.
+- Elsewhere than on Linux, or where "seccomp" and "landlock" are missing from `Grade.defences`, the
+  file can read and change what the user can, use the network, kill the grader, and leave a process
+  behind in a session of its own. On Windows there is no limit on memory either, and a process that
+  the file starts may go on. Grade in a container, as Gradescope does, or as a user who owns
+  nothing.
+- What a student's exception says, up to 300 characters, is shown to the student, and what the file
+  prints is shown by the command, but never in Gradescope's results.
+- A file can fill the scratch folder with files of 1 MB, until its time is over.
+"""
+
+from .batch import grade_folder, grades_csv, write_csv
+from .grade import ExerciseGrade, Grade
+from .rubric import Rubric, load_rubric, rubric_from_dict
+from .sandbox import Limits
+from .submission import grade_file
+
+__all__ = [
+    "ExerciseGrade",
+    "Grade",
+    "Limits",
+    "Rubric",
+    "grade_file",
+    "grade_folder",
+    "grades_csv",
+    "load_rubric",
+    "rubric_from_dict",
+    "write_csv",
+]

@@ -1,0 +1,161 @@
+"""The doctor on code that it was not built from: does it name the mistake, and never cry wolf?
+
+The corpus in `heldout/` is written as students write; see there. Each entry is checked at two
+points. The table that compares the mistakes with the names they were given is printed (`-s`).
+"""
+
+import importlib.util
+import pathlib
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from minivae.check import check_gradients
+from minivae.check.mistakes import MISTAKES
+
+SEEDS = (1, 2)
+NAMED = 0.9
+
+
+def load_corpus():
+    """Import the package `heldout` from its folder, under a name of its own."""
+    folder = pathlib.Path(__file__).parent / "heldout"
+    spec = importlib.util.spec_from_file_location(
+        "minivae_heldout", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = package
+    spec.loader.exec_module(package)
+    return package
+
+
+CORPUS = load_corpus()
+
+
+def check(entry, seed):
+    inputs = entry.at(np.random.default_rng(seed))
+    with np.errstate(all="ignore"):
+        return check_gradients(
+            entry.forward,
+            entry.backward,
+            inputs,
+            wrt=entry.wrt,
+            name=entry.name,
+            dtype=entry.dtype,
+            seed=seed,
+        )
+
+
+class Result:
+    """What the doctor said about one entry."""
+
+    def __init__(self, entry, seed):
+        self.entry, self.seed = entry, seed
+        report = check(entry, seed)
+        self.verdict, self.text = report.verdict, str(report)
+        self.said = {
+            array.name: [diagnosis.key for diagnosis in array.diagnoses]
+            for array in report.arrays
+            if array.verdict == "wrong"
+        }
+
+    @property
+    def first(self):
+        """The first name, of the wrong array that was named best."""
+        firsts = [keys[0] for keys in self.said.values() if keys] or ["(nothing)"]
+        return next((key for key in firsts if key in self.entry.keys), firsts[0])
+
+    @property
+    def is_named(self):
+        """Whether an accepted name is among the first two of some wrong array."""
+        return any(key in self.entry.keys for keys in self.said.values() for key in keys[:2])
+
+    def __str__(self):
+        accepted = " or ".join(self.entry.keys)
+        said = "; ".join(f"d{name}: {', '.join(keys)}" for name, keys in self.said.items())
+        return f"{self.entry.name} (seed {self.seed}): {accepted} | {said}"
+
+
+@pytest.fixture(scope="module")
+def wrong():
+    return [Result(entry, seed) for seed in SEEDS for entry in CORPUS.WRONG]
+
+
+def of_kind(results, *kinds):
+    return [result for result in results if result.entry.kind in kinds]
+
+
+def share(results):
+    return sum(result.is_named for result in results) / len(results)
+
+
+def confusion(results):
+    """A row for each kind of mistake, a column for each first name; an accepted name counts as it.
+
+    Columns are numbered as the rows.
+    """
+    rows = [
+        (result.entry.keys[0] if result.first in result.entry.keys else result.first)
+        for result in results
+    ]
+    counts = Counter(zip((result.entry.keys[0] for result in results), rows, strict=True))
+    labels = [key for key in MISTAKES if any(key in pair for pair in counts)]
+    labels += sorted({named for _, named in counts} - set(labels))
+    lines = [" " * 23 + "".join(f"{i + 1:>4}" for i in range(len(labels)))]
+    for i, label in enumerate(labels):
+        cells = "".join(f"{counts.get((label, other)) or '.':>4}" for other in labels)
+        lines.append(f"{i + 1:>3} {label:<19}{cells}")
+    return "\n".join(lines)
+
+
+def summary(results):
+    lines = ["mistakes (rows) against the name that came first (columns)", confusion(results)]
+    for kind in ("single", "generic", "double"):
+        some = of_kind(results, kind)
+        first = sum(result.first in result.entry.keys for result in some) / len(some)
+        lines.append(
+            f"{kind}: {len(some)} checks of {len(some) // len(SEEDS)} entries, named among the "
+            f"first two {share(some):.1%}, first of all {first:.1%}"
+        )
+    misses = [str(result) for result in results if not result.is_named]
+    return "\n".join([*lines, f"not named ({len(misses)}):", *misses])
+
+
+def test_corpus_is_large_and_its_keys_exist():
+    kinds = Counter(entry.kind for entry in [*CORPUS.WRONG, *CORPUS.RIGHT])
+    assert kinds["single"] >= 110
+    assert kinds["double"] >= 20
+    assert kinds["generic"] >= 15
+    assert kinds["right"] >= 90
+    accepted = {key for entry in CORPUS.WRONG for key in entry.keys}
+    assert accepted <= set(MISTAKES)
+    assert all(1 <= len(entry.keys) <= 3 for entry in CORPUS.WRONG)
+
+
+def test_every_mistake_is_called_wrong(wrong):
+    missed = [result.text for result in wrong if result.verdict != "wrong" or not result.said]
+    assert not missed, "\n".join(missed)
+
+
+def test_single_mistakes_are_named_among_the_first_two(wrong):
+    text = summary(wrong)
+    print("\n" + text)
+    assert share(of_kind(wrong, "single", "generic")) >= NAMED, "\n" + text
+    assert share(of_kind(wrong, "generic")) >= 0.8, "\n" + text
+
+
+def test_one_of_two_mistakes_is_named_more_often_than_not(wrong):
+    assert share(of_kind(wrong, "double")) > 0.5, "\n" + summary(of_kind(wrong, "double"))
+
+
+def test_no_false_alarm():
+    alarms = []
+    for seed in SEEDS:
+        for entry in CORPUS.RIGHT:
+            report = check(entry, seed)
+            allowed = {"right"} if entry.kind == "right" else {"right", "cannot tell"}
+            if report.verdict not in allowed:
+                alarms.append(str(report))
+    assert not alarms, "\n\n".join(alarms)

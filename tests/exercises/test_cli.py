@@ -1,0 +1,55 @@
+"""`minivae exercises`."""
+
+import argparse
+
+import pytest
+
+from minivae.errors import OptionError
+from minivae.exercises import EXERCISES
+from minivae.exercises.cli import configure, run
+
+
+def command(*words):
+    parser = argparse.ArgumentParser()
+    configure(parser)
+    return run(parser.parse_args([*map(str, words)]))
+
+
+def test_list(capsys):
+    assert command("list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["name", *(e.name for e in EXERCISES)]
+    # linear: 3 x 5 + 5 x 7 + 7 derivatives for 4 points
+    assert lines[1].split()[:3] == ["linear", "4", "57"]
+
+
+def test_new_prints_what_it_wrote(tmp_path, capsys):
+    folder = tmp_path / "homework"
+    assert command("new", folder, "--only", "kl", "--notebook", "--otter") == 0
+    names = ["kl.py", "rubric.toml", "exercises.ipynb", "tests/kl.py"]
+    assert capsys.readouterr().out.splitlines() == [str(folder / name) for name in names]
+    assert all((folder / name).is_file() for name in names)
+
+
+def test_solutions(tmp_path, capsys):
+    assert command("solutions", tmp_path / "solved", "--only", "kl", "--gradescope") == 0
+    names = {path.name for path in (tmp_path / "solved").rglob("*") if path.is_file()}
+    assert names == {"kl.py", "solution.py", "rubric.toml", "setup.sh", "run_autograder"}
+    assert len(capsys.readouterr().out.splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["new"], "was given no folder"),
+        (["list", "homework"], "takes no folder"),
+        (["new", "homework", "--gradescope"], "--gradescope belongs to `exercises solutions`"),
+        (["solutions", "homework", "--otter"], "--otter belongs to `exercises new`"),
+        (["new", "homework", "--only", "linaer"], "no exercise 'linaer'"),
+    ],
+)
+def test_bad_words_are_refused_in_one_sentence(tmp_path, monkeypatch, refuses, words, sentence):
+    monkeypatch.chdir(tmp_path)
+    with refuses(OptionError, sentence):
+        command(*words)
+    assert list(tmp_path.iterdir()) == []
