@@ -5,8 +5,17 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from minivae.errors import MinivaeError
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Let BLAS use one thread: the tests run side by side, and their matrices are small."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for the processes that tests start
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(autouse=True)

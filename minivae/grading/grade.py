@@ -216,6 +216,8 @@ class Grade:
         In the order of the rubric, or of the file.
     problem : str
         Why nothing could be checked.
+    left_out : list of str
+        Functions that return two things, as a loss with gradients does, but could not be run.
     printed : str
         What the code printed, up to a limit.
     defences : list of str
@@ -227,6 +229,7 @@ class Grade:
     file: str
     exercises: list[ExerciseGrade] = field(default_factory=list)
     problem: str = ""
+    left_out: list[str] = field(default_factory=list)
     printed: str = ""
     defences: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -262,6 +265,7 @@ class Grade:
             "score": self.score,
             "max_score": self.max_score,
             "problem": self.problem,
+            "left_out": self.left_out,
             "seconds": round(self.seconds, 3),
             "defences": self.defences,
             "printed": self.printed,
@@ -283,6 +287,12 @@ class Grade:
         if self.problem:
             lines += textwrap.wrap(f"{self.file}: {self.problem}", WIDTH)
         lines += ["\n" + exercise.text for exercise in self.exercises]
+        for problem in self.left_out:
+            note = (
+                f"left out, since it could not be run at guessed inputs: {problem}; if it returns "
+            )
+            note += "a loss and its gradients, write an example() that returns its arguments"
+            lines.append("\n" + textwrap.fill(note, WIDTH))
         right = sum(exercise.verdict == RIGHT for exercise in self.exercises)
         if self.exercises:
             line = f"\n{self.file}: {right} of {len(self.exercises)} right"

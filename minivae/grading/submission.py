@@ -70,6 +70,8 @@ def grade_file(
             grade.exercises += submission.grade_all(name)
             if not grade.exercises:
                 grade.problem = submission.why_nothing()
+            else:
+                grade.left_out = submission.left_out
     grade.printed, grade.defences = submission.printed, submission.defences
     grade.seconds = time.monotonic() - start
     return grade
@@ -109,7 +111,7 @@ class Submission:
         self.targets: dict[Path, list[Target]] = {}
         self.examples: dict[Path, Any] = {}
         self.failures: dict[Path, str] = {}
-        self.doubtful = ""
+        self.left_out: list[str] = []
         self.printed = ""
         self.defences: list[str] = []
         self.open: Sandbox | None = None
@@ -165,7 +167,9 @@ class Submission:
         """Why nothing was found, in a sentence."""
         if self.failures:
             return "; ".join(self.failures.values())
-        return self.doubtful or (
+        if self.left_out:
+            return self.left_out[0]
+        return (
             "nothing was found that can be checked; write NAME_forward and NAME_backward, or a "
             "class with forward and backward, or a function that returns (loss, gradients)"
         )
@@ -184,7 +188,7 @@ class Submission:
                 helper = target.form == "loss" and name is None and not grade.reports
                 if helper:  # a function that returns two things need not be a loss
                     problems = [grade.problem, *(point.problem for point in grade.points)]
-                    self.doubtful = self.doubtful or next(filter(None, problems), "")
+                    self.left_out += list(filter(None, problems))[:1]
                 else:
                     grades.append(grade)
         if not grades and name is not None and not self.failures:

@@ -260,3 +260,24 @@ def test_function_that_refuses_other_sizes_is_not_wrong_without_a_rubric(graded)
     exercise = {"name": "linear", "inputs": {"x": "B I", "W": "I O", "b": "O"}}
     assert graded(source, exercise).score == 0.0
     assert graded(source, {**exercise, "vary_sizes": False}).score == 1.0
+
+
+def test_a_loss_that_cannot_be_run_is_left_out_and_said_so(student):
+    loss = """
+def odd_loss(mu, logvar, eps, x):
+    error = mu + np.exp(0.5 * logvar) * eps - x
+    dlogvar = 0.5 * error * np.exp(0.5 * logvar) * eps
+    return 0.5 * (error**2).sum(), {"mu": error, "logvar": dlogvar}
+"""
+    grade = grade_file(student(LINEAR + loss))
+    assert [exercise.name for exercise in grade.exercises] == ["linear"]
+    assert "odd_loss" in grade.left_out[0]
+    assert "example()" in str(grade)
+    example = """
+def example():
+    rng = np.random.default_rng(0)
+    return {name: rng.normal(size=(3, 2)) for name in ("mu", "logvar", "eps", "x")}
+"""
+    alone = grade_file(student(LINEAR + loss + example, "other.py"), name="odd_loss")
+    assert alone.passed
+    assert not alone.left_out
