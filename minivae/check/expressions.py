@@ -171,7 +171,7 @@ def factor_findings(yours: Arrays, true: Arrays, evidence: Evidence) -> Iterator
         if left < 1e-4:
             key = _factor_key(form, source)
             text = f"it is the right gradient times {_times(c, words)}; that factor is too much"
-            yield Finding(key, text, left, 3)
+            yield Finding(key, text, left, 4)
 
 
 def term_findings(yours: Arrays, true: Arrays, evidence: Evidence) -> Iterator[Finding]:
@@ -208,7 +208,7 @@ def term_findings(yours: Arrays, true: Arrays, evidence: Evidence) -> Iterator[F
                     "connection), dout comes back along that branch too, and the two are added"
                 )
             for key in keys[:2]:
-                yield Finding(key, text, left, 3)
+                yield Finding(key, text, left, 4)
 
 
 def _name(evidence: Evidence, yours: Arrays) -> str:
@@ -242,7 +242,7 @@ def direct_findings(yours: Arrays, evidence: Evidence) -> Iterator[Finding]:
             key = "wrong_mask" if form in ("({} > 0)", "({} < 0)") else "derivative_missing"
             if form == "({} > 0)" or key == "derivative_missing":
                 text = f"what comes back is dout * {_times(c, words)}; that is not the derivative"
-                yield Finding(key, text, left, 4)
+                yield Finding(key, text, left, 5)
     for form, source, words, values in _expressions(evidence, shape):
         if source == "dout" and form == "({} > 0)":
             c, left = _fit([e * u for e, u in zip(values, ups, strict=True)], yours)
@@ -251,7 +251,7 @@ def direct_findings(yours: Arrays, evidence: Evidence) -> Iterator[Finding]:
                     "wrong_mask",
                     f"what comes back is dout * {_times(c, words)}: the mask belongs to the input",
                     left,
-                    3,
+                    4,
                 )
 
 

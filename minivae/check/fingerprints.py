@@ -171,7 +171,7 @@ def scale_findings(yours: Arrays, true: Arrays, evidence: Evidence) -> Iterator[
             "factor",
             f"it is the right gradient times {ratio:.5g}: a constant factor",
             misfit(predicted, yours),
-            2,
+            3,
         )
 
 

@@ -1,4 +1,4 @@
-"""Fingerprints of place: sums that are missing, the right numbers in the wrong places, some wrong."""
+"""Fingerprints of place: missing sums, right numbers in wrong places, some entries wrong."""
 
 import itertools
 from collections.abc import Iterator
@@ -159,7 +159,7 @@ def partial_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:
         "some_entries",
         f"only some entries are wrong, the others are right: {where}{what}",
         0.0,
-        4,
+        5,
     )
 
 

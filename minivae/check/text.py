@@ -24,7 +24,9 @@ def report_text(report: Report) -> str:
             lines += _item(array.reason)
         for i, diagnosis in enumerate(array.diagnoses):
             lead = "likely" if i == 0 else "and" if diagnosis.also else "or"
-            lines += _item(f"{lead}: {diagnosis.text}")
+            lines += _item(
+                diagnosis.text if diagnosis.key == "unknown" else f"{lead}: {diagnosis.text}"
+            )
     lines += [line for breach in report.contract for line in _item(f"contract: {breach}", "  ")]
     lines += [line for note in report.notes for line in _item(f"note: {note}", "  ")]
     return "\n".join(lines)

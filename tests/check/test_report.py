@@ -228,16 +228,14 @@ def test_assert_gradients_raises_with_the_report(backward):
 
 
 def test_assert_gradients_raises_when_nothing_can_be_told():
-    rng = np.random.default_rng(0)
+    def relu(x):
+        return np.maximum(x, 0), x
 
-    def kinked(x):
-        return np.where(np.array([[float(v) > 0 for v in row] for row in x]), x, -x), x
+    def relu_backward(dout, x):
+        return dout * (x >= 0)
 
-    def kinked_backward(dout, x):
-        return dout * np.sign(x)
-
-    x = 1e-7 * rng.standard_normal((3, 5))  # all kinks lie within any step
-    report = check_gradients(kinked, kinked_backward, {"x": x})
+    x = np.zeros((3, 5))  # every entry lies on the kink
+    report = check_gradients(relu, relu_backward, {"x": x})
     assert report.verdict == UNKNOWN
     with pytest.raises(AssertionError, match="CANNOT TELL"):
-        assert_gradients(kinked, kinked_backward, {"x": x})
+        assert_gradients(relu, relu_backward, {"x": x})

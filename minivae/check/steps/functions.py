@@ -165,6 +165,17 @@ def _einsum(subscripts: Any, *operands: Any, **_: Any) -> Any:
     return write("einsum", operands, {"subscripts": subscripts}, result)
 
 
+@_stands_for("pad")
+def _pad(a: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
+    result = np.pad(plain(a), pad_width, mode, **options)
+    if mode != "constant" or np.any(options.get("constant_values", 0)):
+        return result
+    widths = np.broadcast_to(pad_width, (np.ndim(a), 2))
+    padded = np.zeros(result.shape)  # on the tape, as all arrays made while it runs
+    padded[tuple(slice(b, b + n) for (b, _), n in zip(widths, np.shape(a), strict=True))] = a
+    return padded
+
+
 @_stands_for("copy")
 def _copy(a: Any, **_: Any) -> Any:
     return a.copy()
