@@ -8,11 +8,12 @@ import numpy as np
 from .corpus import normal, wrong
 from .wrong_activations import SMOOTH, logistic, sigmoid_forward, swish, tanh_forward
 from .wrong_bounds import IWAE, LOGW, _iwae_grads, _iwae_parts, iwae, log_mean_exp
+from .wrong_classes import cross_entropy, labelled, softmax
 from .wrong_elbo import _branches, beta_point, elbo_point, neg_elbo
 from .wrong_latent import HEADS, LATENT, kl_mean, reparam_forward
 from .wrong_layers import BN, LN, batchnorm_forward, dropout_forward, dropped, layernorm
 from .wrong_linear import POINT, SQUARE, TWO_LAYER, affine_forward, two_layer
-from .wrong_losses import bce_loss, cross_entropy, gaussian_learned, labelled, pixels, softmax
+from .wrong_losses import bce_loss, gaussian_learned, pixels
 
 TWICE = {"kind": "double"}
 
