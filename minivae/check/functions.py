@@ -11,6 +11,9 @@ from .draws import find_generators
 from .frozen import frozen_randomness
 from .subject import Arrays, Subject, as_list, as_tuple
 
+CACHE_NAMES = ("cache", "caches", "ctx", "saved", "memory", "mem", "state", "stash", "c", "tmp")
+"""Names of an argument that takes a cache as a whole, also when that is a tuple of one."""
+
 
 def from_functions(
     forward: Callable,
@@ -21,7 +24,8 @@ def from_functions(
 ) -> Subject:
     """Subject of plain functions, as courses write them.
 
-    Four forms are understood: `forward(...) -> (out, cache)` with `backward(dout, cache)`;
+    Four forms are understood: `forward(...) -> (out, cache)` with `backward(dout, cache)`, or, if
+    the cache is a tuple and backward takes so many arguments more, with `backward(dout, *cache)`;
     `forward(...) -> out` with `backward(dout, ...)`, which takes the arguments again; a loss
     `forward(...) -> number` with `backward(...) -> gradients` of the same arguments; and, without
     `backward`, a function that returns `(loss, gradients)`. The backward pass of a loss may leave
@@ -52,6 +56,7 @@ def from_functions(
     is_pair = isinstance(first, tuple) and len(first) == 2 and backward is not None
     if is_pair and _is_number(first[0]) and _parameters(backward) == list(inputs):
         is_pair = False
+    spread = is_pair and _takes_spread(backward, first[1])
     upstream_name = None if isinstance(first, tuple) else _upstream_name(backward, inputs)
     scalar = not (is_pair or upstream_name) or _is_number(first[0] if is_pair else first)
 
@@ -71,6 +76,8 @@ def from_functions(
         dout = float(dout) if _is_number(dout) else dout
         if is_pair and scalar and len(_parameters(backward)) == 1:
             returned = backward(cache)
+        elif spread:
+            returned = backward(dout, *cache)
         elif is_pair:
             returned = backward(dout, cache)
         elif upstream_name:
@@ -115,6 +122,14 @@ def _not_checked(arguments: Arrays, vary: Sequence[str], gradients: dict[str, An
             "called so; it was not checked"
         )
     return notes
+
+
+def _takes_spread(backward: Callable, cache: Any) -> bool:
+    """Whether a backward pass takes the parts of the cache as arguments of their own."""
+    names = _parameters(backward)
+    if not isinstance(cache, tuple) or len(names) != len(cache) + 1:
+        return False
+    return len(cache) > 1 or names[1] not in CACHE_NAMES
 
 
 def _is_number(value: Any) -> bool:

@@ -14,6 +14,7 @@ from ..case import Case
 from ..errors import MinivaeError, OptionError
 from ..layer import Layer
 from ..models.base import Model
+from ..ops import find_case
 from .contract import contract_breaches
 from .diagnose import diagnose
 from .doubts import confirm, excuse_single_precision, gradients_in_double
@@ -49,9 +50,10 @@ def check_gradients(
 
     Parameters
     ----------
-    target : Case, module of minivae.ops, Layer, Model, or callable
-        What is checked. A callable is `forward(...) -> (out, cache)`, or a loss that returns a
-        number, or, without `backward`, a function that returns `(loss, gradients)`.
+    target : str, Case, module of minivae.ops, Layer, Model, or callable
+        What is checked; a string is the name of one of minivae's operations. A callable is
+        `forward(...) -> (out, cache)`, or a loss that returns a number, or, without `backward`, a
+        function that returns `(loss, gradients)`.
     backward : callable, optional
         `backward(dout, cache) -> gradients`, or the gradient function of the loss, which takes the
         loss's arguments. Gradients are a dict by name, a tuple in the order of the arguments, or
@@ -113,8 +115,15 @@ def _subject(
     rng: np.random.Generator,
     sizes: dict[str, int] | None,
 ) -> Subject:
-    if isinstance(target, ModuleType) and len(getattr(target, "CASES", ())) == 1:
-        target = target.CASES[0]
+    if isinstance(target, ModuleType) and (cases := getattr(target, "CASES", ())):
+        if len(cases) > 1:
+            raise OptionError(
+                f"{target.__name__} holds {len(cases)} operations; give the name of one, such as "
+                f"{cases[0].name!r}, or check them one by one."
+            )
+        target = cases[0]
+    if isinstance(target, str):
+        target = find_case(target)
     if isinstance(target, Case):
         return from_case(target, rng, sizes, "float64")
     if isinstance(target, Model):

@@ -541,3 +541,17 @@ def test_what_cannot_be_checked_is_refused(refuses):
         check_gradients(affine, lambda dy, c: {"bias": dy.sum(0)}, AFFINE)
     with refuses(ShapeError, "0 inputs"):
         check_gradients(ops.Activation("tanh"))
+
+
+@pytest.mark.parametrize("name", ["reparameterize", "kl", "linear", "relu", "logmeanexp"])
+def test_a_backward_that_takes_the_parts_of_the_cache(name):
+    case = ops.find_case(name)
+    inputs = case.draw(np.random.default_rng(3))
+    report = check_gradients(case.forward, case.backward, inputs, wrt=list(case.vary))
+    assert report.verdict == "right", str(report)
+
+
+def test_an_operation_by_its_name_and_a_module_of_several():
+    assert check_gradients("kl_between").passed
+    with pytest.raises(OptionError, match="holds 2 operations"):
+        check_gradients(ops.kl)
