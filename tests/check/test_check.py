@@ -529,8 +529,10 @@ def test_evaluations_are_counted():
 
 
 def test_what_cannot_be_checked_is_refused(refuses):
-    with refuses(OptionError, "str"):
-        check_gradients("linear")
+    with refuses(OptionError, "'lineaer'"):
+        check_gradients("lineaer")
+    with refuses(OptionError, "int"):
+        check_gradients(3)
     with refuses(OptionError, "inputs by name"):
         check_gradients(affine, affine_gradients)
     with refuses(OptionError, "inputs by name"):
