@@ -148,7 +148,7 @@ def prepare_data(x: np.ndarray, settings: Settings, part: str) -> np.ndarray:
     if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise DataError(
             f"the data range from {x.min():.4g} to {x.max():.4g}, but only values in [0, 1] can be "
-            "binarized; rescale them, or choose binarize='none'."
+            "binarized; divide pixels by 255, or binarize none of them."
         )
     if part == "train" and settings.binarize == "dynamic":
         return x
@@ -189,6 +189,14 @@ def fit(
         If there are no training data, or they lie outside the likelihood's domain.
     NonFiniteError
         If the gradient of a step is NaN or infinite; the weights are those before that step.
+
+    Examples
+    --------
+    >>> digits = data.load("digits8")
+    >>> rng = np.random.default_rng(0)
+    >>> model = VAE(64, hidden=(64,), latent=8, rng=rng)
+    >>> training = Training(model, Adam(), rng, Settings(epochs=5, binarize="dynamic"))
+    >>> fit(training, digits.x_train, digits.x_test).history[-1]["val_loss"]
     """
     if len(x) == 0:
         raise DataError("fit was given 0 training examples; give at least one.")

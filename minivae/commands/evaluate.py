@@ -118,12 +118,12 @@ def table(numbers: dict[str, Any]) -> str:
             lines += [f"  bound  {numbers['importance_weighted_bound']:10.3f}   as trained"]
         if numbers["log_likelihood"] is not None:
             how = f"{numbers['importance_samples']} importance samples"
-            how += f", standard error {numbers['log_likelihood_se']:.3f}"
+            how += f"; standard error over the examples {numbers['log_likelihood_se']:.3f}"
             lines += [f"  ln p(x){numbers['log_likelihood']:10.3f}   {how}"]
         active = f"{numbers['active_dims']} of {len(per_dim)}"
         lines += ["", f"KL of each latent dimension ({active} active, above {ACTIVE} nats)"]
         for start in range(0, len(per_dim), 10):
-            row = "".join(f"{kl:8.3f}" for kl in per_dim[start : start + 10])
+            row = "".join(f" {kl:7.3f}" for kl in per_dim[start : start + 10])
             lines += [f"  {start:>3}: {row}"]
     else:
         lines += ["  an autoencoder has no prior, hence no KL and no ELBO"]

@@ -24,8 +24,10 @@ def chosen_run(options: argparse.Namespace) -> Run:
     if options.run is not None:
         return open_run(options.run)
     folder = newest()
-    print(f"run: {folder} (the newest)", file=sys.stderr)
-    return open_run(folder)
+    run = open_run(folder)
+    untrained = "" if run.training.history else "; it has no finished epoch, so it is untrained"
+    print(f"run: {folder} (the newest{untrained})", file=sys.stderr)
+    return run
 
 
 def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray, str]:

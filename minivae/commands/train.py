@@ -198,6 +198,12 @@ def meaning(run: Run) -> str:
     return text + ("; loss is not, for beta or free bits are in it" if weighted else "")
 
 
+def number(value: float) -> str:
+    """Two decimals, unless that is wider than a column."""
+    text = f"{value:.2f}"
+    return text if len(text) <= 10 else f"{value:.3e}"
+
+
 def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     """Train, and write the checkpoint and the metrics after each epoch."""
     columns = ("loss", "nll", "kl", "val_loss") if run.has_prior else ("nll", "val_nll")
@@ -207,7 +213,7 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     def after_epoch(training: Training) -> None:
         run.save()
         record = training.history[-1]
-        row = "".join(f"{record[name]:>11.2f}" for name in columns)
+        row = "".join(f" {number(record[name]):>10}" for name in columns)
         say(f"{record['epoch']:>5}{row}", flush=True)
 
     training = run.training

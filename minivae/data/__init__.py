@@ -63,7 +63,8 @@ def load(name_or_path: str | PathLike, *, limit: int | None = None) -> Dataset:
     Returns
     -------
     Dataset
-        Data without a test set have every tenth row (9, 19, ...) held out as one.
+        Data without a test set have a tenth of their rows held out as one, drawn with a fixed seed
+        from every class in proportion.
 
     Raises
     ------

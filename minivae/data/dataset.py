@@ -97,25 +97,36 @@ class Dataset:
         return text + ")"
 
 
+def _class_by_class(n: int, y: np.ndarray | None) -> np.ndarray:
+    """Order n rows by class, at random (with a fixed seed) within a class.
+
+    Rows that are taken from this order at equal distances come from every class in proportion,
+    whether the rows lie sorted by class, in turns, or anyhow.
+    """
+    anyhow = np.random.default_rng(0).permutation(n)
+    return np.lexsort((anyhow, np.zeros(n) if y is None else y))
+
+
 def thin(data: Dataset, limit: int) -> Dataset:
     """Keep at most `limit` rows of the training set and at most `limit` of the test set.
 
-    Row `i` of the result is row `floor(i N / limit)` of the data, so the kept rows are spread
-    evenly and every class stays, even where the rows are sorted by class.
+    The rows are drawn with a fixed seed, from every class in proportion, and stay in their order.
     """
 
-    def rows(array: np.ndarray | None) -> np.ndarray | None:
-        if array is None or len(array) <= limit:
-            return array
-        return array[np.arange(limit) * len(array) // limit]
+    def kept(x: np.ndarray, y: np.ndarray | None) -> np.ndarray | slice:
+        if len(x) <= limit:
+            return slice(None)
+        return np.sort(_class_by_class(len(x), y)[np.arange(limit) * len(x) // limit])
 
-    return replace(
-        data,
-        x_train=rows(data.x_train),
-        y_train=rows(data.y_train),
-        x_test=rows(data.x_test),
-        y_test=rows(data.y_test),
-    )
+    def rows(x: np.ndarray | None, y: np.ndarray | None) -> tuple:
+        if x is None:
+            return None, None
+        which = kept(x, y)
+        return x[which], None if y is None else y[which]
+
+    x_train, y_train = rows(data.x_train, data.y_train)
+    x_test, y_test = rows(data.x_test, data.y_test)
+    return replace(data, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
 
 
 def from_arrays(
@@ -142,7 +153,8 @@ def from_arrays(
     Returns
     -------
     Dataset
-        Every tenth row (9, 19, ...) is the test set where `x_test` is None and there are ten.
+        A tenth of the rows, drawn with a fixed seed from every class in proportion, is the test
+        set where `x_test` is None and there are ten.
 
     Raises
     ------
@@ -166,7 +178,8 @@ def from_arrays(
     if x_test is not None:
         x_test = _rows(x_test, divisor)
     elif len(x) >= HOLD_OUT:
-        held_out = np.arange(len(x)) % HOLD_OUT == HOLD_OUT - 1
+        held_out = np.zeros(len(x), bool)
+        held_out[_class_by_class(len(x), y)[HOLD_OUT - 1 :: HOLD_OUT]] = True
         x, x_test = x[~held_out], x[held_out]
         if y is not None:
             y, y_test = y[~held_out], y[held_out]

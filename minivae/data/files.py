@@ -35,7 +35,7 @@ def load_path(path: Path) -> Dataset:
     Returns
     -------
     Dataset
-        With every tenth row held out as a test set, if the file brings none.
+        With a tenth of the rows held out as a test set, if the file brings none.
 
     Raises
     ------

@@ -42,6 +42,11 @@ class Model:
             raise OptionError(
                 f"likelihood={likelihood!r} was given; choose one of: {', '.join(LIKELIHOODS)}."
             )
+        if not isinstance(rng, np.random.Generator):
+            raise OptionError(
+                f"rng={rng!r} was given, but the initial weights are drawn by a generator; pass "
+                "rng=numpy.random.default_rng(seed)."
+            )
         (self.n_pixels,) = check_widths([n_pixels], "n_pixels")
         (self.latent,) = check_widths([latent], "latent")
         self.hidden = check_widths(hidden, "hidden")
@@ -179,7 +184,8 @@ class Model:
 
     def __repr__(self) -> str:
         widths = "-".join(map(str, (self.n_data, *self.hidden, self.latent)))
+        samples = f"{self.samples} samples, " if getattr(self, "samples", None) else ""
         return (
-            f"{type(self).__name__}({widths}, {self.activation}, {self.likelihood.name}, "
+            f"{type(self).__name__}({widths}, {self.activation}, {self.likelihood.name}, {samples}"
             f"{self.params.theta.size:,} parameters, {self.params.dtype})"
         )

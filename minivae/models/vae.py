@@ -107,10 +107,15 @@ class VAE(Model):
         hidden: Sequence[int] = (400,),
         latent: int = 20,
         *,
+        activation: str = "relu",
+        likelihood: str = "bernoulli",
+        likelihood_options: dict[str, float] | None = None,
         logvar_range: tuple[float, float] = (-30.0, 20.0),
         free_bits: float = 0.0,
         samples: int | None = None,
-        **options: Any,
+        rng: np.random.Generator,
+        dtype: str = "float32",
+        backend: str | Backend = "numpy",
     ) -> None:
         if samples is not None and (samples < 1 or free_bits):
             raise OptionError(
@@ -118,7 +123,17 @@ class VAE(Model):
                 "1, and free bits go with the ELBO alone."
             )
         self.logvar_range = tuple(logvar_range)
-        super().__init__(n_pixels, hidden, latent, **options)
+        super().__init__(
+            n_pixels,
+            hidden,
+            latent,
+            activation=activation,
+            likelihood=likelihood,
+            likelihood_options=likelihood_options,
+            rng=rng,
+            dtype=dtype,
+            backend=backend,
+        )
         self.free_bits, self.samples = float(free_bits), samples
         self.objective = (
             ELBO(self.decoder, self.likelihood, self.free_bits)

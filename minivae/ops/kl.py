@@ -1,5 +1,12 @@
 r"""KL divergence of diagonal Gaussians, in nats, for each latent dimension.
 
+The divergence of $q$ from $p$ is the mean, under $q$, of how much likelier $q$ finds its own
+samples:
+
+$$ KL = E_q[\ln q(z) - \ln p(z)] $$
+
+Below, $dKL = \partial L / \partial KL$ is what comes back from the loss.
+
 **Against the standard normal.** For one dimension, with $q = N(\mu, \sigma^2)$, $p = N(0, 1)$ and
 `logvar` $= \ln \sigma^2$, the log ratio of the densities is
 
@@ -19,8 +26,15 @@ $$ d\text{logvar} = dKL \cdot \tfrac12 \left( e^{\text{logvar}} - 1 \right) \tag
 Both vanish at $\mu = 0$, logvar $= 0$, where $q = p$. Source: Kingma and Welling (2014), appendix
 B.
 
-**Between two Gaussians**, $q = N(\mu_q, v_q)$ and $p = N(\mu_p, v_p)$. The same steps, with
-$r = \text{logvar}_q - \text{logvar}_p$ and $\delta = (\mu_q - \mu_p) / v_p$ as shorthands:
+**Between two Gaussians**, $q = N(\mu_q, v_q)$ and $p = N(\mu_p, v_p)$, with variances
+$v = e^{\text{logvar}}$. The log ratio has $(z - \mu_p)^2 / v_p$ in the place of $z^2$, and
+$E_q[(z - \mu_p)^2] = (\mu_q - \mu_p)^2 + v_q$, so
+
+$$ KL = \tfrac12 \left( \frac{v_q}{v_p} - 1 - \ln \frac{v_q}{v_p}
+   + \frac{(\mu_q - \mu_p)^2}{v_p} \right) $$
+
+With $r = \text{logvar}_q - \text{logvar}_p$, so that $e^r = v_q / v_p$, and
+$\delta = (\mu_q - \mu_p) / v_p$ as shorthands:
 
 $$ KL = \tfrac12 \left( (e^{r} - 1) - r + (\mu_q - \mu_p) \, \delta \right) \tag{4} $$
 

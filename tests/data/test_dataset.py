@@ -65,21 +65,28 @@ def test_the_shape_of_an_example(shape, expected):
     assert data.x_train.shape == (2, np.prod(expected))
 
 
-@pytest.mark.parametrize(
-    ("n", "held_out"), [(9, None), (10, [9]), (29, [9, 19]), (30, [9, 19, 29])]
-)
-def test_every_tenth_row_is_held_out(n, held_out):
+@pytest.mark.parametrize(("n", "held_out"), [(9, 0), (10, 1), (29, 2), (30, 3), (200, 20)])
+def test_a_tenth_of_the_rows_is_held_out(n, held_out):
     x = np.arange(n, dtype=F4)[:, None]
-    data = from_arrays("a", x, np.arange(n))
-    if held_out is None:
+    data = from_arrays("a", x)
+    if not held_out:
         assert data.x_test is None
-        assert data.y_test is None
         assert len(data.x_train) == n
-    else:
-        assert data.x_test[:, 0].tolist() == held_out
-        assert data.y_test.tolist() == held_out
-        assert data.y_train.tolist() == [i for i in range(n) if i not in held_out]
-        np.testing.assert_array_equal(data.x_train[:, 0], data.y_train)
+        return
+    test, train = data.x_test[:, 0].tolist(), data.x_train[:, 0].tolist()
+    assert len(test) == held_out
+    assert test == sorted(test)
+    assert train == [i for i in range(n) if i not in test]
+    assert test == from_arrays("a", x).x_test[:, 0].tolist()  # the same each time
+
+
+@pytest.mark.parametrize("y", [np.arange(300) % 10, np.arange(300) // 30, np.arange(300) % 2])
+def test_every_class_is_in_the_test_set_in_proportion(y):
+    data = from_arrays("a", y[:, None].astype(F4), y)
+    classes = len(np.unique(y))
+    assert np.bincount(data.y_test).tolist() == [30 // classes] * classes
+    np.testing.assert_array_equal(data.x_test[:, 0], data.y_test)
+    np.testing.assert_array_equal(data.x_train[:, 0], data.y_train)
 
 
 def test_labels_as_text_are_counted_in_sorted_order():
@@ -121,16 +128,17 @@ def test_parts_that_do_not_fit_are_refused(arrays, problem):
         from_arrays("a", np.zeros((2, 3)), **arrays)
 
 
-def test_thinning_spreads_the_rows_evenly():
-    x = np.repeat(np.arange(4), 10)[:, None].astype(F4)
-    data = Dataset("a", x, x[:, 0].astype(int), x[::2], None, (1,))
+@pytest.mark.parametrize("y", [np.repeat(np.arange(4), 10), np.arange(40) % 4])
+def test_thinning_keeps_every_class_in_proportion(y):
+    x = y[:, None].astype(F4)
+    data = Dataset("a", x, y, x[:20], None, (1,))
     small = thin(data, 8)
-    assert small.y_train.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert np.bincount(small.y_train).tolist() == [2, 2, 2, 2]
     np.testing.assert_array_equal(small.x_train[:, 0], small.y_train)
-    assert small.x_test[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert len(small.x_test) == 8
     assert small.y_test is None
     assert len(thin(data, 30).x_test) == 20
-    assert thin(data, 40).x_train is x
+    np.testing.assert_array_equal(thin(data, 40).x_train, x)
 
 
 def test_the_repr_is_one_helpful_line():
