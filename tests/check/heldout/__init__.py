@@ -1,9 +1,16 @@
 """Code as students write it, right and wrong, that the doctor was not built from.
 
-`WRONG` and `RIGHT` list the entries; each module holds those of one theme.
+`WRONG` and `RIGHT` list the entries; each module holds those of one theme. `FRESH_WRONG` and
+`FRESH_RIGHT` list those that the doctor was not mended against.
 """
 
 from . import (
+    fresh_functions,
+    fresh_latent,
+    fresh_layers,
+    fresh_losses,
+    fresh_models,
+    fresh_right,
     right_activations,
     right_layers,
     right_linear,
@@ -28,11 +35,20 @@ from . import (
     wrong_vae,
 )
 from .corpus import RIGHT, WRONG, Entry
+from .fresh_corpus import FRESH_RIGHT, FRESH_WRONG
 
 __all__ = [
+    "FRESH_RIGHT",
+    "FRESH_WRONG",
     "RIGHT",
     "WRONG",
     "Entry",
+    "fresh_functions",
+    "fresh_latent",
+    "fresh_layers",
+    "fresh_losses",
+    "fresh_models",
+    "fresh_right",
     "right_activations",
     "right_layers",
     "right_linear",
