@@ -51,6 +51,10 @@ class Backend:
     to_host: Callable[[Array], np.ndarray]
     erf: Callable[[Array], Array]
 
+    def __reduce__(self) -> tuple:
+        # A backend is found again by its name: its module cannot be copied or pickled.
+        return get_backend, (self.name,)
+
     def call(self, reference: Callable, *arrays: Array, **options: Any) -> Any:
         """Run this backend's kernel of `reference`, or `reference` itself where it has none."""
         return _KERNELS.get((self.name, reference), reference)(*arrays, **options)

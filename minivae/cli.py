@@ -65,13 +65,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         After `--help` and `--version` (code 0), and for arguments that cannot be parsed (code 2).
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a letter shows "?"
     # The message is printed after the `except` clause: when the exception is gone, so is the
     # progress bar that it held on to.
     try:
         try:
             return _run(argv)
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:  # it is None where standard output is closed
+                sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
         return 141
@@ -86,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         status, message = 2, _of_os_error(error)
         _discard_output()
     except Exception as error:
-        if not _is_ours(error):
+        no_home = isinstance(error, RuntimeError) and "home directory" in str(error)
+        if not (_is_ours(error) or no_home):
             raise
         status, message = 2, str(error)
     end = "" if message.endswith((".", "?")) else "."

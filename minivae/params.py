@@ -68,22 +68,24 @@ class Params:
             for name, shape in part.shapes.items()
         }
         joined = cls(shapes, first.dtype, first.backend)
-        for prefix, part in parts.items():
+        given = list(parts.values())
+        for i, (prefix, part) in enumerate(parts.items()):  # all checks before a part is changed
             if part.dtype != first.dtype or part.backend is not first.backend:
                 raise OptionError(
                     f"{prefix!r} is {part.dtype} on {part.backend.name!r}, but the parts before it "
                     f"are {first.dtype} on {first.backend.name!r}; build all layers of a model "
                     "with one dtype and one backend."
                 )
-            if part._joined:
+            if part._joined or any(part is earlier for earlier in given[:i]):
                 raise OptionError(
                     f"{prefix!r} is already part of a model, and its parameters cannot lie in two "
                     "flat arrays; build a layer of its own for each place."
                 )
+        for prefix, part in parts.items():
             part._joined = True
             for name in part.shapes:
                 joined[f"{prefix}.{name}"][...] = part[name]
-        joined._parts = list(parts.values())
+        joined._parts = given
         joined._bind(joined.theta, joined.grad)
         return joined
 
@@ -154,6 +156,14 @@ class Params:
                 "build the model with the widths that the parameters were saved from."
             )
         self.theta[...] = self.backend.asarray(theta, self.dtype)
+
+    def __getstate__(self) -> dict:
+        return {k: v for k, v in vars(self).items() if k not in ("_values", "_grads")}
+
+    def __setstate__(self, state: dict) -> None:
+        # Copies of views would be arrays of their own; they are cut anew from the copied pair.
+        vars(self).update(state)
+        self._bind(self.theta, self.grad)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)

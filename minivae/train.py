@@ -75,6 +75,8 @@ class Settings:
             raise OptionError(f"patience={self.patience} was given, but it must be at least 1.")
         if self.seed < 0:
             raise OptionError(f"seed={self.seed} was given, but it must be 0 or more.")
+        if not self.warmup < 1e9:
+            raise OptionError(f"warmup={self.warmup} epochs were given, but that never ends.")
         self.beta_at(steps_per_epoch=1)
 
     def beta_at(self, steps_per_epoch: int) -> BetaSchedule:
@@ -148,7 +150,7 @@ def prepare_data(x: np.ndarray, settings: Settings, part: str) -> np.ndarray:
     if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise DataError(
             f"the data range from {x.min():.4g} to {x.max():.4g}, but only values in [0, 1] can be "
-            "binarized; divide pixels by 255, or binarize none of them."
+            "binarized; divide pixels by the largest value that they can have, or binarize none."
         )
     if part == "train" and settings.binarize == "dynamic":
         return x
@@ -242,10 +244,16 @@ def fit(
         record |= {name: float(total) / len(x) for name, total in sums.items()}
         if x_val is not None:
             record |= validate(training, x_val)
-        if not math.isfinite(record.get("val_loss", 0.0)):
+        for name, what in (("loss", "training"), ("val_loss", "validation")):
+            if not math.isfinite(record.get(name, 0.0)):
+                raise NonFiniteError(
+                    f"the {what} loss is {record[name]} after epoch {epoch + 1}; lower the learning "
+                    "rate, or resume from the last checkpoint with another one."
+                )
+        if not bool(model.backend.xp.isfinite(model.params.theta).all()):
             raise NonFiniteError(
-                f"the validation loss is {record['val_loss']} after epoch {epoch + 1}; "
-                "lower the learning rate, or resume from the last checkpoint with another one."
+                f"the weights are not finite after epoch {epoch + 1}; lower the learning rate, or "
+                "resume from the last checkpoint with another one."
             )
         training.history.append(record)
         if settings.patience and training.best_epoch == epoch:

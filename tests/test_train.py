@@ -425,3 +425,17 @@ def test_settings_that_make_no_sense_are_refused(refuses):
     ]:
         with refuses(OptionError, *words):
             Settings(**bad)
+
+
+def test_weights_that_overflow_are_refused_without_validation_too(refuses):
+    x = np.random.default_rng(0).random((8, 6)).astype("float32")
+    rng = np.random.default_rng(0)
+    training = Training(VAE(6, (5,), 2, rng=rng), SGD(1e39), rng, Settings(epochs=1, batch=8))
+    with refuses(NonFiniteError, "after epoch 1"), np.errstate(all="ignore"):
+        fit(training, x, progress=False)
+
+
+def test_the_warm_up_is_rounded_to_whole_steps(refuses):
+    assert Settings(warmup=0.5, schedule="linear").beta_at(3).period == 2
+    with refuses(OptionError, "never ends"):
+        Settings(warmup=float("inf"))

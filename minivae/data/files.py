@@ -72,6 +72,9 @@ def _read_numpy(path: Path) -> dict[str, np.ndarray]:
                 return {"x": loaded}
             with loaded as archive:
                 arrays = {name: archive[name] for name in archive.files}
+        strangers = [name for name, a in arrays.items() if not isinstance(a, np.ndarray)]
+        if strangers:
+            raise ValueError(f"{strangers[0]} in it is no array")
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         problem = "it holds Python objects" if "pickle" in str(error).lower() else str(error)
         raise DataError(

@@ -37,6 +37,12 @@ def load_image(path: str | Path) -> np.ndarray:
     except (OSError, ValueError, SyntaxError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise DataError(f"{path} cannot be read as a picture ({reason}), expected a PNG") from None
+    if _has_few_grey_levels(path):
+        # matplotlib divides these by 3 or 15, but they come to it widened to 255 already.
+        from PIL import Image
+
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("L"))
     if pixels.dtype.kind == "u":
         pixels = pixels / np.iinfo(pixels.dtype).max
     if pixels.ndim == 3 and pixels.shape[2] == 4:
@@ -47,6 +53,13 @@ def load_image(path: str | Path) -> np.ndarray:
             )
         pixels = pixels[..., :3]
     return np.ascontiguousarray(pixels, np.float32)
+
+
+def _has_few_grey_levels(path: Path) -> bool:
+    """Whether this is a grey PNG with 2 or 4 bits a pixel, as optimisers of PNG files write."""
+    with path.open("rb") as file:
+        header = file.read(26)
+    return header.startswith(b"\x89PNG") and header[24:26] in (b"\x02\x00", b"\x04\x00")
 
 
 def read_folder(folder: Path) -> dict[str, np.ndarray | tuple[str, ...]]:

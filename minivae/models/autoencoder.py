@@ -32,6 +32,7 @@ class Autoencoder(Model):
 
     def encode(self, x: Array) -> Array:
         """Latent z (B, Z) of x (B, n_data)."""
+        self.forget()
         return self.encoder.forward(x)
 
     def reconstruct(self, x: Array) -> Array:

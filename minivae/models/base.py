@@ -121,7 +121,15 @@ class Model:
 
     def decode(self, z: Array) -> Array:
         """Mean of the data (B, n_pixels) for latents z (B, Z)."""
+        self.forget()
         return self.likelihood.mean(self.decoder.forward(z))
+
+    def forget(self) -> None:
+        """Let `backward` refuse until the next `forward`: the decoder is used for something else.
+
+        The layers keep what their last forward pass left, and that is no longer the loss's.
+        """
+        self.likelihood.cache = None
 
     def sample(
         self,
@@ -153,7 +161,8 @@ class Model:
                 f"n={n} and temperature={temperature} were given; "
                 "n must be at least 1 and the temperature at least 0."
             )
-        z = self.normal(rng, (n, self.latent)) * temperature
+        self.forget()
+        z = self.normal(rng, (n, self.latent)) * float(temperature)
         out = self.decoder.forward(z)
         return self.likelihood.draw(out, rng) if draw else self.likelihood.mean(out)
 

@@ -164,6 +164,7 @@ class VAE(Model):
 
     def encode(self, x: Array) -> tuple[Array, Array]:
         """Return mu and logvar (B, Z) of q(z | x) for x (B, n_data)."""
+        self.forget()
         return self.encoder.forward(x)
 
     def reconstruct(self, x: Array) -> Array:

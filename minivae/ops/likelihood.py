@@ -77,14 +77,9 @@ class Likelihood(Layer):
 def require_unit_interval(x: np.ndarray, name: str) -> None:
     """Raise `DataError` unless all of x lies in [0, 1]."""
     if x.size and not (x.min() >= 0 and x.max() <= 1):
-        pixels = x.min() >= 0 and x.max() <= 255
         raise DataError(
             f"the data range from {x.min():.4g} to {x.max():.4g}, but the {name} likelihood takes "
-            "values in [0, 1]; "
-            + (
-                "divide pixels by 255."
-                if pixels
-                else "scale them to it, or give each column mean 0 and standard deviation 1 and "
-                "choose the likelihood gaussian."
-            )
+            "values in [0, 1]; divide pixels by the largest value that they can have (255 for 8 "
+            "bits), or scale the columns of a table to mean 0 and standard deviation 1 and choose "
+            "the likelihood gaussian."
         )

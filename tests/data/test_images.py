@@ -1,5 +1,8 @@
 """Pictures and folders of pictures, written by matplotlib and Pillow for the purpose."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -121,3 +124,23 @@ def test_pictures_beside_classes_are_refused(tmp_path):
     save(tmp_path / "one" / "a.png", grey(0))
     with pytest.raises(DataError, match=r"PNG files and subfolders of PNG files \(one\)"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_grey_is_between_zero_and_one_whatever_the_bit_depth(tmp_path, bits):
+    top = 2**bits - 1
+    row = np.array([0, top // 2 if bits > 1 else 0, top], np.uint32)
+    packed = "".join(f"{value:0{bits}b}" for value in row)
+    packed = packed.ljust(-(-len(packed) // 8) * 8, "0")
+    scan = b"\0" + bytes(int(packed[i : i + 8], 2) for i in range(0, len(packed), 8))
+
+    def chunk(kind, content):
+        check = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + check
+
+    header = struct.pack(">IIBBBBB", 3, 1, bits, 0, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    content += chunk(b"IDAT", zlib.compress(scan)) + chunk(b"IEND", b"")
+    (tmp_path / "grey.png").write_bytes(content)
+    image = load_image(tmp_path / "grey.png")
+    np.testing.assert_allclose(image, [row / top], atol=1e-6)
