@@ -247,8 +247,8 @@ def fit(
         for name, what in (("loss", "training"), ("val_loss", "validation")):
             if not math.isfinite(record.get(name, 0.0)):
                 raise NonFiniteError(
-                    f"the {what} loss is {record[name]} after epoch {epoch + 1}; lower the learning "
-                    "rate, or resume from the last checkpoint with another one."
+                    f"the {what} loss is {record[name]} after epoch {epoch + 1}; lower the "
+                    "learning rate, or resume from the last checkpoint with another one."
                 )
         if not bool(model.backend.xp.isfinite(model.params.theta).all()):
             raise NonFiniteError(
