@@ -1,10 +1,14 @@
 """Code as students write it, right and wrong, that the doctor was not built from.
 
 `WRONG` and `RIGHT` list the entries; each module holds those of one theme. `FRESH_WRONG` and
-`FRESH_RIGHT` list those that the doctor was not mended against.
+`FRESH_RIGHT`, `BLIND_WRONG` and `BLIND_RIGHT` list those of two further authors; the doctor was not
+mended against the blind ones.
 """
 
 from . import (
+    blind_layers,
+    blind_losses,
+    blind_vae,
     fresh_functions,
     fresh_latent,
     fresh_layers,
@@ -34,15 +38,21 @@ from . import (
     wrong_twice,
     wrong_vae,
 )
+from .blind_corpus import BLIND_RIGHT, BLIND_WRONG
 from .corpus import RIGHT, WRONG, Entry
 from .fresh_corpus import FRESH_RIGHT, FRESH_WRONG
 
 __all__ = [
+    "BLIND_RIGHT",
+    "BLIND_WRONG",
     "FRESH_RIGHT",
     "FRESH_WRONG",
     "RIGHT",
     "WRONG",
     "Entry",
+    "blind_layers",
+    "blind_losses",
+    "blind_vae",
     "fresh_functions",
     "fresh_latent",
     "fresh_layers",

@@ -1,4 +1,5 @@
-"""The lists of the fresh corpus, which the doctor was measured on once and then left as it is.
+"""The lists of the fresh corpus, by another author than the first ones. The doctor
+named 87 % of it when it first met it, and was mended since.
 
 Its entries have the form of `corpus`, but are counted apart; each is checked at one point.
 """
@@ -13,21 +14,23 @@ FRESH_RIGHT: list[Entry] = []
 
 def wrong(keys, forward=None, at=None, *, wrt=None, dtype="float64"):
     """Add a wrong backward pass, as `corpus.wrong` does."""
-    return _adder(FRESH_WRONG, tuple(keys.split()), forward, at, wrt, dtype)
+    return adder(FRESH_WRONG, "fresh", tuple(keys.split()), forward, at, wrt, dtype)
 
 
 def right(forward=None, at=None, *, wrt=None, dtype="float64"):
     """Add a right backward pass, as `corpus.right` does."""
-    return _adder(FRESH_RIGHT, (), forward, at, wrt, dtype)
+    return adder(FRESH_RIGHT, "fresh", (), forward, at, wrt, dtype)
 
 
-def _adder(entries, keys, forward, at, wrt, dtype):
+def adder(entries, kind, keys, forward, at, wrt, dtype):
+    """A decorator that adds an entry to a list."""
+
     def decorate(function):
         name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         assert all(entry.name != name for entry in entries), f"{name} is there twice"
         pair = (function, None) if forward is None else (forward, function)
         wanted = None if wrt is None else tuple(wrt.split())
-        entries.append(Entry(name, *pair, at, keys, "fresh", wanted, dtype))
+        entries.append(Entry(name, *pair, at, keys, kind, wanted, dtype))
         return function
 
     return decorate
