@@ -7,6 +7,7 @@ from ..models import VAE, Autoencoder
 from .gradients import assert_gradients, check_gradients
 from .report import ArrayCheck, Diagnosis, Report
 from .text import table
+from .values import ValueCheck, check_values
 
 
 def check_all(seed: int = 0) -> list[Report]:
@@ -33,8 +34,10 @@ __all__ = [
     "ArrayCheck",
     "Diagnosis",
     "Report",
+    "ValueCheck",
     "assert_gradients",
     "check_all",
     "check_gradients",
+    "check_values",
     "table",
 ]
