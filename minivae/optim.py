@@ -25,6 +25,7 @@ $$ g \leftarrow g \cdot \min(1, c / \|g\|) \tag{8} $$
 """
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -110,12 +111,14 @@ class Optimizer:
     """Name of the rule in a configuration."""
     moments: tuple[str, ...] = ()
     """Names of the flat arrays (P,) that the optimizer keeps."""
+    squares = False
+    """Whether the rule squares the gradient, which may overflow where the gradient does not."""
     hyperparameters: tuple[str, ...] = ("lr", "clip_norm")
     """Names of what the constructor takes."""
 
     def __init__(self, lr: float, clip_norm: float | None = None) -> None:
-        if not (lr > 0 and math.isfinite(lr)):
-            raise OptionError(f"lr={lr} was given, but a learning rate is a number above 0.")
+        if not (isinstance(lr, Real) and lr > 0 and math.isfinite(lr)):
+            raise OptionError(f"lr={lr!r} was given, but a learning rate is a number above 0.")
         if clip_norm is not None and not clip_norm > 0:
             raise OptionError(f"clip_norm={clip_norm} was given, but it must be above 0.")
         self.lr, self.clip_norm = lr, clip_norm
@@ -138,6 +141,12 @@ class Optimizer:
         norm = check_finite(params)
         if self.clip_norm is not None and norm > self.clip_norm:
             params.grad *= self.clip_norm / norm  # (8)
+        elif self.squares and norm > math.sqrt(np.finfo(params.dtype).max):
+            raise NonFiniteError(
+                f"the norm of the gradient is {norm:.1e}, whose square is too large for "
+                f"{params.dtype}; the update was refused and the weights are unchanged: clip the "
+                "gradient's norm or lower the learning rate."
+            )
         if not self.state:
             self.state = {name: params.backend.xp.zeros_like(params.theta) for name in self.moments}
         self.t += 1
@@ -203,6 +212,7 @@ class Adam(Optimizer):
     """Adam, equations (4) to (6)."""
 
     kind = "adam"
+    squares = True
     moments = ("m", "v")
     hyperparameters = ("lr", "beta1", "beta2", "eps", "clip_norm")
     weight_decay = 0.0

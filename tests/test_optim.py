@@ -257,3 +257,13 @@ def test_options_of_single_rules_are_refused(refuses):
     for weight_decay in (-0.1, math.nan):
         with refuses(OptionError, f"weight_decay={weight_decay}"):
             AdamW(0.1, weight_decay)
+
+
+def test_adam_refuses_a_gradient_whose_square_overflows(refuses):
+    params = Params({"w": (2,)})
+    params.grad[...] = [1e22, 1]
+    with refuses(NonFiniteError, "too large for float32"):
+        Adam(0.1).step(params)
+    assert params.theta.tolist() == [0, 0]
+    Adam(0.1, clip_norm=1.0).step(params)
+    assert np.isfinite(params.theta).all()

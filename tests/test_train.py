@@ -439,3 +439,18 @@ def test_the_warm_up_is_rounded_to_whole_steps(refuses):
     assert Settings(warmup=0.5, schedule="linear").beta_at(3).period == 2
     with refuses(OptionError, "never ends"):
         Settings(warmup=float("inf"))
+
+
+@pytest.mark.parametrize(
+    "option", [{"epochs": "3"}, {"batch": 2.5}, {"seed": None}, {"beta": "1"}, {"patience": 1.5}]
+)
+def test_settings_of_another_type_are_refused(refuses, option):
+    (name,) = option
+    with refuses(OptionError, f"{name}=", "number"):
+        Settings(**option)
+
+
+def test_a_step_on_nothing_is_refused(refuses):
+    model = VAE(6, (5,), 2, rng=np.random.default_rng(0))
+    with refuses(ShapeError, "0 examples"):
+        model.step(np.zeros((0, 6), "float32"), np.zeros((0, 2), "float32"))

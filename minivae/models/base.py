@@ -187,6 +187,8 @@ class Model:
 
         Updating is the optimizer's: `optimizer.step(model.params)`.
         """
+        if len(x) == 0:
+            raise ShapeError("a step was asked for on 0 examples; give at least one.")
         terms = self.forward(x, noise, beta)
         self.backward()
         return terms
