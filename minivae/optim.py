@@ -136,7 +136,7 @@ class Optimizer:
         Raises
         ------
         NonFiniteError
-            If the gradient holds NaN or infinity; then nothing is changed.
+            If the gradient holds NaN or infinity, or its square would; then nothing is changed.
         """
         norm = check_finite(params)
         if self.clip_norm is not None and norm > self.clip_norm:

@@ -63,15 +63,17 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole = {"epochs": self.epochs, "batch": self.batch, "seed": self.seed}
-        numbers = whole | {"beta": self.beta, "warmup": self.warmup}
-        if self.patience is not None:
-            whole["patience"] = self.patience
-        for name, value in (numbers | whole).items():
-            kind = Integral if name in whole else Real
-            if not isinstance(value, kind):
-                what = "whole number" if name in whole else "number"
-                raise OptionError(f"{name}={value!r} was given, but it must be a {what}.")
+        for name, kind, what in (
+            ("epochs", Integral, "whole number"),
+            ("batch", Integral, "whole number"),
+            ("seed", Integral, "whole number"),
+            ("patience", Integral | None, "whole number"),
+            ("beta", Real, "number"),
+            ("warmup", Real, "number"),
+        ):
+            if not isinstance(getattr(self, name), kind):
+                given = f"{name}={getattr(self, name)!r}"
+                raise OptionError(f"{given} was given, but it must be a {what}.")
         if self.epochs < 1 or self.batch < 1 or not self.warmup > 0:
             raise OptionError(
                 f"epochs={self.epochs}, batch={self.batch}, warmup={self.warmup} were given; "

@@ -275,25 +275,15 @@ def entrywise_findings(name: str, yours: Arrays, true: Arrays, evidence: Evidenc
     yield Finding("no_upstream", f"dout is not multiplied in; {mend}", misfit(slopes, yours))
     squared = [p.upstream[0] * q for p, q in zip(evidence.probes, products, strict=True)]
     yield Finding("extra_term", f"dout is multiplied in twice; {mend}", misfit(squared, yours))
-    at_output = []
-    for probe in evidence.probes:
-        moved = {**probe.arguments, name: probe.outputs[0]}
-        at_output.append(
-            probe.upstream[0] * evidence.numerical(name, moved, [np.ones_like(probe.outputs[0])])
-        )
-    yield Finding(
-        "at_output",
-        f"the derivative is taken at the output instead of the input; {mend}",
-        misfit(at_output, yours),
-    )
-    at_upstream = []
-    for probe in evidence.probes:
-        moved = {**probe.arguments, name: probe.upstream[0]}
-        at_upstream.append(
-            probe.upstream[0] * evidence.numerical(name, moved, [np.ones_like(probe.outputs[0])])
-        )
-    yield Finding(
-        "at_output",
-        f"the derivative is taken at dout instead of {name}; {mend}",
-        misfit(at_upstream, yours),
-    )
+    elsewhere = {
+        "the output instead of the input": [probe.outputs[0] for probe in evidence.probes],
+        f"dout instead of {name}": [probe.upstream[0] for probe in evidence.probes],
+    }
+    for where, points in elsewhere.items():
+        there = []
+        for probe, point in zip(evidence.probes, points, strict=True):
+            moved = {**probe.arguments, name: point}
+            slope = evidence.numerical(name, moved, [np.ones_like(probe.outputs[0])])
+            there.append(probe.upstream[0] * slope)
+        text = f"the derivative is taken at {where}; {mend}"
+        yield Finding("at_output", text, misfit(there, yours))
