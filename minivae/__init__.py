@@ -1,46 +1,47 @@
-"""minivae: a variational autoencoder to read, step through and check."""
+"""minivae: a variational autoencoder to read, step through and check.
 
-from . import data
-from .backend import get_backend
-from .checkpoint import load_checkpoint, save_checkpoint
-from .errors import MinivaeError
-from .estimator import VAEEstimator
-from .evaluate import evaluate, log_likelihood
-from .layer import Layer, Sequential
-from .models import VAE, Autoencoder
-from .objectives import ELBO, BetaSchedule, ImportanceWeighted
-from .ops import Activation, Dropout, Linear
-from .optim import SGD, Adam, AdamW, Momentum
-from .params import Params
-from .train import Settings, Training, fit
+A public name is imported when it is first used, so that `import minivae` takes no longer than
+importing NumPy.
+"""
+
+import importlib
+from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "ELBO",
-    "SGD",
-    "VAE",
-    "Activation",
-    "Adam",
-    "AdamW",
-    "Autoencoder",
-    "BetaSchedule",
-    "Dropout",
-    "ImportanceWeighted",
-    "Layer",
-    "Linear",
-    "MinivaeError",
-    "Momentum",
-    "Params",
-    "Sequential",
-    "Settings",
-    "Training",
-    "VAEEstimator",
-    "data",
-    "evaluate",
-    "fit",
-    "get_backend",
-    "load_checkpoint",
-    "log_likelihood",
-    "save_checkpoint",
-]
+MODULES = {
+    "backend": ["get_backend"],
+    "checkpoint": ["load_checkpoint", "save_checkpoint"],
+    "errors": ["MinivaeError"],
+    "estimator": ["VAEEstimator"],
+    "evaluate": ["evaluate", "log_likelihood"],
+    "layer": ["Layer", "Sequential"],
+    "models": ["VAE", "Autoencoder"],
+    "objectives": ["ELBO", "BetaSchedule", "ImportanceWeighted"],
+    "ops": ["Activation", "Dense", "Dropout", "Linear"],
+    "optim": ["SGD", "Adam", "AdamW", "Momentum"],
+    "params": ["Params"],
+    "train": ["Settings", "Training", "fit"],
+}
+"""The public names, by the module that each is defined in."""
+
+SUBMODULES = ["check", "data", "ops", "plots"]
+
+_HOME = {name: module for module, names in MODULES.items() for name in names}
+
+__all__ = ["data", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    elif name in SUBMODULES:
+        value = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *SUBMODULES})

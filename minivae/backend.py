@@ -4,9 +4,13 @@ An operation is written once, in NumPy's syntax, on the module that `array_modul
 *reference*. A backend may hold a faster form of the same operation, a *kernel*, registered beside
 the reference with `@kernel("name", of=reference)`; `Backend.call` runs the kernel where there is
 one and the reference where there is none. The backend "numpy" has no kernels: it is the text to
-read, and what every kernel is tested against. Further backends join through `register`.
+read, and what every kernel is tested against. "numba" computes with the same arrays and has its
+kernels compiled (`loop.py`); it is the default where Numba is installed. Further backends join
+through `register`.
 """
 
+import functools
+import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,9 +59,31 @@ class Backend:
         # A backend is found again by its name: its module cannot be copied or pickled.
         return get_backend, (self.name,)
 
-    def call(self, reference: Callable, *arrays: Array, **options: Any) -> Any:
-        """Run this backend's kernel of `reference`, or `reference` itself where it has none."""
-        return _KERNELS.get((self.name, reference), reference)(*arrays, **options)
+    def call(
+        self,
+        reference: Callable,
+        *arrays: Array,
+        out: dict[str, Array] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Run this backend's kernel of `reference`, or `reference` itself where it has none.
+
+        Parameters
+        ----------
+        reference : callable
+            One function of an operation's pair.
+        *arrays : array
+            Its arguments.
+        out : dict of str to array, optional
+            Where a kernel is to write the results of these names, so that they need not be copied
+            there. A reference makes new arrays, and the caller copies.
+        **options
+            Its options.
+        """
+        kernel = _KERNELS.get((self.name, reference))
+        if kernel is None:
+            return reference(*arrays, **options)
+        return kernel(*arrays, **options, **(out or {}))
 
 
 def register(backend: Backend) -> Backend:
@@ -69,6 +95,8 @@ def register(backend: Backend) -> Backend:
 def get_backend(backend: str | Backend) -> Backend:
     """Return the backend of that name; a `Backend` is returned as it is.
 
+    "auto" is "numba" where Numba is installed, else "numpy".
+
     Raises
     ------
     BackendError
@@ -76,6 +104,8 @@ def get_backend(backend: str | Backend) -> Backend:
     """
     if isinstance(backend, Backend):
         return backend
+    if backend == "auto":
+        backend = default_backend()
     if backend not in _BACKENDS:
         known = ", ".join(repr(name) for name in _BACKENDS)
         raise BackendError(f"backend {backend!r} does not exist; choose one of: {known}.")
@@ -98,6 +128,17 @@ def kernel(backend: str, *, of: Callable) -> Callable[[Callable], Callable]:
         return function
 
     return decorate
+
+
+def kernels() -> dict[tuple[str, Callable], Callable]:
+    """Return the kernel for each (backend's name, reference) that has one."""
+    return dict(_KERNELS)
+
+
+@functools.cache
+def default_backend() -> str:
+    """Name of the backend on this machine: "numba" where Numba is installed, else "numpy"."""
+    return "numba" if importlib.util.find_spec("numba") else "numpy"
 
 
 def _backend_of(array: Array) -> Backend:
@@ -158,13 +199,14 @@ def _numpy_erf(x: np.ndarray) -> np.ndarray:
     return np.vectorize(math.erf, otypes=[x.dtype])(x)
 
 
-register(
-    Backend(
-        name="numpy",
-        xp=np,
-        array_type=(np.ndarray, np.generic),
-        asarray=lambda values, dtype=None: np.asarray(values, dtype=dtype),
-        to_host=lambda array: array,
-        erf=_numpy_erf,
+for _name in ("numpy", "numba"):
+    register(
+        Backend(
+            name=_name,
+            xp=np,
+            array_type=(np.ndarray, np.generic),
+            asarray=lambda values, dtype=None: np.asarray(values, dtype=dtype),
+            to_host=lambda array: array,
+            erf=_numpy_erf,
+        )
     )
-)

@@ -25,7 +25,7 @@ from .optim import OPTIMIZERS
 from .train import Settings, Training
 
 FORMAT = "minivae checkpoint"
-VERSION = 1
+VERSION = 2
 RNG = "PCG64"
 """The bit generator of `numpy.random.default_rng`, whose state is a few whole numbers."""
 
@@ -102,7 +102,7 @@ def save_checkpoint(path: str | Path, training: Training, extra: dict | None = N
 
 
 def load_checkpoint(
-    path: str | Path, backend: str | Backend = "numpy"
+    path: str | Path, backend: str | Backend = "auto"
 ) -> tuple[Training, dict[str, Any]]:
     """Read a run back.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Array
+from .data.pixels import Pixels
 from .errors import OptionError
 from .models.base import Model
 from .models.vae import VAE
@@ -24,7 +25,7 @@ def batches(n: int, batch: int) -> Iterator[slice]:
 
 
 def evaluate(
-    model: Model, x: np.ndarray, *, rng: np.random.Generator, batch: int = 500
+    model: Model, x: np.ndarray | Pixels, *, rng: np.random.Generator, batch: int = 500
 ) -> dict[str, Any]:
     """Mean terms of a model over data.
 
@@ -32,7 +33,7 @@ def evaluate(
     ----------
     model : Model
         A VAE or an autoencoder.
-    x : numpy.ndarray, (N, n_pixels)
+    x : numpy.ndarray or Pixels, (N, n_pixels)
         Data, as they are: binarize them first if the model was trained on binary pixels.
     rng : numpy.random.Generator
         Draws the noise of the latents.
@@ -60,7 +61,8 @@ def evaluate(
     nll, bound = np.empty(len(x)), np.empty(len(x))
     kl = []
     for rows in batches(len(x), batch):
-        terms = model.forward(model.prepare(x[rows]), model.draw_noise(rng, len(x[rows])))
+        noise = model.draw_noise(rng, rows.stop - rows.start)
+        terms = model.forward(model.prepare(x[rows]), noise)
         nll[rows], bound[rows] = to_host(terms.nll), to_host(terms.bound)
         kl.append(to_host(terms.kl).astype("float64"))
     kl_per_dim = np.concatenate(kl).mean(axis=0)
@@ -76,7 +78,7 @@ def evaluate(
 
 def log_likelihood(
     model: VAE,
-    x: np.ndarray,
+    x: np.ndarray | Pixels,
     *,
     rng: np.random.Generator,
     samples: int = 5000,
@@ -92,7 +94,7 @@ def log_likelihood(
     ----------
     model : VAE
         The model.
-    x : numpy.ndarray, (N, n_pixels)
+    x : numpy.ndarray or Pixels, (N, n_pixels)
         Data.
     rng : numpy.random.Generator
         Draws the noise, example by example: the estimate does not depend on `rows`.

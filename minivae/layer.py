@@ -6,8 +6,7 @@
 `Sequential` chains layers: the chain rule is the loop in `Sequential.backward`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -27,6 +26,11 @@ class Layer:
         dtype of parameters, inputs and outputs.
     backend : str or Backend
         Where the layer computes.
+
+    Attributes
+    ----------
+    call : callable
+        Runs an operation on the layer's backend, see `Backend.call`.
     """
 
     needs_noise = False
@@ -37,9 +41,10 @@ class Layer:
         shapes: dict[str, tuple[int, ...]] | None = None,
         *,
         dtype: str = "float32",
-        backend: str | Backend = "numpy",
+        backend: str | Backend = "auto",
     ) -> None:
         self.backend = get_backend(backend)
+        self.call = self.backend.call
         self.params = Params(shapes or {}, dtype, self.backend)
         self.cache: tuple | None = None
 
@@ -51,9 +56,9 @@ class Layer:
         """Given dL/dy, overwrite the parameters' gradients and return dL/dx."""
         raise TypeError(f"{type(self).__name__} must define backward")
 
-    def call(self, reference: Callable, *arrays: Array, **options: Any) -> Any:
-        """Run an operation on this layer's backend."""
-        return self.backend.call(reference, *arrays, **options)
+    def backward_params(self, dy: Array) -> None:
+        """Like `backward`, where the input is data, whose gradient nobody asks for."""
+        self.backward(dy)
 
     def saved(self) -> tuple:
         """Return the cache of the last forward pass.
@@ -87,6 +92,17 @@ class Layer:
         BackendError, DtypeError, ShapeError
             If the array is of another backend, dtype or shape.
         """
+        have = getattr(array, "shape", ())
+        if (
+            isinstance(array, self.backend.array_type)
+            and array.dtype == self.params.dtype
+            and len(have) == len(shape)
+        ):
+            for size, want in zip(have, shape, strict=True):
+                if size != want and type(want) is not str:
+                    break
+            else:
+                return
         where = type(self).__name__
         if not isinstance(array, self.backend.array_type):
             raise BackendError(
@@ -99,16 +115,11 @@ class Layer:
                 f"{name} is {array.dtype}, but this {where} computes in {self.params.dtype}; "
                 f"convert it with `{name}.astype({str(self.params.dtype)!r})`."
             )
-        fits = array.ndim == len(shape) and all(
-            isinstance(want, str) or have == want
-            for have, want in zip(array.shape, shape, strict=True)
+        wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        raise ShapeError(
+            f"{name} has shape {array.shape}, but {where} expects ({wanted}); "
+            "reshape it, or build the layer with other sizes."
         )
-        if not fits:
-            wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
-            raise ShapeError(
-                f"{name} has shape {array.shape}, but {where} expects ({wanted}); "
-                "reshape it, or build the layer with other sizes."
-            )
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of `shape`; the same, unless a layer says otherwise."""
@@ -136,6 +147,7 @@ class Sequential(Layer):
             raise OptionError("Sequential was given no layer; give it at least one.")
         self.layers = layers
         self.backend = layers[0].backend
+        self.call = self.backend.call
         self.params = Params.join({str(i): layer.params for i, layer in enumerate(layers)})
         self.cache = None
         self.needs_noise = any(layer.needs_noise for layer in layers)
@@ -175,6 +187,13 @@ class Sequential(Layer):
         for layer in reversed(self.layers):
             dy = layer.backward(dy)
         return dy
+
+    def backward_params(self, dy: Array) -> None:
+        """Like `backward`, but the first layer spares the gradient of its input."""
+        self.saved()
+        for layer in reversed(self.layers[1:]):
+            dy = layer.backward(dy)
+        self.layers[0].backward_params(dy)
 
     def draw_noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> list[Array]:
         """Draw the noise of one forward pass on the host, one array per layer that takes one."""

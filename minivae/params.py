@@ -39,7 +39,7 @@ class Params:
         self,
         shapes: dict[str, tuple[int, ...]],
         dtype: str = "float32",
-        backend: str | Backend = "numpy",
+        backend: str | Backend = "auto",
     ) -> None:
         self.backend = get_backend(backend)
         self.dtype = float_dtype(dtype)
@@ -108,16 +108,24 @@ class Params:
 
     def __getitem__(self, name: str) -> Array:
         """View of one parameter, in its shape."""
-        return self._values[self._known(name)]
+        try:
+            return self._values[name]
+        except KeyError:
+            raise self._unknown(name) from None
 
     def grad_of(self, name: str) -> Array:
         """View of one parameter's gradient, in its shape."""
-        return self._grads[self._known(name)]
+        try:
+            return self._grads[name]
+        except KeyError:
+            raise self._unknown(name) from None
 
     def set_grads(self, **grads: Array) -> None:
         """Overwrite gradients by name; nothing is accumulated."""
         for name, grad in grads.items():
             view = self.grad_of(name)
+            if grad is view:  # a kernel has written it where it belongs
+                continue
             if grad.shape != view.shape:
                 raise ShapeError(
                     f"the gradient of {name!r} has shape {grad.shape}, but the parameter has "
@@ -125,12 +133,9 @@ class Params:
                 )
             view[...] = grad
 
-    def _known(self, name: str) -> str:
-        if name not in self.shapes:
-            raise OptionError(
-                f"no parameter is called {name!r}; there are: {', '.join(self.shapes) or 'none'}."
-            )
-        return name
+    def _unknown(self, name: str) -> OptionError:
+        known = ", ".join(self.shapes) or "none"
+        return OptionError(f"no parameter is called {name!r}; there are: {known}.")
 
     def name_at(self, index: int) -> str:
         """Name of the parameter that holds entry `index` of the flat pair."""

@@ -25,7 +25,7 @@ import numpy as np
 from . import data as datasets
 from .backend import Array, Backend
 from .checkpoint import load_checkpoint, save_checkpoint, write_atomically
-from .data import Dataset
+from .data import Dataset, Pixels
 from .errors import CheckpointError, DataError, OptionError
 from .evaluate import batches
 from .models import VAE
@@ -120,31 +120,31 @@ class Run:
             )
         return data
 
-    def test_rows(self, data: Dataset) -> tuple[np.ndarray, np.ndarray | None, str]:
+    def test_rows(self, data: Dataset) -> tuple[np.ndarray | Pixels, np.ndarray | None, str]:
         """Test rows as the model takes them, their classes, and "test".
 
         They are binarized as the validation data of the training were. Data too few to have a test
         part lend their training part, and the third value is then "training".
         """
-        x, y, part = data.x_test, data.y_test, "test"
+        x, y, part = data.pixels_test, data.y_test, "test"
         if x is None:
-            x, y, part = data.x_train, data.y_train, "training"
+            x, y, part = data.pixels_train, data.y_train, "training"
         return prepare_data(x, self.training.settings, "val"), y, part
 
-    def in_batches(self, function: Callable[[Array], Array], x: np.ndarray) -> np.ndarray:
+    def in_batches(self, function: Callable[[Array], Array], x: np.ndarray | Pixels) -> np.ndarray:
         """Apply `function` of prepared data to host data (N, n_pixels), 500 rows at a time."""
         model = self.training.model
         to_host = model.backend.to_host
         parts = [to_host(function(model.prepare(x[rows]))) for rows in batches(len(x), 500)]
         return np.concatenate(parts)
 
-    def codes(self, x: np.ndarray) -> np.ndarray:
+    def codes(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Latents (N, Z) of host data: the posterior means, or an autoencoder's codes."""
         model = self.training.model
         encode = model.encode
         return self.in_batches((lambda rows: encode(rows)[0]) if self.has_prior else encode, x)
 
-    def reconstruct(self, x: np.ndarray) -> np.ndarray:
+    def reconstruct(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Reconstructions (N, n_pixels) of host data."""
         return self.in_batches(self.training.model.reconstruct, x)
 
@@ -172,11 +172,12 @@ def metrics(history: list[dict[str, Any]], *, kl: bool = True) -> str:
 
 
 def fingerprint(data: Dataset) -> str:
-    """SHA-256 of the bytes of the training rows and of the test rows."""
+    """SHA-256 of the training rows and of the test rows as float32, in whatever form they are."""
     digest = hashlib.sha256()
-    for x in (data.x_train, data.x_test):
+    for x in (data.pixels_train, data.pixels_test):
         if x is not None:
-            digest.update(np.ascontiguousarray(x).data)
+            for rows in batches(len(x), 1000):
+                digest.update(np.ascontiguousarray(x[rows]).data)
     return digest.hexdigest()
 
 
@@ -191,9 +192,9 @@ def describe(data: Dataset) -> dict[str, Any]:
     return {
         "name": data.name,
         "shape": list(data.shape),
-        "range": [float(data.x_train.min()), float(data.x_train.max())],
-        "n_train": len(data.x_train),
-        "n_test": 0 if data.x_test is None else len(data.x_test),
+        "range": [float(data.pixels_train.min()), float(data.pixels_train.max())],
+        "n_train": len(data.pixels_train),
+        "n_test": 0 if data.pixels_test is None else len(data.pixels_test),
         "sha256": fingerprint(data),
     }
 
@@ -255,7 +256,7 @@ def newest() -> Path:
     return checkpoints[-1].parent
 
 
-def open_run(path: str | Path, backend: str | Backend = "numpy") -> Run:
+def open_run(path: str | Path, backend: str | Backend = "auto") -> Run:
     """Read a run.
 
     Parameters

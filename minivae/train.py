@@ -13,8 +13,9 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from .data.minibatch import gather
+from .data.pixels import Pixels
 from .errors import DataError, NonFiniteError, OptionError, StateError
 from .evaluate import batches, evaluate
 from .models.base import Model
@@ -141,12 +142,19 @@ class Training:
         )
 
 
-def binarize(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw binary pixels: each grey value in [0, 1] is the probability of a 1."""
-    return (rng.random(x.shape, dtype=np.float32) < x).astype(x.dtype)
+def binarize(x: np.ndarray | Pixels, rng: np.random.Generator) -> np.ndarray | Pixels:
+    """Draw binary pixels: each grey value in [0, 1] is the probability of a 1.
+
+    `Pixels` give `Pixels` of zeros and ones. The noise is drawn row by row, so it is the same
+    however many rows are drawn at once.
+    """
+    drawn = np.empty(x.shape, np.uint8 if isinstance(x, Pixels) else x.dtype)
+    for rows in batches(len(x), 1000):
+        drawn[rows] = rng.random(drawn[rows].shape, dtype=np.float32) < x[rows]
+    return Pixels(drawn, 1) if isinstance(x, Pixels) else drawn
 
 
-def prepare_data(x: np.ndarray, settings: Settings, part: str) -> np.ndarray:
+def prepare_data(x: np.ndarray | Pixels, settings: Settings, part: str) -> np.ndarray | Pixels:
     """Data of one part, "train" or "val", as they stay for the whole run.
 
     Only the training data under "dynamic" remain grey; the step draws their pixels. Data to
@@ -171,8 +179,8 @@ def prepare_data(x: np.ndarray, settings: Settings, part: str) -> np.ndarray:
 
 def fit(
     training: Training,
-    x: np.ndarray,
-    x_val: np.ndarray | None = None,
+    x: np.ndarray | Pixels,
+    x_val: np.ndarray | Pixels | None = None,
     *,
     after_epoch: Callable[[Training], None] | None = None,
     progress: bool = True,
@@ -183,9 +191,9 @@ def fit(
     ----------
     training : Training
         The run; changed in place. One that has a history goes on after its last epoch.
-    x : numpy.ndarray, (N, n_pixels)
-        Training data.
-    x_val : numpy.ndarray, (M, n_pixels), optional
+    x : numpy.ndarray or Pixels, (N, n_pixels)
+        Training data. Those of `Pixels` become float32 minibatch by minibatch.
+    x_val : numpy.ndarray or Pixels, (M, n_pixels), optional
         Data for validation.
     after_epoch : callable, optional
         Called with `training` after each epoch; the place to save a checkpoint.
@@ -210,8 +218,10 @@ def fit(
     >>> rng = np.random.default_rng(0)
     >>> model = VAE(64, hidden=(64,), latent=8, rng=rng)
     >>> training = Training(model, Adam(), rng, Settings(epochs=5, binarize="dynamic"))
-    >>> fit(training, digits.x_train, digits.x_test).history[-1]["val_loss"]
+    >>> fit(training, digits.pixels_train, digits.pixels_test).history[-1]["val_loss"]
     """
+    from tqdm.auto import tqdm  # here, since nothing else needs it
+
     if len(x) == 0:
         raise DataError("fit was given 0 training examples; give at least one.")
     model, optimizer, rng, settings = (
@@ -225,6 +235,7 @@ def fit(
             model.likelihood.note(data)  # refuses what is outside the domain
     x = prepare_data(x, settings, "train")
     x_val = None if x_val is None else prepare_data(x_val, settings, "val")
+    pixels, divisor = (x.bytes, x.divisor) if isinstance(x, Pixels) else (x, 1)
     steps = math.ceil(len(x) / settings.batch)
     beta_at = settings.beta_at(steps)
 
@@ -241,9 +252,11 @@ def fit(
             leave=False,
         )
         for step, rows in enumerate(bar, start=epoch * steps):
-            batch = x[order[rows]]
+            chosen = order[rows]
+            u = None
             if settings.binarize == "dynamic":
-                batch = binarize(batch, rng)
+                u = rng.random((len(chosen), *x.shape[1:]), dtype=np.float32)
+            batch = model.backend.call(gather, pixels, chosen, divisor, u)
             noise = model.draw_noise(rng, len(batch))
             terms = model.step(model.prepare(batch), noise, beta_at(step))
             optimizer.step(model.params)
@@ -277,7 +290,7 @@ def fit(
     return training
 
 
-def validate(training: Training, x_val: np.ndarray) -> dict[str, float]:
+def validate(training: Training, x_val: np.ndarray | Pixels) -> dict[str, float]:
     """Validation terms of the run's model, with noise that is the same every time."""
     rng = np.random.default_rng([training.settings.seed, STREAMS["noise"]])
     numbers = evaluate(training.model, x_val, rng=rng)

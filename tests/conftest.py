@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from minivae import backend
 from minivae.errors import MinivaeError
 
 
@@ -23,6 +24,13 @@ def loud_float_errors():
     """Turn an overflow, an invalid operation or a division by zero in NumPy into an exception."""
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         yield
+
+
+@pytest.fixture(params=["numpy", "numba"])
+def each_backend(request, monkeypatch):
+    """Run the test on each backend of the CPU, by what "auto" stands for."""
+    monkeypatch.setattr(backend, "default_backend", lambda: request.param)
+    return request.param
 
 
 @pytest.fixture

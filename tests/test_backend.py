@@ -93,7 +93,7 @@ def test_a_layer_runs_its_backends_kernel_and_takes_only_its_arrays(boxed, refus
     with refuses(BackendError, "ndarray", "Activation", "'boxed'"):
         layer.forward(np.zeros((1, 2), "float32"))
     with refuses(BackendError, "Boxed", "'numpy'"):
-        Activation("relu").forward(y)
+        Activation("relu", backend="numpy").forward(y)
 
 
 def test_mixing_arrays_of_two_backends_is_refused(boxed, refuses):

@@ -88,16 +88,16 @@ from minivae.cli import main
 
 # A child of a background job ignores SIGINT, and Python leaves that as it finds it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-number, binarize, calls = {number}, minivae.train.binarize, []
+number, gather, calls = {number}, minivae.train.gather, []
 
-def binarize_and_kill(x, rng):
-    calls.append(len(x))
-    if len(calls) == 34:  # twice for the test data, 13 times in an epoch: in the third
+def gather_and_kill(pixels, rows, *options):
+    calls.append(len(rows))
+    if len(calls) == 32:  # 13 times in an epoch: in the third
         os.kill(os.getpid(), number)
-    return binarize(x, rng)
+    return gather(pixels, rows, *options)
 
 if number:
-    minivae.train.binarize = binarize_and_kill
+    minivae.train.gather = gather_and_kill
 sys.exit(main())
 """
 
@@ -261,6 +261,21 @@ def test_the_bias_starts_at_the_mean_of_the_data():
     mean = datasets.load("digits8", limit=100).x_train.mean(axis=0)
     bias = open_run("a").training.model.decoder[-1].params["b"]
     np.testing.assert_allclose(bias, mean, atol=1e-6)
+
+
+def test_bytes_never_become_floats_all_at_once(monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError("the whole float32 array was asked for")
+
+    monkeypatch.setattr(datasets.Pixels, "__array__", refuse)
+    with pytest.raises(AssertionError, match="whole"):
+        _ = datasets.load("digits8").x_train
+    for mode in ("none", "dynamic", "fixed"):
+        words = ("--binarize", mode, "--bias-from-data", "--latent", 2, "--quiet")
+        assert train(mode, *words, pictures=mode == "fixed") == 0
+        assert undrawn("train", "--resume", mode, "--epochs", 2, "--quiet") == 0
+        assert call("evaluate", mode, "--importance-samples", 2) == 0
+        assert call("reconstruct", mode, "--n", 3) == 0
 
 
 def test_no_hidden_layer_makes_a_linear_model():

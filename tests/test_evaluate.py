@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from minivae.data import Pixels
 from minivae.errors import OptionError, ShapeError
 from minivae.evaluate import batches, evaluate, log_likelihood
 from minivae.models import VAE, Autoencoder
@@ -154,6 +155,18 @@ def test_estimate_is_the_log_mean_of_the_weights():
     for rows in (7, 5000):
         estimate = log_likelihood(model, x, rng=rng(), samples=samples, rows=rows)
         np.testing.assert_allclose(estimate, expected, rtol=1e-12)
+
+
+def test_bytes_are_evaluated_as_the_floats_that_they_stand_for():
+    values = np.random.default_rng(0).integers(0, 256, (23, 6), dtype=np.uint8)
+    x = Pixels(values, 255)
+    model = VAE(6, (5,), 2, rng=rng())
+    ours, theirs = (evaluate(model, data, rng=rng(), batch=5) for data in (x, np.asarray(x)))
+    np.testing.assert_equal(ours, theirs)
+    ours, theirs = (
+        log_likelihood(model, data, rng=rng(), samples=4, rows=20) for data in (x, np.asarray(x))
+    )
+    np.testing.assert_array_equal(ours, theirs)
 
 
 def test_estimate_is_the_integral_over_the_prior():

@@ -25,6 +25,8 @@ from minivae.models import VAE
 from minivae.optim import Adam
 from minivae.train import Settings, Training, fit
 
+pytestmark = pytest.mark.usefixtures("each_backend")
+
 D, Z, N = 6, 2, 400
 
 
@@ -60,10 +62,9 @@ def set_to(model, W, b, s2, mean_weights, mean_bias, variances):
     model.decoder[0].params["W"][...] = W
     model.decoder[0].params["b"][...] = b
     model.likelihood.params["logvar"][...] = math.log(s2)
-    model.encoder.mu.params["W"][...] = mean_weights
-    model.encoder.mu.params["b"][...] = mean_bias
-    model.encoder.logvar.params["W"][...] = 0
-    model.encoder.logvar.params["b"][...] = np.log(variances)
+    heads = model.encoder.heads.params
+    heads["W"][...] = np.hstack([mean_weights, np.zeros_like(mean_weights)])
+    heads["b"][...] = np.concatenate([mean_bias, np.log(variances)])
 
 
 def at_the_optimum(data, optimum, rotation=None, **options):

@@ -10,6 +10,8 @@ from minivae.errors import OptionError, ShapeError, StateError
 from minivae.objectives import CASES, ELBO, BetaSchedule, ImportanceWeighted
 from minivae.ops import LIKELIHOODS, Linear
 
+pytestmark = pytest.mark.usefixtures("each_backend")
+
 B, D, Z, K = 5, 3, 2, 7
 LEVELS = 4
 

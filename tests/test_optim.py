@@ -9,6 +9,8 @@ from minivae.errors import CheckpointError, NonFiniteError, OptionError
 from minivae.optim import OPTIMIZERS, SGD, Adam, AdamW, Momentum, check_finite
 from minivae.params import Params
 
+pytestmark = pytest.mark.usefixtures("each_backend")
+
 EVERY = [SGD(0.1), Momentum(0.1, rho=0.8), Adam(0.1), AdamW(0.1, weight_decay=0.3)]
 every_optimizer = pytest.mark.parametrize("kind", OPTIMIZERS)
 

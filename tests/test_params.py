@@ -82,7 +82,7 @@ def test_join_of_joins_reaches_the_innermost_views():
 
 
 def test_join_refuses_two_dtypes(refuses):
-    with refuses(OptionError, "'b'", "float64", "float32", "'numpy'"):
+    with refuses(OptionError, "'b'", "float64", "float32", "'numba'"):
         Params.join({"a": filled(), "b": Params(SHAPES, "float64")})
 
 

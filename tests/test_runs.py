@@ -1,6 +1,7 @@
 """Run folders: what is written, found and read back, and what is refused."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from minivae.errors import CheckpointError, DataError, OptionError
 from minivae.runs import (
     Run,
     describe,
+    fingerprint,
     metrics,
     new_folder,
     newest,
@@ -175,6 +177,24 @@ def test_data_that_were_changed_are_refused(tmp_path, refuses, row):
 def test_a_name_stays_a_name_and_a_path_becomes_absolute(tmp_path):
     assert source_of("mnist") == "mnist"
     assert source_of("./mnist") == str(tmp_path / "mnist")
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "expected"),
+    [
+        ("digits8", None, "9f578524b6cec1fc800cc52dfc87ebe56264983d490aa72a4bd928ba2570ec77"),
+        ("digits8", 100, "4a7cf3e776d3515ead7fbacba6d5b4282782ebb1836160c025a8a20cccf43ce9"),
+        ("mnist5k", None, "91b3fe7f251f6763bd6b4b3415f8d2a3369ac493c80b90b386aafa758ee108c3"),
+    ],
+)
+def test_the_fingerprint_is_that_of_the_floats(name, limit, expected):
+    # Checkpoints hold these sums, so they stay, in whatever form the pixels are kept.
+    data = datasets.load(name, limit=limit)
+    assert fingerprint(data) == expected
+    floats = np.concatenate([data.x_train, data.x_test])
+    assert floats.dtype == np.float32
+    assert hashlib.sha256(floats.tobytes()).hexdigest() == expected
+    assert describe(data)["range"] == [0, 1]
 
 
 def test_test_rows_are_those_of_the_validation(tmp_path):

@@ -1,16 +1,17 @@
 """The training loop: what it counts, what it draws, when it stops, and that a seed decides it."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from minivae.data import load
+from minivae.data import Pixels, load
 from minivae.errors import DataError, NonFiniteError, OptionError, ShapeError, StateError
 from minivae.evaluate import evaluate
 from minivae.models import VAE, Autoencoder
 from minivae.optim import SGD, Adam
-from minivae.train import Settings, Training, binarize, fit, prepare_data
+from minivae.train import BINARIZE, Settings, Training, binarize, fit, prepare_data
 
 PIXELS = 6
 
@@ -22,6 +23,12 @@ def digits():
 
 def grey(n=23, seed=0):
     return np.random.default_rng(seed).random((n, PIXELS), dtype=np.float32)
+
+
+def stored(n=23, seed=0, width=PIXELS):
+    """Grey images of 8 bits."""
+    values = np.random.default_rng(seed).integers(0, 256, (n, width), dtype=np.uint8)
+    return Pixels(values, 255)
 
 
 def make(optimizer=None, *, seed=0, kind=VAE, likelihood="bernoulli", dtype="float32", **settings):
@@ -263,6 +270,91 @@ def test_the_grey_value_is_the_probability(dtype):
     assert drawn.dtype == dtype
     assert set(np.unique(drawn)) == {0, 1}
     assert (np.abs(drawn.mean(axis=0) - p) <= 4 * np.sqrt(p * (1 - p) / n)).all()
+
+
+# ---- pixels that are stored in 8 bits ----
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mode", BINARIZE)
+def test_bytes_and_floats_give_the_same_run_bit_for_bit(mode, dtype):
+    x, x_val = stored(), stored(7, seed=1)
+    runs = []
+    for data in ((x, x_val), (np.asarray(x), np.asarray(x_val))):
+        training = make(binarize=mode, dtype=dtype)
+        fit(training, *data, progress=False)
+        runs.append(training)
+    assert runs[0].history == runs[1].history
+    assert runs[0].model.params.theta.tobytes() == runs[1].model.params.theta.tobytes()
+
+
+@pytest.mark.parametrize("mode", BINARIZE)
+def test_the_minibatches_are_the_rows_in_order_and_then_drawn(mode):
+    # What an epoch feeds to the model, made from the whole float array and the same generator.
+    x = stored()
+    floats = x.bytes.astype("float32") / np.float32(255)
+    training, rng = make(binarize=mode, epochs=1, seed=4), np.random.default_rng(4)
+    rng.bit_generator.state = training.rng.bit_generator.state
+    spy = spy_on(training, x)
+    if mode == "fixed":
+        fixed = np.random.default_rng([0, 1])
+        floats = (fixed.random(x.shape, dtype=np.float32) < floats).astype("float32")
+    order = rng.permutation(23)
+    for step, batch in enumerate(spy.batches):
+        expected = floats[order[5 * step : 5 * step + 5]]
+        if mode == "dynamic":
+            u = rng.random(expected.shape, dtype=np.float32)
+            expected = (u < expected).astype("float32")
+        training.model.draw_noise(rng, len(expected))
+        assert batch.dtype == np.float32
+        np.testing.assert_array_equal(batch, expected)
+
+
+def test_binarized_bytes_are_bytes_and_drawn_as_floats_are():
+    x = stored(2311, width=7)  # three parts, the last one ragged, of an odd number of pixels
+    floats = np.asarray(x)
+    drawn = binarize(x, np.random.default_rng(3))
+    assert (drawn.bytes.dtype, drawn.divisor) == (np.uint8, 1)
+    at_once = np.random.default_rng(3).random(floats.shape, dtype=np.float32) < floats
+    np.testing.assert_array_equal(drawn, at_once)
+    np.testing.assert_array_equal(binarize(floats, np.random.default_rng(3)), at_once)
+    for mode, part in (("fixed", "train"), ("fixed", "val"), ("dynamic", "val")):
+        prepared = [prepare_data(data, Settings(binarize=mode), part) for data in (x, floats)]
+        assert isinstance(prepared[0], Pixels)
+        np.testing.assert_array_equal(*prepared)
+    for mode, part in (("none", "train"), ("none", "val"), ("dynamic", "train")):
+        assert prepare_data(x, Settings(binarize=mode), part) is x
+
+
+@pytest.mark.parametrize(("mode", "share"), [("none", 0.2), ("dynamic", 0.2), ("fixed", 0.5)])
+def test_training_on_bytes_makes_no_float_array(mode, share):
+    rng = np.random.default_rng(0)
+    model = VAE(100, (4,), 2, rng=rng)
+    training = Training(model, SGD(1e-3), rng, Settings(epochs=1, batch=100, binarize=mode))
+    x, x_val = stored(40_000, width=100), stored(2_000, width=100)
+    fit(training, stored(300, width=100), x_val, progress=False)  # what is imported and compiled
+    training.history.clear()
+    tracemalloc.start()
+    fit(training, x, x_val, progress=False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(training.history) == 1
+    # "fixed" keeps the pixels that it has drawn: bytes too, a quarter of the floats.
+    assert peak < share * x.size * 4, peak
+
+
+def test_bytes_that_cannot_be_trained_on_are_refused(refuses):
+    training = make()
+    with refuses(DataError, "0 training examples"):
+        fit(training, stored(0), progress=False)
+    with refuses(ShapeError, "(N, 6)"):
+        fit(training, stored(width=5), progress=False)
+    raw = Pixels(stored(100).bytes, 1)
+    with refuses(DataError, f"0 to {raw.bytes.max()}", "[0, 1]", "bernoulli"):
+        fit(training, raw, progress=False)
+    with refuses(DataError, f"0 to {raw.bytes.max()}", "binarized"):
+        fit(make(likelihood="gaussian", binarize="fixed"), raw, progress=False)
+    assert training.history == []
 
 
 # ---- beta ----

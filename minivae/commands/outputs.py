@@ -12,6 +12,7 @@ import numpy as np
 from minivae import data as datasets
 from minivae import plots
 from minivae.checkpoint import write_atomically
+from minivae.data import Pixels
 from minivae.errors import OptionError, ShapeError
 from minivae.runs import Run, newest, open_run
 from minivae.train import prepare_data
@@ -30,7 +31,7 @@ def chosen_run(options: argparse.Namespace) -> Run:
     return run
 
 
-def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray, str]:
+def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray | Pixels, str]:
     """Load test rows as the model takes them, and say what they are.
 
     Parameters

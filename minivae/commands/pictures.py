@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minivae import plots
-from minivae.data import Dataset
+from minivae.data import Dataset, Pixels
 from minivae.runs import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def spread(x: np.ndarray, n: int) -> np.ndarray:
+def spread(x: np.ndarray | Pixels, n: int) -> np.ndarray:
     """Return n rows, or all if there are fewer, spread evenly over the data."""
     n = min(n, len(x))
     return x[np.arange(n) * len(x) // n]
@@ -75,7 +75,11 @@ def manifold(run: Run) -> "Axes":
 
 
 def latents(
-    run: Run, x: np.ndarray, y: np.ndarray | None, labels: tuple[str, ...] | None, part: str
+    run: Run,
+    x: np.ndarray | Pixels,
+    y: np.ndarray | None,
+    labels: tuple[str, ...] | None,
+    part: str,
 ) -> "Axes":
     """Draw the two-dimensional latents of data."""
     what = "Posterior means" if run.has_prior else "Codes"

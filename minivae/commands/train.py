@@ -17,6 +17,7 @@ from minivae.data import Dataset
 from minivae.errors import NonFiniteError, OptionError
 from minivae.models import MODELS
 from minivae.models.base import Model
+from minivae.ops.likelihood import is_binary
 from minivae.optim import OPTIMIZERS
 from minivae.runs import Run, describe, new_folder, open_run, source_of
 from minivae.train import Settings, Training, fit, prepare_data
@@ -92,8 +93,7 @@ def begin(asked: dict[str, Any], out: str | None) -> tuple[Run, Dataset]:
 
 def default_binarize(data: Dataset, likelihood: str) -> str:
     """Grey pictures under a Bernoulli are binarized anew each time; all else stays as it is."""
-    x = data.x_train
-    grey = len(data.shape) == 2 and not np.all((x == 0) | (x == 1))
+    grey = len(data.shape) == 2 and not is_binary(data.pixels_train)
     return "dynamic" if grey and likelihood == "bernoulli" else "none"
 
 
@@ -106,24 +106,24 @@ def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator
         name: options[name] for name in ("sigma", "levels") if options[name] is not None
     }
     model = MODELS[options["model"]](
-        data.x_train.shape[1],
+        data.pixels_train.shape[1],
         **{name: options[name] for name in names},
         likelihood_options=likelihood_options,
         rng=rng,
     )
     if options["bias_from_data"]:
-        model.start_at(data.x_train.mean(axis=0))
+        model.start_at(data.pixels_train.mean(axis=0))
     return model
 
 
 def note(model: Model, settings: Settings, data: Dataset) -> str:
     """Check both parts of the data; say why the loss on them bounds no likelihood, or ""."""
     found = ""
-    for x, part in ((data.x_train, "train"), (data.x_test, "val")):
+    for x, part in ((data.pixels_train, "train"), (data.pixels_test, "val")):
         if x is not None:
             x = prepare_data(x, settings, part)
             if settings.binarize == "dynamic":
-                x = x > 0.5
+                x = x[:1] > 0.5  # a row of zeros and ones, as all that will be drawn are
             found = found or model.likelihood.note(x)
     return found
 
@@ -207,7 +207,7 @@ def number(value: float) -> str:
 def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     """Train, and write the checkpoint and the metrics after each epoch."""
     columns = ("loss", "nll", "kl", "val_loss") if run.has_prior else ("nll", "val_nll")
-    if data.x_test is None:
+    if data.pixels_test is None:
         columns = columns[:-1]
 
     def after_epoch(training: Training) -> None:
@@ -225,7 +225,8 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     # steps on the way there would say it first, and worse.
     started = time.monotonic()
     with np.errstate(all="ignore"):
-        fit(training, data.x_train, data.x_test, after_epoch=after_epoch, progress=progress)
+        x, x_val = data.pixels_train, data.pixels_test
+        fit(training, x, x_val, after_epoch=after_epoch, progress=progress)
     if training.stopped:
         run.save()  # the weights are now those of the best epoch
         best = training.best_epoch + 1

@@ -14,9 +14,10 @@ from pathlib import Path
 from minivae.data import download, embedded, files
 from minivae.data.dataset import Dataset, thin
 from minivae.data.images import load_image
+from minivae.data.pixels import Pixels
 from minivae.errors import DataError, OptionError
 
-__all__ = ["NAMES", "Available", "Dataset", "available", "fetch", "load", "load_image"]
+__all__ = ["NAMES", "Available", "Dataset", "Pixels", "available", "fetch", "load", "load_image"]
 
 NAMES = (*embedded.EMBEDDED, *download.SOURCES)
 """The data sets that `load` knows by name."""

@@ -1,4 +1,4 @@
-"""What every loader returns: rows of float32, with their labels, a test set and the image shape.
+"""What every loader returns: rows of numbers, with their labels, a test set and the image shape.
 
 Pixels are brought to [0, 1] by the *kind* of the numbers, since a likelihood of pixels is defined
 there. These are the rules, the first that fits wins:
@@ -12,15 +12,20 @@ unsigned 8-bit integers                                255
 everything else                                        1 (kept as it is)
 ====================================================== =================
 
+Booleans and unsigned 8-bit integers stay bytes, as `Pixels`, and become float32 when rows of them
+are fetched; everything else becomes float32 at once.
+
 Floats are therefore never rescaled: a table of measurements stays what it was, and a model with a
 Bernoulli likelihood says itself that it wants [0, 1].
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 import numpy as np
 
+from minivae.data.pixels import Pixels
 from minivae.errors import DataError, DtypeError, ShapeError
 
 HOLD_OUT = 10
@@ -35,11 +40,11 @@ class Dataset:
     ----------
     name : str
         The name given to `load`, or the file's or folder's own name.
-    x_train : ndarray, shape (N, D), float32
+    pixels_train : ndarray of float32 or Pixels, shape (N, D)
         One example a row; images are flattened, with values in [0, 1].
     y_train : ndarray, shape (N,), int64, or None
         Class numbers.
-    x_test : ndarray, shape (M, D), float32, or None
+    pixels_test : ndarray of float32 or Pixels, shape (M, D), or None
         None only where the data are too few to hold any out.
     y_test : ndarray, shape (M,), int64, or None
         Class numbers of the test rows.
@@ -48,50 +53,69 @@ class Dataset:
     labels : tuple of str, or None
         `labels[k]` is the name of class `k`.
 
+    Attributes
+    ----------
+    x_train : ndarray, shape (N, D), float32
+        `pixels_train` as one float32 array. It is made of `Pixels` when it is first asked for, and
+        then kept: four times their memory, which `fit(training, data.pixels_train)` does without.
+    x_test : ndarray, shape (M, D), float32, or None
+        `pixels_test` likewise.
+
     Raises
     ------
     DtypeError
-        If `x_train` or `x_test` is not float32.
+        If `pixels_train` or `pixels_test` is neither float32 nor `Pixels`.
     ShapeError
         If rows, labels and `shape` do not fit together.
     """
 
     name: str
-    x_train: np.ndarray
+    pixels_train: np.ndarray | Pixels
     y_train: np.ndarray | None
-    x_test: np.ndarray | None
+    pixels_test: np.ndarray | Pixels | None
     y_test: np.ndarray | None
     shape: tuple[int, ...]
     labels: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for part, x, y in (
-            ("train", self.x_train, self.y_train),
-            ("test", self.x_test, self.y_test),
+            ("train", self.pixels_train, self.y_train),
+            ("test", self.pixels_test, self.y_test),
         ):
             if x is None:
                 continue
             if x.dtype != np.float32:
                 raise DtypeError(
-                    f"x_{part} of {self.name!r} is {x.dtype}, expected float32; use .astype('f4')"
+                    f"pixels_{part} of {self.name!r} is {x.dtype}, expected float32 or Pixels; use "
+                    f".astype('f4')"
                 )
             if x.ndim != 2 or x.shape[1] != prod(self.shape):
                 raise ShapeError(
-                    f"x_{part} of {self.name!r} has shape {x.shape}, expected rows of "
+                    f"pixels_{part} of {self.name!r} has shape {x.shape}, expected rows of "
                     f"{prod(self.shape)} values for examples of shape {self.shape}"
                 )
             if y is not None and y.shape != (len(x),):
                 raise ShapeError(
                     f"y_{part} of {self.name!r} has shape {y.shape}, expected one label for each "
-                    f"of the {len(x)} rows of x_{part}"
+                    f"of the {len(x)} rows of pixels_{part}"
                 )
+
+    @cached_property
+    def x_train(self) -> np.ndarray:
+        """The training rows as one float32 array (N, D)."""
+        return np.asarray(self.pixels_train)
+
+    @cached_property
+    def x_test(self) -> np.ndarray | None:
+        """The test rows as one float32 array (M, D), or None."""
+        return None if self.pixels_test is None else np.asarray(self.pixels_test)
 
     def __repr__(self) -> str:
         """Sizes, shape, range of values and number of classes on one line."""
-        n_test = 0 if self.x_test is None else len(self.x_test)
+        x, n_test = self.pixels_train, 0 if self.pixels_test is None else len(self.pixels_test)
         size = " x ".join(map(str, self.shape))
-        text = f"Dataset({self.name!r}: {len(self.x_train)} train, {n_test} test, each {size}"
-        text += f", values {self.x_train.min():.4g} to {self.x_train.max():.4g}"
+        text = f"Dataset({self.name!r}: {len(x)} train, {n_test} test, each {size}"
+        text += f", values {x.min():.4g} to {x.max():.4g}"
         if self.y_train is not None:
             text += f", {len(np.unique(self.y_train))} classes"
         return text + ")"
@@ -113,20 +137,20 @@ def thin(data: Dataset, limit: int) -> Dataset:
     The rows are drawn with a fixed seed, from every class in proportion, and stay in their order.
     """
 
-    def kept(x: np.ndarray, y: np.ndarray | None) -> np.ndarray | slice:
+    def kept(x: np.ndarray | Pixels, y: np.ndarray | None) -> np.ndarray | slice:
         if len(x) <= limit:
             return slice(None)
         return np.sort(_class_by_class(len(x), y)[np.arange(limit) * len(x) // limit])
 
-    def rows(x: np.ndarray | None, y: np.ndarray | None) -> tuple:
+    def rows(x: np.ndarray | Pixels | None, y: np.ndarray | None) -> tuple:
         if x is None:
             return None, None
         which = kept(x, y)
-        return x[which], None if y is None else y[which]
+        return _select(x, which), None if y is None else y[which]
 
-    x_train, y_train = rows(data.x_train, data.y_train)
-    x_test, y_test = rows(data.x_test, data.y_test)
-    return replace(data, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    train, y_train = rows(data.pixels_train, data.y_train)
+    test, y_test = rows(data.pixels_test, data.y_test)
+    return replace(data, pixels_train=train, y_train=y_train, pixels_test=test, y_test=y_test)
 
 
 def from_arrays(
@@ -180,17 +204,25 @@ def from_arrays(
     elif len(x) >= HOLD_OUT:
         held_out = np.zeros(len(x), bool)
         held_out[_class_by_class(len(x), y)[HOLD_OUT - 1 :: HOLD_OUT]] = True
-        x, x_test = x[~held_out], x[held_out]
+        x, x_test = _select(x, ~held_out), _select(x, held_out)
         if y is not None:
             y, y_test = y[~held_out], y[held_out]
     return Dataset(name, x, y, x_test, y_test, shape, labels or names)
 
 
-def _rows(x: np.ndarray, divisor: int) -> np.ndarray:
-    """Flatten examples to rows `(N, D)` of float32 and scale them."""
-    rows = x.reshape(len(x), -1).astype(np.float32)
+def _rows(x: np.ndarray, divisor: int) -> np.ndarray | Pixels:
+    """Flatten examples to rows `(N, D)`: bytes and their divisor, or scaled float32."""
+    rows = x.reshape(len(x), -1)
+    if rows.dtype in (np.bool_, np.uint8):
+        return Pixels(rows.view(np.uint8), divisor)
+    rows = rows.astype(np.float32)
     rows /= np.float32(divisor)
     return rows
+
+
+def _select(x: np.ndarray | Pixels, rows: np.ndarray | slice) -> np.ndarray | Pixels:
+    """Keep these rows, in the form that they are stored in."""
+    return x.select(rows) if isinstance(x, Pixels) else x[rows]
 
 
 def _divisor(arrays: list[np.ndarray]) -> int:
@@ -219,14 +251,15 @@ def _checked(name: str, part: str, x: np.ndarray) -> np.ndarray:
             f"{name}: {part} has shape {x.shape}, which looks like channels first, expected "
             f"(N, H, W, C); use .transpose(0, 2, 3, 1)"
         )
-    with np.errstate(over="ignore"):  # a float64 past float32's range becomes infinite here
-        bad = ~np.isfinite(x.astype(np.float32, copy=False))
-    if bad.any():
-        first = tuple(int(i) for i in np.unravel_index(bad.argmax(), x.shape))
-        raise DataError(
-            f"{name}: {part} has {bad.sum()} values that are NaN or infinite in float32, the first "
-            f"is {x[first]} at index {first}; remove those rows or fill them in"
-        )
+    if x.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # a float64 past float32's range becomes infinite here
+            bad = ~np.isfinite(x.astype(np.float32, copy=False))
+        if bad.any():
+            first = tuple(int(i) for i in np.unravel_index(bad.argmax(), x.shape))
+            raise DataError(
+                f"{name}: {part} has {bad.sum()} values that are NaN or infinite in float32, the "
+                f"first is {x[first]} at index {first}; remove those rows or fill them in"
+            )
     return x[..., 0] if x.ndim == 4 and x.shape[3] == 1 else x
 
 

@@ -56,7 +56,7 @@ class Autoencoder(Model):
         B = out.shape[0]
         dnll = self.backend.xp.full(B, 1 / B, out.dtype)
         dz = self.decoder.backward(self.likelihood.backward(dnll))
-        self.encoder.backward(dz)
+        self.encoder.backward_params(dz)
 
     def elbo(self, x: Array, noise: None = None) -> Array:
         """Refuse: an autoencoder bounds nothing.

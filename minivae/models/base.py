@@ -11,6 +11,7 @@ from ..layer import Layer
 from ..objectives import Terms
 from ..ops import LIKELIHOODS
 from ..params import Params
+from ..workspace import Workspace
 from .mlp import check_widths, mlp
 
 
@@ -36,7 +37,7 @@ class Model:
         likelihood_options: dict[str, float] | None = None,
         rng: np.random.Generator,
         dtype: str = "float32",
-        backend: str | Backend = "numpy",
+        backend: str | Backend = "auto",
     ) -> None:
         if likelihood not in LIKELIHOODS:
             raise OptionError(
@@ -51,6 +52,7 @@ class Model:
         (self.latent,) = check_widths([latent], "latent")
         self.hidden = check_widths(hidden, "hidden")
         self.backend = get_backend(backend)
+        self.workspace = Workspace()
         self.likelihood_options = dict(likelihood_options or {})
         self.activation = activation
         self.options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
@@ -189,9 +191,11 @@ class Model:
         """
         if len(x) == 0:
             raise ShapeError("a step was asked for on 0 examples; give at least one.")
-        terms = self.forward(x, noise, beta)
-        self.backward()
-        return terms
+        with self.workspace:
+            terms = self.forward(x, noise, beta)
+            self.backward()
+            # What the caller receives is a copy: the next step uses the memory of this one again.
+            return terms.copy()
 
     def __repr__(self) -> str:
         widths = "-".join(map(str, (self.n_data, *self.hidden, self.latent)))

@@ -8,7 +8,7 @@ import numpy as np
 from ..backend import Backend
 from ..errors import OptionError
 from ..layer import Layer, Sequential
-from ..ops import Activation, Linear
+from ..ops import Dense, Linear
 
 
 def mlp(
@@ -18,9 +18,9 @@ def mlp(
     output: str = "linear",
     rng: np.random.Generator,
     dtype: str = "float32",
-    backend: str | Backend = "numpy",
+    backend: str | Backend = "auto",
 ) -> Sequential:
-    """Linear layers of the given widths, with an activation after each but the last.
+    """Dense layers of the given widths; the last is linear, unless it is asked to be activated.
 
     All weights start as Glorot draws them, before a ReLU too. He looks at the input's width alone,
     so a decoder's first layer, from 20 latents to 400, would start with weights of 0.32 instead of
@@ -46,9 +46,10 @@ def mlp(
     layers: list[Layer] = []
     for i, (n_in, n_out) in enumerate(pairwise(widths)):
         activated = output == "activated" or i < len(widths) - 2
-        layers.append(Linear(n_in, n_out, rng=rng, init="glorot", **options))
         if activated:
-            layers.append(Activation(activation, **options))
+            layers.append(Dense(n_in, n_out, activation, rng=rng, init="glorot", **options))
+        else:
+            layers.append(Linear(n_in, n_out, rng=rng, init="glorot", **options))
     return Sequential(*layers)
 
 

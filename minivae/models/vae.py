@@ -7,8 +7,9 @@ r"""Variational autoencoder with MLPs (Kingma and Welling 2014).
 
 The forward pass ends in the objective (`objectives.py`), which gives the loss. The backward pass
 starts there: the objective returns dmu and dlogvar, in which the sample's branch and the KL's have
-been added; the encoder takes them through its two heads, adds what the heads send back to h, and
-goes on through the trunk.
+been added; the encoder takes them through its two heads, where what they send back to h is added
+too, and goes on through the trunk. The two heads are one linear layer of width 2 Z, for one product
+is faster than two.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ import numpy as np
 
 from ..backend import Array, Backend
 from ..errors import OptionError
+from ..init import glorot
 from ..layer import Layer
 from ..objectives import ELBO, ImportanceWeighted, Terms
 from ..ops import Clamp, Linear
@@ -47,10 +49,14 @@ class GaussianEncoder(Layer):
         self.trunk = None
         if hidden:
             self.trunk = mlp(widths, activation=activation, output="activated", rng=rng, **options)
-        self.mu = Linear(widths[-1], latent, rng=rng, **options)
-        self.logvar = Linear(widths[-1], latent, rng=rng, **options)
+        # The two heads lie side by side in one layer: columns 0 to Z-1 are mu, the rest logvar.
+        self.heads = Linear(widths[-1], 2 * latent, rng=rng, init="zeros", **options)
+        for head in (slice(0, latent), slice(latent, 2 * latent)):
+            weights = glorot(rng, widths[-1], latent)
+            self.heads.params["W"][:, head] = self.backend.asarray(weights, self.params.dtype)
+        self.latent = latent
         self.clamp = Clamp(*logvar_range, **options)
-        parts = {"trunk": self.trunk, "mu": self.mu, "logvar": self.logvar}
+        parts = {"trunk": self.trunk, "heads": self.heads}
         self.params = Params.join(
             {name: part.params for name, part in parts.items() if part is not None}
         )
@@ -58,14 +64,25 @@ class GaussianEncoder(Layer):
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return mu and logvar (B, Z) of x (B, D)."""
         h = self.trunk.forward(x) if self.trunk else x
-        return self.mu.forward(h), self.clamp.forward(self.logvar.forward(h))
+        out = self.heads.forward(h)
+        return out[:, : self.latent], self.clamp.forward(out[:, self.latent :])
 
     def backward(self, dmu: Array, dlogvar: Array) -> Array:
         """Overwrite the gradients; return dx (B, D)."""
-        dh_mu = self.mu.backward(dmu)
-        dh_logvar = self.logvar.backward(self.clamp.backward(dlogvar))
-        dh = dh_mu + dh_logvar  # h feeds both heads, so its gradient is the sum
+        dh = self.heads.backward(self._side_by_side(dmu, dlogvar))
         return self.trunk.backward(dh) if self.trunk else dh
+
+    def backward_params(self, dmu: Array, dlogvar: Array) -> None:
+        """Like `backward`, but x is data and gets no gradient."""
+        dheads = self._side_by_side(dmu, dlogvar)
+        if self.trunk:
+            self.trunk.backward_params(self.heads.backward(dheads))
+        else:
+            self.heads.backward_params(dheads)
+
+    def _side_by_side(self, dmu: Array, dlogvar: Array) -> Array:
+        # h feeds both heads, so its gradient is a sum: the product of this with W' adds it up.
+        return self.backend.xp.concatenate([dmu, self.clamp.backward(dlogvar)], axis=1)
 
 
 class VAE(Model):
@@ -115,7 +132,7 @@ class VAE(Model):
         samples: int | None = None,
         rng: np.random.Generator,
         dtype: str = "float32",
-        backend: str | Backend = "numpy",
+        backend: str | Backend = "auto",
     ) -> None:
         if samples is not None and (samples < 1 or free_bits):
             raise OptionError(
@@ -185,7 +202,7 @@ class VAE(Model):
     def backward(self) -> None:
         """Overwrite `params.grad` with the gradient of the last forward pass's loss."""
         dmu, dlogvar = self.objective.backward()
-        self.encoder.backward(dmu, dlogvar)
+        self.encoder.backward_params(dmu, dlogvar)
 
     def elbo(self, x: Array, noise: Array) -> Array:
         """Lower bound on ln p(x) (B,), in nats, without beta or free bits."""

@@ -7,6 +7,7 @@ from . import (
     bernoulli,
     categorical,
     clamp,
+    dense,
     dropout,
     gaussian,
     kl,
@@ -19,6 +20,7 @@ from .activations import ACTIVATIONS, Activation
 from .bernoulli import Bernoulli
 from .categorical import Categorical
 from .clamp import Clamp
+from .dense import Dense
 from .dropout import Dropout
 from .gaussian import Gaussian, GaussianLearned, GaussianShared
 from .kl import KL, KLBetween
@@ -30,6 +32,7 @@ from .reparameterize import Reparameterize
 MODULES = [
     linear,
     activations,
+    dense,
     clamp,
     reparameterize,
     kl,
@@ -69,6 +72,7 @@ __all__ = [
     "Case",
     "Categorical",
     "Clamp",
+    "Dense",
     "Dropout",
     "Gaussian",
     "GaussianLearned",

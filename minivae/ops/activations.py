@@ -49,10 +49,13 @@ $$ f'(x) = \Phi(x) + x \, \varphi(x), \quad \varphi(x) = e^{-x^2/2} / \sqrt{2 \p
 
 import math
 
-from ..backend import Array, Backend, array_module, erf
+from .. import elementary
+from ..backend import Array, Backend, array_module, erf, kernel
 from ..case import Case, away_from
 from ..errors import OptionError
 from ..layer import Layer
+from ..loop import Loop, loop, together
+from ..workspace import empty
 
 
 def relu_forward(x: Array) -> tuple[Array, tuple]:
@@ -152,6 +155,155 @@ ACTIVATIONS = {
 }
 
 
+# The kernels: f and its slope for one number, and loops that take them over an array. Where the
+# slope follows from y alone, y is all that a forward kernel keeps; else it keeps the slope itself,
+# computed in the same pass, so that an exponential serves for both.
+# Forward and backward at 128 x 400, float32, reference / kernel: RATIOS
+
+exp, exp_minus, log1p, sigmoid = (
+    elementary.exp,
+    elementary.exp_minus,
+    elementary.log1p,
+    elementary.sigmoid,
+)
+
+
+@loop
+def _relu(x):  # noqa: ANN001, ANN202
+    zero = type(x)(0)
+    return zero if x <= zero else x  # (1), and NaN stays NaN
+
+
+@loop
+def _relu_slope(y):  # noqa: ANN001, ANN202
+    zero = type(y)(0)
+    return type(y)(1) if y > zero else zero  # (2): y > 0 where x > 0
+
+
+@loop
+def _leaky_relu(x, slope):  # noqa: ANN001, ANN202
+    return x if x > type(x)(0) else slope * x  # (3)
+
+
+@loop
+def _leaky_relu_slope(x, slope):  # noqa: ANN001, ANN202
+    return type(x)(1) if x > type(x)(0) else slope  # (4)
+
+
+@loop
+def _tanh_slope(y):  # noqa: ANN001, ANN202
+    return type(y)(1) - y * y  # (5)
+
+
+@loop
+def _sigmoid_slope(y):  # noqa: ANN001, ANN202
+    return y * (type(y)(1) - y)  # (7)
+
+
+@loop
+def _softplus(x):  # noqa: ANN001, ANN202
+    return _relu(x) + log1p(exp_minus(x))  # (8)
+
+
+@loop
+def _silu(x):  # noqa: ANN001, ANN202
+    return x * sigmoid(x)  # (10)
+
+
+@loop
+def _silu_slope(x):  # noqa: ANN001, ANN202
+    s = sigmoid(x)
+    return s + x * s * (type(x)(1) - s)  # (11)
+
+
+@loop
+def _Phi(x):  # noqa: ANN001, ANN202
+    return type(x)(0.5) * (type(x)(1) + math.erf(x * type(x)(math.sqrt(0.5))))  # (12)
+
+
+@loop
+def _gelu(x):  # noqa: ANN001, ANN202
+    return x * _Phi(x)  # (13)
+
+
+@loop
+def _gelu_slope(x):  # noqa: ANN001, ANN202
+    density = exp(type(x)(-0.5) * x * x) * type(x)(1 / math.sqrt(2 * math.pi))
+    return _Phi(x) + x * density  # (14)
+
+
+@loop
+def _kept(kept):  # noqa: ANN001, ANN202
+    return kept
+
+
+SCALARS: dict[str, tuple[Loop, Loop, bool]] = {
+    "relu": (_relu, _relu_slope, True),
+    "leaky_relu": (_leaky_relu, _leaky_relu_slope, False),
+    "tanh": (elementary.tanh, _tanh_slope, True),
+    "sigmoid": (sigmoid, _sigmoid_slope, True),
+    "softplus": (_softplus, sigmoid, False),
+    "silu": (_silu, _silu_slope, False),
+    "gelu": (_gelu, _gelu_slope, False),
+}
+"""f, its slope, and whether the slope is computed from the output (else from the input)."""
+
+f, slope = SCALARS["relu"][:2]  # what `using` puts others in the place of
+
+
+@loop
+def _apply(x, y):  # noqa: ANN001, ANN202
+    for i in range(x.size):
+        y[i] = f(x[i])
+
+
+@loop
+def _apply_both(x, y, kept, *options):  # noqa: ANN001, ANN002, ANN202
+    for i in range(x.size):
+        y[i] = f(x[i], *options)
+        kept[i] = slope(x[i], *options)
+
+
+@loop
+def _apply_slope(dy, kept, dx):  # noqa: ANN001, ANN202
+    for i in range(dy.size):
+        dx[i] = dy[i] * slope(kept[i])
+
+
+def _make_kernels(name: str) -> None:
+    """Register the two kernels of one activation."""
+    f, slope, from_output = SCALARS[name]
+    apply = _apply.using(f=f) if from_output else _apply_both.using(f=f, slope=slope)
+    apply_slope = _apply_slope.using(slope=slope if from_output else _kept)
+
+    def forward(x: Array, **options: float) -> tuple[Array, tuple]:
+        (x,) = together(x=x)
+        y = empty(x.shape, x.dtype)
+        if from_output:
+            apply(x.reshape(-1), y.reshape(-1))
+            return y, (y,)
+        kept = empty(x.shape, x.dtype)
+        numbers = [x.dtype.type(option) for option in (OPTIONS.get(name, {}) | options).values()]
+        apply(x.reshape(-1), y.reshape(-1), kept.reshape(-1), *numbers)
+        return y, (kept,)
+
+    def backward(dy: Array, kept: Array) -> Array:
+        dy, kept = together(dy=dy, kept=kept)
+        dx = empty(dy.shape, dy.dtype)
+        apply_slope(dy.reshape(-1), kept.reshape(-1), dx.reshape(-1))
+        return dx
+
+    kernel("numba", of=ACTIVATIONS[name][0])(forward)
+    kernel("numba", of=ACTIVATIONS[name][1])(backward)
+
+
+OPTIONS = {"leaky_relu": {"slope": 0.01}}
+"""What an activation takes besides x, and the default."""
+
+for _name in ACTIVATIONS:
+    _make_kernels(_name)
+
+
 class Activation(Layer):
     """Layer that applies one of the activations to every entry.
 
@@ -172,14 +324,14 @@ class Activation(Layer):
         name: str,
         *,
         dtype: str = "float32",
-        backend: str | Backend = "numpy",
+        backend: str | Backend = "auto",
         **options: float,
     ) -> None:
         if name not in ACTIVATIONS:
             raise OptionError(
                 f"activation {name!r} was given; choose one of: {', '.join(ACTIVATIONS)}."
             )
-        if set(options) - ({"slope"} if name == "leaky_relu" else set()):
+        if set(options) - set(OPTIONS.get(name, {})):
             given = ", ".join(options)
             raise OptionError(
                 f"{name} was given {given}; only leaky_relu takes an option, `slope`."

@@ -1,6 +1,7 @@
 r"""Bernoulli likelihood from logits: the sigmoid cross-entropy, in nats.
 
-Shapes: logits $a$ and data $x$ (B, D), nll (B,). A pixel is 1 with probability $\sigma(a)$, so
+Shapes: logits $a$ and data $x$ (B, D), nll (B,); or, with K samples of each example, $a$ (B, K, D),
+$x$ (B, 1, D) and nll (B, K). A pixel is 1 with probability $\sigma(a)$, so
 
 $$ -\ln p(x \mid a) = -x \ln \sigma(a) - (1 - x) \ln (1 - \sigma(a)) $$
 
@@ -25,11 +26,14 @@ Source: Kingma and Welling (2014), appendix C.1, written for logits.
 
 import numpy as np
 
-from ..backend import Array
+from ..backend import Array, kernel
 from ..case import Case
+from ..elementary import exp_minus, log1p
 from ..init import logit
+from ..loop import loop
+from ..workspace import empty
 from .activations import sigmoid_forward, softplus_forward
-from .likelihood import Likelihood, require_unit_interval
+from .likelihood import Likelihood, is_binary, require_unit_interval, rows, rows_of_dnll
 
 
 def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
@@ -42,7 +46,55 @@ def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
 def backward(dnll: Array, logits: Array, x: Array) -> Array:
     """Gradient dlogits (B, D) from dnll (B,)."""
     probability, _ = sigmoid_forward(logits)
-    return dnll[:, None] * (probability - x)  # (2)
+    return dnll[..., None] * (probability - x)  # (2)
+
+
+# The kernels: the forward one computes (1) and the bracket of (2) in one pass, for they share the
+# exponential.
+# Forward and backward at 128 x 784, float32, reference / kernel: RATIOS
+
+
+@loop(reorder=True)
+def _loss(logits, x, nll, residual):  # noqa: ANN001, ANN202
+    zero, one = logits.dtype.type(0), logits.dtype.type(1)
+    for n in range(logits.shape[0]):
+        for k in range(logits.shape[1]):
+            a, t, r = logits[n, k], x[n], residual[n, k]
+            total = zero
+            for i in range(a.size):
+                e = exp_minus(a[i])
+                softplus = (zero if a[i] <= zero else a[i]) + log1p(e)
+                total += softplus - t[i] * a[i]  # (1)
+                r[i] = (one if a[i] > zero else e) / (one + e) - t[i]  # (2), without dnll
+            nll[n, k] = total
+
+
+@loop
+def _scale_rows(dnll, residual, dlogits):  # noqa: ANN001, ANN202
+    for n in range(dnll.size):
+        r, out = residual[n], dlogits[n]
+        for i in range(r.size):
+            out[i] = dnll[n] * r[i]  # (2)
+
+
+@kernel("numba", of=forward)
+def forward_numba(logits: Array, x: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`; it keeps the bracket of (2)."""
+    per_sample, data = rows(logits, x)
+    nll, residual = empty(logits.shape[:-1], x.dtype), empty(logits.shape, x.dtype)
+    _loss(per_sample, data, nll.reshape(per_sample.shape[:2]), residual.reshape(per_sample.shape))
+    return nll, (residual,)
+
+
+@kernel("numba", of=backward)
+def backward_numba(dnll: Array, residual: Array) -> Array:
+    """Kernel of `backward`."""
+    dlogits = empty(residual.shape, residual.dtype)
+    width = residual.shape[-1]
+    _scale_rows(
+        rows_of_dnll(dnll, residual), residual.reshape(-1, width), dlogits.reshape(-1, width)
+    )
+    return dlogits
 
 
 class Bernoulli(Likelihood):
@@ -51,22 +103,21 @@ class Bernoulli(Likelihood):
     name = "bernoulli"
 
     def forward(self, out: Array, x: Array) -> Array:
-        """Return nll (B,) in nats of x (B, D) under the logits `out` (B, D)."""
-        self.expect("out", out, ("B", "D"))
-        self.expect("x", x, out.shape)
+        """Return nll (B,) in nats of x (B, D) under the logits `out` (B, D); or with samples."""
+        self.expect_data(out, x)
         nll, self.cache = self.call(forward, out, x)
         return nll
 
     def backward(self, dnll: Array) -> Array:
         """Return the gradient of the logits (B, D)."""
         cache = self.saved()
-        self.expect("dnll", dnll, cache[0].shape[:1])
+        self.expect("dnll", dnll, cache[0].shape[:-1])
         return self.call(backward, dnll, *cache)
 
     def note(self, x: np.ndarray) -> str:
         """Check that the data lie in [0, 1]; say so when they are not binary."""
         require_unit_interval(x, self.name)
-        if np.all((x == 0) | (x == 1)):
+        if is_binary(x):
             return ""
         return "grey pixels under a Bernoulli: a loss in nats, not a bound on a likelihood"
 

@@ -1,8 +1,9 @@
 r"""Categorical likelihood from logits: the softmax cross-entropy, in nats.
 
-Shapes: logits $a$ and one-hot data $x$ (B, D, L), for D variables with L levels each; nll (B,). The
-level $l$ has the probability $p_l = e^{a_l} / \sum_j e^{a_j}$, so $-\ln p_l = \ln \sum_j e^{a_j} -
-a_l$. With the largest logit $m = \max_l a_l$ taken out, so that no exponential overflows,
+Shapes: logits $a$ and one-hot data $x$ (B, D, L), for D variables with L levels each; nll (B,); or,
+with K samples of each example, $a$ (B, K, D, L), $x$ (B, 1, D, L), nll (B, K). The level $l$ has
+the probability $p_l = e^{a_l} / \sum_j e^{a_j}$, so $-\ln p_l = \ln \sum_j e^{a_j} - a_l$. With the
+largest logit $m = \max_l a_l$ taken out, so that no exponential overflows,
 
 $$ \ln p_{ndl} = (a_{ndl} - m_{nd}) - \ln \sum_j e^{a_{ndj} - m_{nd}} \tag{1} $$
 $$ \text{nll}_n = -\sum_{dl} x_{ndl} \ln p_{ndl} \tag{2} $$
@@ -42,7 +43,7 @@ def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
 
 def backward(dnll: Array, p: Array, x: Array) -> Array:
     """Gradient dlogits (B, D, L) from dnll (B,); p (B, D, L) are the softmax of the logits."""
-    return dnll[:, None, None] * (p - x)  # (3)
+    return dnll[..., None, None] * (p - x)  # (3)
 
 
 class Categorical(Likelihood):
@@ -63,7 +64,7 @@ class Categorical(Likelihood):
     name = "categorical"
 
     def __init__(
-        self, levels: int = 4, *, dtype: str = "float32", backend: str | Backend = "numpy"
+        self, levels: int = 4, *, dtype: str = "float32", backend: str | Backend = "auto"
     ) -> None:
         if levels < 2:
             raise OptionError(f"levels={levels} was given, but there must be at least 2.")
@@ -92,18 +93,17 @@ class Categorical(Likelihood):
 
     def forward(self, out: Array, x: Array) -> Array:
         """Return nll (B,) in nats of one-hot x (B, D L) under the logits `out` (B, D L)."""
-        self.expect("out", out, ("B", "D L"))
-        self.expect("x", x, out.shape)
+        self.expect_data(out, x)
         nll, self.cache = self.call(forward, self._by_level(out), self._by_level(x))
         return nll
 
     def backward(self, dnll: Array) -> Array:
         """Return the gradient of the logits (B, D L)."""
         cache = self.saved()
-        self.expect("dnll", dnll, cache[0].shape[:1])
+        self.expect("dnll", dnll, cache[0].shape[:-2])
         dlogits = self.call(backward, dnll, *cache)
-        B, D, L = dlogits.shape
-        return dlogits.reshape(B, D * L)
+        *lead, D, L = dlogits.shape
+        return dlogits.reshape(*lead, D * L)
 
     def bias_for(self, mean: np.ndarray) -> np.ndarray:
         """Logits (D L) of a binomial distribution of the levels with this mean (D,)."""
@@ -123,13 +123,13 @@ class Categorical(Likelihood):
         return self._grey(out)[level]
 
     def _by_level(self, flat: Array) -> Array:
-        B, width = flat.shape
+        *lead, width = flat.shape
         if width % self.levels:
             raise ShapeError(
                 f"an array of width {width} was given, but {self.levels} levels for each value "
                 "make a multiple of that number; one-hot data come from `encode_data`."
             )
-        return flat.reshape(B, width // self.levels, self.levels)
+        return flat.reshape(*lead, width // self.levels, self.levels)
 
     def _probabilities(self, out: Array) -> Array:
         _, (p, _) = forward(self._by_level(out), self._by_level(out))

@@ -50,7 +50,7 @@ class Clamp(Layer):
         high: float,
         *,
         dtype: str = "float32",
-        backend: str | Backend = "numpy",
+        backend: str | Backend = "auto",
     ) -> None:
         if not low < high:
             raise OptionError(

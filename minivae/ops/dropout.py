@@ -17,10 +17,12 @@ Source: Srivastava et al. (2014), section 10 (the inverted form).
 
 import numpy as np
 
-from ..backend import Array, Backend
+from ..backend import Array, Backend, kernel
 from ..case import Case
 from ..errors import OptionError
 from ..layer import Layer
+from ..loop import loop, together
+from ..workspace import empty
 
 
 def forward(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:
@@ -31,6 +33,31 @@ def forward(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:
 def backward(dy: Array, mask: Array, keep: float) -> Array:
     """Gradient dx, in the shape of dy."""
     return dy * mask / keep  # (2)
+
+
+# The kernels: one pass instead of two.
+# Forward and backward at 128 x 400, float32, reference / kernel: RATIOS
+
+
+@loop
+def _mask(x, mask, scale, y):  # noqa: ANN001, ANN202
+    for i in range(x.size):
+        y[i] = x[i] * mask[i] * scale  # (1), (2)
+
+
+@kernel("numba", of=forward)
+def forward_numba(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    x, mask = together(x=x, mask=mask)
+    y = empty(x.shape, x.dtype)
+    _mask(x.reshape(-1), mask.reshape(-1), x.dtype.type(1 / keep), y.reshape(-1))
+    return y, (mask, keep)
+
+
+@kernel("numba", of=backward)
+def backward_numba(dy: Array, mask: Array, keep: float) -> Array:
+    """Kernel of `backward`: the same product."""
+    return forward_numba(dy, mask, keep)[0]
 
 
 class Dropout(Layer):
@@ -49,7 +76,7 @@ class Dropout(Layer):
     needs_noise = True
 
     def __init__(
-        self, keep: float, *, dtype: str = "float32", backend: str | Backend = "numpy"
+        self, keep: float, *, dtype: str = "float32", backend: str | Backend = "auto"
     ) -> None:
         if not 0 < keep <= 1:
             raise OptionError(f"keep={keep} was given, but it is a probability in (0, 1].")

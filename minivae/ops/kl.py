@@ -55,9 +55,12 @@ All arrays are (B, Z); the sum over dimensions and the mean over the batch are t
 `objectives.py`, since free bits and the report per dimension need the terms apart.
 """
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, kernel
 from ..case import Case
+from ..elementary import expm1
 from ..layer import Layer
+from ..loop import loop, together
+from ..workspace import empty
 
 
 def forward(mu: Array, logvar: Array) -> tuple[Array, tuple]:
@@ -73,6 +76,27 @@ def backward(dkl: Array, mu: Array, excess: Array) -> tuple[Array, Array]:
     dmu = dkl * mu  # (2)
     dlogvar = dkl * 0.5 * excess  # (3)
     return dmu, dlogvar
+
+
+# The kernel of the forward function; three products of small arrays NumPy does as fast.
+# At 128 x 20, float32, reference / kernel: RATIOS
+
+
+@loop
+def _kl(mu, logvar, excess, kl):  # noqa: ANN001, ANN202
+    half = mu.dtype.type(0.5)
+    for i in range(mu.size):
+        excess[i] = expm1(logvar[i])
+        kl[i] = half * (mu[i] * mu[i] + excess[i] - logvar[i])  # (1)
+
+
+@kernel("numba", of=forward)
+def forward_numba(mu: Array, logvar: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    mu, logvar = together(mu=mu, logvar=logvar)
+    excess, kl = empty(mu.shape, mu.dtype), empty(mu.shape, mu.dtype)
+    _kl(mu.reshape(-1), logvar.reshape(-1), excess.reshape(-1), kl.reshape(-1))
+    return kl, (mu, excess)
 
 
 def between_forward(

@@ -11,14 +11,18 @@ log-likelihood per example, `nll` (B,), in nats and summed over the data dimensi
     gaussian_learned  real data, the decoder gives mean and variance of each dimension
     categorical       grey values cut into levels, one class probability each
 
+With K importance samples of each example the decoder's output is (B, K, D) and the data (B, 1, D),
+so that they need not be copied K times; nll and dnll are then (B, K).
+
 The operations themselves are in `bernoulli.py`, `gaussian.py` and `categorical.py`.
 """
 
 import numpy as np
 
 from ..backend import Array
-from ..errors import DataError
+from ..errors import DataError, ShapeError
 from ..layer import Layer
+from ..loop import same_dtype, together
 
 
 class Likelihood(Layer):
@@ -62,8 +66,19 @@ class Likelihood(Layer):
         raise TypeError(f"{type(self).__name__} must define draw")
 
     def forward(self, out: Array, x: Array) -> Array:
-        """Return the negative log-likelihood (B,) in nats."""
+        """Return the negative log-likelihood (B,) in nats; (B, K) with K samples."""
         raise TypeError(f"{type(self).__name__} must define forward")
+
+    def expect_data(self, out: Array, x: Array, widths: int = 1) -> None:
+        """Check the decoder's output (B, `widths` D) and x (B, D), or (B, K, ...) and (B, 1, D)."""
+        several = getattr(out, "ndim", 2) == getattr(x, "ndim", 2) == 3
+        self.expect("out", out, ("B", "K", "D") if several else ("B", "D"))
+        lead = (out.shape[0], 1) if several else (out.shape[0],)
+        if widths == 1:
+            self.expect("x", x, (*lead, out.shape[-1]))
+        else:
+            self.expect("x", x, (*lead, "D"))
+            self.expect("out", out, (*out.shape[:-1], widths * x.shape[-1]))
 
     def uniform(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Uniform noise in [0, 1), drawn on the host."""
@@ -72,6 +87,12 @@ class Likelihood(Layer):
     def normal(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Standard normal noise, drawn on the host."""
         return self.backend.asarray(rng.standard_normal(shape), self.params.dtype)
+
+
+def is_binary(x: np.ndarray) -> bool:
+    """Whether all of x (N, D) is 0 or 1; looked at in parts, up to the first that is grey."""
+    parts = (x[start : start + 1000] for start in range(0, len(x), 1000))
+    return all(bool(np.all((part == 0) | (part == 1))) for part in parts)
 
 
 def require_unit_interval(x: np.ndarray, name: str) -> None:
@@ -83,3 +104,40 @@ def require_unit_interval(x: np.ndarray, name: str) -> None:
             "bits), or scale the columns of a table to mean 0 and standard deviation 1 and choose "
             "the likelihood gaussian."
         )
+
+
+def rows(out: Array, x: Array) -> tuple[Array, Array]:
+    """Return out as (B, K, D) and x as (B, D), contiguous, for a kernel.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        If they are neither both (B, D), nor (B, K, D) and (B, 1, D), of one dtype.
+    """
+    if out.ndim == 2 and x.shape == out.shape:
+        out = out[:, None]
+    elif out.ndim != 3 or x.shape != (out.shape[0], 1, out.shape[2]):
+        raise ShapeError(
+            f"the decoder's output has shape {out.shape} and the data {x.shape}; give (B, D) for "
+            "both, or (B, K, D) and (B, 1, D)."
+        )
+    same_dtype(out=out, x=x)
+    (out,), (x,) = together(out=out), together(x=x)
+    return out, x.reshape(out.shape[0], out.shape[2])
+
+
+def rows_of_dnll(dnll: Array, kept: Array) -> Array:
+    """Return dnll as one number for each row of what the forward kernel kept.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        If there is not one number, of one dtype with it, for each row.
+    """
+    if dnll.shape != kept.shape[: dnll.ndim] or dnll.ndim < kept.ndim - 1:
+        raise ShapeError(
+            f"dnll has shape {dnll.shape}, but {kept.shape[:-1]} is expected; one number for each "
+            "example, or for each sample of each."
+        )
+    same_dtype(dnll=dnll, kept=kept)
+    return np.ascontiguousarray(dnll).reshape(-1)

@@ -25,12 +25,19 @@ Drawing $\varepsilon$ again for (4) gives the gradient of another sample. ($z - 
 to $s$ on paper, but cancels in float32 when $\sigma$ is small.) $\varepsilon$ itself is no
 parameter and gets no gradient.
 
+With K samples of each example, $\varepsilon$, $z$, $dz$ and what (3) and (4) give are (B, K, Z),
+and the heads (B, 1, Z); each head feeds K samples, so its gradient is the sum over K, which the
+caller takes.
+
 Source: Kingma and Welling (2014), section 2.4; Rezende, Mohamed and Wierstra (2014).
 """
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, kernel
 from ..case import Case
+from ..elementary import exp
 from ..layer import Layer
+from ..loop import loop, together
+from ..workspace import empty
 
 
 def forward(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
@@ -47,19 +54,46 @@ def backward(dz: Array, s: Array) -> tuple[Array, Array]:
     return dmu, dlogvar
 
 
+# The kernel of the forward function. Backward, and with K samples, NumPy is as fast.
+# At 128 x 20, float32, reference / kernel: RATIOS
+
+
+@loop
+def _sample(mu, logvar, eps, s, z):  # noqa: ANN001, ANN202
+    half = mu.dtype.type(0.5)
+    for i in range(mu.size):
+        s[i] = exp(half * logvar[i]) * eps[i]  # (1)
+        z[i] = mu[i] + s[i]  # (2)
+
+
+@kernel("numba", of=forward)
+def forward_numba(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    if eps.ndim == 3:
+        return forward(mu, logvar, eps)
+    mu, logvar, eps = together(mu=mu, logvar=logvar, eps=eps)
+    s, z = empty(mu.shape, mu.dtype), empty(mu.shape, mu.dtype)
+    _sample(mu.reshape(-1), logvar.reshape(-1), eps.reshape(-1), s.reshape(-1), z.reshape(-1))
+    return z, (s,)
+
+
 class Reparameterize(Layer):
     """Layer that samples z from the two heads and the noise that it is given."""
 
     def forward(self, mu: Array, logvar: Array, eps: Array) -> Array:
-        """Sample z = mu + exp(logvar / 2) eps, all (B, Z)."""
-        self.expect("mu", mu, ("B", "Z"))
+        """Sample z = mu + exp(logvar / 2) eps, all (B, Z).
+
+        With eps (B, K, Z) the heads are (B, 1, Z), and z is (B, K, Z).
+        """
+        several = getattr(eps, "ndim", 2) == getattr(mu, "ndim", 2) == 3
+        self.expect("mu", mu, ("B", 1, "Z") if several else ("B", "Z"))
         self.expect("logvar", logvar, mu.shape)
-        self.expect("eps", eps, mu.shape)
+        self.expect("eps", eps, (mu.shape[0], "K", mu.shape[2]) if several else mu.shape)
         z, self.cache = self.call(forward, mu, logvar, eps)
         return z
 
     def backward(self, dz: Array) -> tuple[Array, Array]:
-        """Return dmu and dlogvar (B, Z)."""
+        """Return dmu and dlogvar in the shape of z."""
         cache = self.saved()
         self.expect("dz", dz, cache[0].shape)
         return self.call(backward, dz, *cache)

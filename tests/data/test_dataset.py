@@ -155,9 +155,9 @@ def test_a_dataset_is_frozen_and_checks_itself():
     data = Dataset("a", x, None, None, None, (2, 2))
     with pytest.raises(dataclasses.FrozenInstanceError):
         data.name = "b"
-    with pytest.raises(DtypeError, match=r"x_train of 'a' is float64, expected float32"):
+    with pytest.raises(DtypeError, match=r"pixels_train of 'a' is float64, expected float32"):
         Dataset("a", x.astype(float), None, None, None, (4,))
-    with pytest.raises(ShapeError, match=r"x_test of 'a' has shape \(3, 4\), expected rows of 5"):
+    with pytest.raises(ShapeError, match=r"pixels_test of 'a' has shape \(3, 4\), expected rows"):
         Dataset("a", np.zeros((1, 5), F4), None, x, None, (5,))
     with pytest.raises(ShapeError, match=r"y_train of 'a' has shape \(2,\), expected one label"):
         Dataset("a", x, np.zeros(2, int), None, None, (4,))

@@ -11,6 +11,8 @@ from minivae.models import MODELS, VAE, Autoencoder
 from minivae.ops import LIKELIHOODS
 from minivae.optim import Adam
 
+pytestmark = pytest.mark.usefixtures("each_backend")
+
 PIXELS, LATENT, BATCH = 3, 2, 5
 OPTIONS = {"gaussian": {"sigma": 0.6}, "categorical": {"levels": 3}}
 each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS)

@@ -13,7 +13,7 @@ from minivae.optim import SGD, Adam, AdamW, Momentum
 from minivae.params import Params
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.usefixtures("each_backend")]
 
 F = torch.nn.functional
 Normal = torch.distributions.Normal
@@ -57,9 +57,10 @@ def make(likelihood="bernoulli", hidden=(13, 7), *, kind=VAE, **options):
         # Each dimension of logvar gets the mean 0 and the spread 0.5, so that RANGE cuts some off.
         model.encode(x)
         raw, *_ = model.encoder.clamp.saved()
-        head = model.encoder.logvar.params
-        head["W"][...] *= 0.5 / raw.std(axis=0)
-        head["b"][...] = 0.5 * (head["b"] - raw.mean(axis=0)) / raw.std(axis=0)
+        latent = raw.shape[1]
+        W, b = model.encoder.heads.params["W"][:, latent:], model.encoder.heads.params["b"][latent:]
+        W *= 0.5 / raw.std(axis=0)
+        b[...] = 0.5 * (b - raw.mean(axis=0)) / raw.std(axis=0)
     return model, x
 
 
@@ -78,7 +79,7 @@ class Twin:
         return F.linear(h, self.weights[f"{name}.W"].T, self.weights[f"{name}.b"])
 
     def mlp(self, prefix, h, *, activated):
-        """Linear layers `prefix`.0, .2, ..., with activations between (and after) them."""
+        """Linear layers `prefix`.0, .1, ..., with activations between (and after) them."""
         names = [name[:-2] for name in self.weights if name.startswith(prefix) and name[-1] == "W"]
         for name in names:
             h = self.linear(name, h)
@@ -105,8 +106,8 @@ class Twin:
 
     def posterior(self, x):
         h = self.mlp("encoder.trunk.", x, activated=True)
-        logvar = torch.clamp(self.linear("encoder.logvar", h), *RANGE)
-        return Normal(self.linear("encoder.mu", h), logvar.exp().sqrt())
+        mu, logvar = self.linear("encoder.heads", h).chunk(2, dim=-1)
+        return Normal(mu, torch.clamp(logvar, *RANGE).exp().sqrt())
 
     def elbo_loss(self, x, eps, beta):
         q = self.posterior(x)

@@ -10,6 +10,8 @@ from minivae.errors import StateError
 from minivae.models import VAE, Autoencoder
 from minivae.optim import Adam
 
+pytestmark = pytest.mark.usefixtures("each_backend")
+
 X = np.random.default_rng(1).random((4, 6))
 
 

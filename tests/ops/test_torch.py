@@ -33,6 +33,8 @@ def log_q_of_sample(logvar, eps):
 
 ORACLES = {
     "linear": lambda x, W, b: F.linear(x, W.T, b),
+    "dense_relu": lambda x, W, b, activation: F.relu(F.linear(x, W.T, b)),
+    "dense_tanh": lambda x, W, b, activation: torch.tanh(F.linear(x, W.T, b)),
     "relu": lambda x: F.relu(x),
     "leaky_relu": lambda x, slope: F.leaky_relu(x, negative_slope=slope),
     "tanh": lambda x: torch.tanh(x),

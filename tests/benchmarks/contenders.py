@@ -1,0 +1,213 @@
+"""One training step in each library, at its best setting: `make(name, problem, threads)`.
+
+A step is: fetch a minibatch by its row numbers from data in memory, draw the noise, forward, loss,
+backward, Adam. Each function returns `step() -> loss`, where the loss may stay an array of the
+library: nobody is made to convert it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from problems import LEARNING_RATE, Problem, first_weights, make_data, minibatches
+
+Step = Callable[[], Any]
+
+
+def products(p: Problem, threads: int) -> Step:
+    """The matrix products of minivae's step alone, into memory that is there already."""
+    rng = np.random.default_rng(3)
+
+    def array(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    layers = [(widths, p.batch) for widths in [*p.encoder, p.heads]]
+    layers += [(widths, p.batch * (p.samples or 1)) for widths in p.decoder]
+    forward, backward = [], []
+    for i, ((n_in, n_out), rows) in enumerate(layers):
+        x, W, dy = array(rows, n_in), array(n_in, n_out), array(rows, n_out)
+        forward.append((x, W, array(rows, n_out)))
+        backward.append((x.T, dy, array(n_in, n_out)))
+        if i > 0:  # the first layer's input is data and gets no gradient
+            backward.append((dy, W.T, array(rows, n_in)))
+    calls = forward + backward[::-1]
+
+    def step() -> float:
+        for a, b, out in calls:
+            np.matmul(a, b, out=out)
+        return 0.0
+
+    return step
+
+
+def minivae(p: Problem, threads: int, backend: str = "numba") -> Step:
+    """This library."""
+    from minivae import VAE, Adam
+    from minivae.data.minibatch import gather
+
+    rng = np.random.default_rng(0)
+    options = {"activation": p.activation, "samples": p.samples, "backend": backend}
+    model = VAE(p.pixels, p.hidden, p.latent, rng=rng, **options)
+    weights = [array for pair in first_weights(p) for array in pair]
+    for name, array in zip(model.params, weights, strict=True):
+        model.params[name][...] = array
+    optimizer, data, rows_of = Adam(LEARNING_RATE), make_data(p.pixels), minibatches(p.batch)
+
+    def step() -> np.ndarray:
+        with model.workspace:
+            x = model.backend.call(gather, data, next(rows_of))
+            terms = model.step(x, model.draw_noise(rng, p.batch))
+            optimizer.step(model.params)
+        return terms.loss
+
+    return step
+
+
+def minivae_numpy(p: Problem, threads: int) -> Step:
+    """This library without its kernels."""
+    return minivae(p, threads, "numpy")
+
+
+def torch(p: Problem, threads: int, fused: bool = False, compiled: bool = False) -> Step:
+    """PyTorch: eager by default, with Adam's fused kernel, or compiled."""
+    import torch
+    import torch.nn.functional as F
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    act = {"relu": torch.relu, "tanh": torch.tanh}[p.activation]
+    # PyTorch keeps weights as (out, in); that is the form that its products are fastest in.
+    pairs = [
+        tuple(torch.tensor(a.T.copy() if a.ndim == 2 else a, requires_grad=True) for a in pair)
+        for pair in first_weights(p)
+    ]
+    n = len(p.hidden)
+    trunk, heads, decoder = pairs[:n], pairs[n], pairs[n + 1 :]
+
+    def decode(z: Any) -> Any:
+        for W, b in decoder[:-1]:
+            z = act(F.linear(z, W, b))
+        return F.linear(z, *decoder[-1])
+
+    def encode(x: Any) -> Any:
+        for W, b in trunk:
+            x = act(F.linear(x, W, b))
+        return F.linear(x, *heads).chunk(2, dim=-1)
+
+    def elbo(x: Any) -> Any:
+        mu, logvar = encode(x)
+        z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
+        bce = F.binary_cross_entropy_with_logits(decode(z), x, reduction="sum")
+        kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+        return (bce + kl) / len(x)
+
+    def iwae(x: Any) -> Any:
+        mu, logvar = encode(x)
+        eps = torch.randn(p.samples, *mu.shape)
+        z = mu + eps * torch.exp(0.5 * logvar)
+        logits = decode(z)
+        bce = F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
+        log_w = 0.5 * (eps.pow(2) - z.pow(2) + logvar).sum(-1) - bce.sum(-1)
+        return -(torch.logsumexp(log_w, 0) - np.log(p.samples)).mean()
+
+    loss_of = elbo if p.samples is None else iwae
+    if compiled:
+        loss_of = torch.compile(loss_of)
+    parameters = [array for pair in pairs for array in pair]
+    optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=fused or None)
+    data, rows_of = torch.from_numpy(make_data(p.pixels)), minibatches(p.batch)
+
+    def step() -> Any:
+        x = data[torch.from_numpy(next(rows_of))]
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(x)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def torch_fused(p: Problem, threads: int) -> Step:
+    """PyTorch with Adam's fused kernel."""
+    return torch(p, threads, fused=True)
+
+
+def torch_compile(p: Problem, threads: int) -> Step:
+    """PyTorch, forward and backward compiled, Adam fused."""
+    return torch(p, threads, fused=True, compiled=True)
+
+
+def jax(p: Problem, threads: int) -> Step:
+    """JAX: the whole step compiled, the weights' and Adam's buffers donated."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    act = {"relu": jax.nn.relu, "tanh": jnp.tanh}[p.activation]
+    n = len(p.hidden)
+
+    def split(pairs: list) -> tuple:
+        return pairs[:n], pairs[n], pairs[n + 1 :]
+
+    def encode(pairs: list, x: Any) -> Any:
+        trunk, (W, b), _ = split(pairs)
+        for V, c in trunk:
+            x = act(x @ V + c)
+        return jnp.split(x @ W + b, 2, axis=-1)
+
+    def decode(pairs: list, z: Any) -> Any:
+        *hidden, (W, b) = split(pairs)[2]
+        for V, c in hidden:
+            z = act(z @ V + c)
+        return z @ W + b
+
+    def bce(logits: Any, x: Any) -> Any:
+        return jnp.maximum(logits, 0) - logits * x + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+
+    def elbo(pairs: list, x: Any, key: Any) -> Any:
+        mu, logvar = encode(pairs, x)
+        z = mu + jax.random.normal(key, mu.shape) * jnp.exp(0.5 * logvar)
+        kl = -0.5 * jnp.sum(1 + logvar - mu**2 - jnp.exp(logvar))
+        return (bce(decode(pairs, z), x).sum() + kl) / len(x)
+
+    def iwae(pairs: list, x: Any, key: Any) -> Any:
+        mu, logvar = encode(pairs, x)
+        eps = jax.random.normal(key, (p.samples, *mu.shape))
+        z = mu + eps * jnp.exp(0.5 * logvar)
+        log_w = 0.5 * (eps**2 - z**2 + logvar).sum(-1) - bce(decode(pairs, z), x).sum(-1)
+        return -(jax.nn.logsumexp(log_w, axis=0) - jnp.log(p.samples)).mean()
+
+    loss_of = elbo if p.samples is None else iwae
+    adam = optax.adam(LEARNING_RATE)
+
+    def update(pairs: list, moments: Any, key: Any, data: Any, rows: Any) -> Any:
+        key, noise = jax.random.split(key)
+        loss, gradient = jax.value_and_grad(loss_of)(pairs, data[rows], noise)
+        change, moments = adam.update(gradient, moments)
+        return optax.apply_updates(pairs, change), moments, key, loss
+
+    update = jax.jit(update, donate_argnums=(0, 1, 2))
+    pairs = [tuple(map(jnp.asarray, pair)) for pair in first_weights(p)]
+    state = [pairs, adam.init(pairs), jax.random.key(0)]
+    data, rows_of = jnp.asarray(make_data(p.pixels)), minibatches(p.batch)
+
+    def step() -> Any:
+        *state[:], loss = update(*state, data, next(rows_of).astype(np.int32))
+        return jax.block_until_ready(loss)
+
+    return step
+
+
+CONTENDERS: dict[str, Callable[[Problem, int], Step]] = {
+    "products": products,
+    "minivae": minivae,
+    "minivae-numpy": minivae_numpy,
+    "torch": torch,
+    "torch-fused": torch_fused,
+    "torch-compile": torch_compile,
+    "jax": jax,
+}
+NEEDS = {"torch": "torch", "torch-fused": "torch", "torch-compile": "torch", "jax": "jax"}
+"""Packages that must be installed for a contender; JAX's also needs optax."""

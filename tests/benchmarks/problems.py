@@ -1,0 +1,91 @@
+"""What every contender is given: the model's sizes, the same data, minibatches and first weights."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+ROWS, PIXELS, LEARNING_RATE = 8192, 784, 1e-3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model and a batch size.
+
+    Attributes
+    ----------
+    hidden : tuple of int
+        Hidden widths of the encoder, the decoder's in reverse.
+    latent, batch : int
+        Z and B.
+    activation : {"relu", "tanh"}
+        Between the layers.
+    samples : int, optional
+        K of the importance-weighted bound; the ELBO without it.
+    pixels : int
+        D.
+    """
+
+    hidden: tuple[int, ...]
+    latent: int
+    batch: int
+    activation: str = "relu"
+    samples: int | None = None
+    pixels: int = PIXELS
+
+    @property
+    def encoder(self) -> list[tuple[int, int]]:
+        """Widths of the encoder's hidden layers."""
+        widths = (self.pixels, *self.hidden)
+        return list(zip(widths, widths[1:], strict=False))
+
+    @property
+    def heads(self) -> tuple[int, int]:
+        """Widths of mu and logvar, side by side."""
+        return self.hidden[-1], 2 * self.latent
+
+    @property
+    def decoder(self) -> list[tuple[int, int]]:
+        """Widths of the decoder's layers."""
+        widths = (self.latent, *reversed(self.hidden), self.pixels)
+        return list(zip(widths, widths[1:], strict=False))
+
+    def __str__(self) -> str:
+        widths = "-".join(map(str, (self.pixels, *self.hidden, self.latent)))
+        bound = "ELBO" if self.samples is None else f"IWAE K={self.samples}"
+        return f"{widths} {self.activation}, {bound}, batch {self.batch}"
+
+
+def problem(model: str, batch: int, samples: int) -> Problem:
+    """The two models that are measured, by name."""
+    if model == "mlp":
+        return Problem((400,), 20, batch)
+    return Problem((200, 200), 50, batch, "tanh", samples)
+
+
+def make_data(pixels: int = PIXELS, rows: int = ROWS) -> np.ndarray:
+    """Binary images (rows, pixels) float32: noisy copies of ten patterns, a fifth of it ink."""
+    rng = np.random.default_rng(0)
+    patterns = rng.random((10, pixels)) < 0.2
+    flipped = rng.random((rows, pixels)) < 0.05
+    return (patterns[rng.integers(0, 10, rows)] ^ flipped).astype(np.float32)
+
+
+def minibatches(batch: int, rows: int = ROWS) -> Iterator[np.ndarray]:
+    """Row numbers of one minibatch after the other, each epoch in another order."""
+    rng = np.random.default_rng(1)
+    while True:
+        order = rng.permutation(rows)
+        for start in range(0, rows - batch + 1, batch):
+            yield order[start : start + batch]
+
+
+def first_weights(p: Problem) -> list[tuple[np.ndarray, np.ndarray]]:
+    """W (in, out) and b (out,) of every layer: encoder, the two heads as one, decoder."""
+    rng = np.random.default_rng(2)
+    pairs = []
+    for n_in, n_out in [*p.encoder, p.heads, *p.decoder]:
+        reach = n_in**-0.5
+        W = rng.uniform(-reach, reach, (n_in, n_out)).astype(np.float32)
+        pairs.append((W, rng.uniform(-reach, reach, n_out).astype(np.float32)))
+    return pairs

@@ -1,0 +1,146 @@
+"""The training step of minivae beside those of PyTorch and JAX.
+
+    python tests/benchmarks/step.py --all
+    python tests/benchmarks/step.py --model mlp --batch 128 --contenders products,minivae,jax
+
+float32, Adam, the same first weights and minibatches for all; see `bursts.py` for the protocol.
+Needs `pip install torch jax optax` for the contenders; those that are not installed are left out.
+"""
+
+import argparse
+import importlib.util
+import json
+import platform
+import statistics
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from bursts import compare, pin, serve
+from contenders import CONTENDERS, NEEDS
+from problems import problem
+
+BARS = {
+    ("mlp", 128, 1, 2): (1.20, 1.3, 1.6),
+    ("mlp", 32, 1, 2): (1.40, 1.15, 1.5),
+    ("mlp", 1024, 1, 2): (1.13, 1.03, 1.2),
+    ("iwae", 20, 1, 2): (2.0, 1.25, 2.0),
+    ("iwae", 20, 50, 2): (1.35, 1.05, 1.25),
+    ("mlp", 128, 1, 1): (1.15, 1.15, 1.3),
+}
+"""Model, batch, samples, threads: at most so many times the products, at least so many times as
+fast as JAX, and as the best of PyTorch."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--all", action="store_true", help="all rows that have a bar")
+    parser.add_argument("--model", choices=("mlp", "iwae"), default="mlp")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--samples", type=int, default=1, help="K, of iwae")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--burst", type=int, default=20)
+    parser.add_argument("--contenders", default=",".join(CONTENDERS), metavar="A,B,...")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.worker:
+        pin(options.threads)
+        p = problem(options.model, options.batch, options.samples)
+        serve(CONTENDERS[options.worker](p, options.threads))
+        return 0
+    names = options.contenders.split(",")
+    unknown = [name for name in names if name not in CONTENDERS]
+    if unknown:
+        parser.error(f"no contender is called {unknown[0]}; there are: {', '.join(CONTENDERS)}")
+    print(f"{processor()}, float32, {versions()}")
+    rows = [(options.model, options.batch, options.samples, options.threads)]
+    results = [measure(*row, names, options) for row in (BARS if options.all else rows)]
+    if options.json:
+        Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+def measure(
+    model: str, batch: int, samples: int, threads: int, names: list[str], options: Any
+) -> dict[str, Any]:
+    """Measure one row and print its table."""
+    print(f"\n{problem(model, batch, samples)}, {threads} thread{'s' * (threads > 1)}")
+    installed = {
+        name for name in names if name not in NEEDS or importlib.util.find_spec(NEEDS[name])
+    }
+    arguments = ["--model", model, "--batch", str(batch), "--samples", str(samples)]
+    arguments += ["--threads", str(threads)]
+    me = [sys.executable, str(Path(__file__).resolve()), *arguments]
+    commands = {name: [*me, "--worker", name] for name in names if name in installed}
+    workers = compare(commands, steps=options.steps, burst=options.burst, threads=threads)
+    medians = {name: statistics.median(w.ms) for name, w in workers.items() if w.ms}
+    floor, own = medians.get("products"), medians.get("minivae")
+    print(
+        f"{'ms a step':<16}{'median':>9}{'quartiles':>17}{'/ products':>12}{'/ minivae':>11}  loss"
+    )
+    for name in names:
+        if name not in installed:
+            print(f"{name:<16}{'not installed':>13}")
+            continue
+        worker = workers[name]
+        if worker.error:
+            print(f"{name:<16}failed: {worker.error}")
+            continue
+        low, median, high = statistics.quantiles(worker.ms, n=4)
+        text = f"{name:<16}{median:>9.3f}{low:>9.3f}-{high:<7.3f}"
+        text += f"{median / floor:>12.2f}" if floor else " " * 12
+        text += f"{median / own:>11.2f}" if own else " " * 11
+        loss = "" if name == "products" else f"  {worker.losses[-1]:.2f}"
+        print(text + loss + ("  noisy" if worker.noisy else ""), flush=True)
+    judge((model, batch, samples, threads), medians)
+    losses = {name: worker.losses for name, worker in workers.items()}
+    row = {"model": model, "batch": batch, "samples": samples, "threads": threads}
+    return {**row, "median_ms": medians, "losses": losses}
+
+
+def judge(row: tuple, medians: dict[str, float]) -> None:
+    """Print each bar of a row beside what was reached."""
+    torch = min((ms for name, ms in medians.items() if name.startswith("torch")), default=None)
+    peers = (medians.get("products"), medians.get("jax"), torch)
+    if row not in BARS or "minivae" not in medians:
+        return
+    own = medians["minivae"]
+    names = ("times the products, at most", "times as fast as JAX", "times as fast as PyTorch")
+    for i, (bar, peer, what) in enumerate(zip(BARS[row], peers, names, strict=True)):
+        if peer is None:
+            continue
+        ratio = own / peer if i == 0 else peer / own
+        reached = ratio <= bar if i == 0 else ratio >= bar
+        print(f"  {'reached' if reached else 'missed '} {bar:.2f} {what}: {ratio:.2f}")
+
+
+def processor() -> str:
+    """Name of the CPU."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def versions() -> str:
+    """Versions of what is measured, as far as it is installed."""
+    found = [f"Python {platform.python_version()}"]
+    for name in ("numpy", "numba", "torch", "jax"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            pass
+    return ", ".join(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

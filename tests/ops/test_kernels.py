@@ -1,0 +1,303 @@
+"""Every kernel is its reference: values, gradients, odd shapes, extreme numbers, clear refusals."""
+
+import numpy as np
+import pytest
+
+from minivae import objectives, optim
+from minivae.backend import get_backend, kernels
+from minivae.errors import DtypeError, MinivaeError, ShapeError
+from minivae.ops import CASES, bernoulli, gaussian, log_weights, reparameterize
+from minivae.ops import kl as kl_op
+from minivae.workspace import Workspace, empty
+
+numba = get_backend("numba")
+FORMS = {reference: form for (name, reference), form in kernels().items() if name == "numba"}
+WITH_KERNEL = [
+    case for case in [*CASES, *objectives.CASES] if case.forward in FORMS or case.backward in FORMS
+]
+each_case = pytest.mark.parametrize("case", WITH_KERNEL, ids=lambda case: case.name)
+each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+SIZE_SETS = {
+    "primes": {},
+    "one of everything": dict.fromkeys("BDHIOZKL", 1),
+    "odd and large": {"B": 37, "I": 101, "O": 67, "D": 211, "Z": 13, "K": 7, "L": 5},
+    "empty batch": {"B": 0},
+}
+each_size = pytest.mark.parametrize("sizes", SIZE_SETS.values(), ids=SIZE_SETS)
+
+
+def forward(case, arguments):
+    return numba.call(case.forward, **arguments, **case.options)
+
+
+def gradients(case, dy, cache):
+    returned = numba.call(case.backward, dy, *cache)
+    returned = (returned,) if len(case.vary) == 1 else returned
+    return dict(zip(case.vary, returned, strict=True))
+
+
+def upstream(case, y, rng):
+    """A random upstream gradient; the loss itself takes a number."""
+    if np.ndim(y) == 0:
+        return 1.3
+    return rng.standard_normal(y.shape).astype(y.dtype)
+
+
+def close(have, want, dtype, message=""):
+    """Equal to 100 roundings of the largest entry: sums are taken in another order."""
+    have, want = np.asarray(have), np.asarray(want)
+    assert have.shape == want.shape, message
+    assert have.dtype == want.dtype, message
+    scale = np.abs(want).max(initial=0.0)
+    atol = 100 * np.finfo(dtype).eps * scale
+    np.testing.assert_allclose(have, want, rtol=0, atol=atol, err_msg=message)
+
+
+def test_the_operations_of_a_training_step_have_kernels():
+    names = {case.name for case in WITH_KERNEL}
+    assert names >= {"linear", "dense_relu", "dense_tanh", "bernoulli", "gaussian", "kl"}
+    assert names >= {"reparameterize", "log_weights", "dropout", "negative_elbo", "relu", "tanh"}
+    assert {optim.sgd, optim.momentum, optim.adam} <= set(FORMS)
+
+
+@each_dtype
+@each_size
+@each_case
+def test_kernel_is_its_reference(case, sizes, dtype):
+    if case.name == "negative_elbo":  # a mean of no example is not defined, and it needs two gates
+        sizes = {**sizes, "B": sizes.get("B") or 3, "Z": max(sizes.get("Z", 2), 2)}
+    rng = np.random.default_rng(1)
+    arguments = case.draw(rng, sizes, dtype)
+    y, cache = case.forward(**arguments, **case.options)
+    y_kernel, cache_kernel = forward(case, arguments)
+    close(y_kernel, y, dtype)
+    dy = upstream(case, y, rng)
+    expected = case.gradients(dy, cache)
+    for name, gradient in gradients(case, dy, cache_kernel).items():
+        close(gradient, expected[name], dtype, name)
+
+
+@each_case
+def test_kernels_own_derivative_is_right(case):
+    """Without the reference: the kernels backward against central differences of those forward."""
+    rng = np.random.default_rng(2)
+    arguments = case.draw(rng)
+    y, cache = forward(case, arguments)
+    dy = upstream(case, y, rng)
+    for name, gradient in gradients(case, dy, cache).items():
+        x, h = arguments[name], 1e-5
+        numerical = np.empty(x.shape)
+        for at in np.ndindex(x.shape):
+            values = []
+            for step in (h, -h):
+                moved = x.copy()
+                moved[at] += step
+                values.append((dy * forward(case, {**arguments, name: moved})[0]).sum())
+            numerical[at] = (values[0] - values[1]) / (2 * h)
+        np.testing.assert_allclose(gradient, numerical, rtol=0, atol=1e-7 * np.abs(dy).max() * 10)
+
+
+@each_dtype
+@pytest.mark.parametrize(
+    "spread",
+    [lambda a: np.repeat(a, 2, axis=-1)[..., ::2], np.asfortranarray, lambda a: a[..., ::-1]],
+    ids=["every other", "by columns", "backwards"],
+)
+@each_case
+def test_memory_in_another_order(case, spread, dtype):
+    rng = np.random.default_rng(3)
+    arguments = {name: spread(array) for name, array in case.draw(rng, None, dtype).items()}
+    y, cache = case.forward(**arguments, **case.options)
+    y_kernel, cache_kernel = forward(case, arguments)
+    close(y_kernel, y, dtype)
+    dy = upstream(case, y, rng)
+    dy = spread(dy) if np.ndim(dy) else dy
+    expected = case.gradients(dy, cache)
+    for name, gradient in gradients(case, dy, cache_kernel).items():
+        close(gradient, expected[name], dtype, name)
+
+
+@each_case
+def test_read_only_arguments_and_nothing_changed(case):
+    rng = np.random.default_rng(4)
+    arguments = case.draw(rng, None, "float32")
+    before = {name: array.copy() for name, array in arguments.items()}
+    for array in arguments.values():
+        array.flags.writeable = False
+    y, cache = forward(case, arguments)
+    dy = upstream(case, y, rng)
+    first = {name: g.copy() for name, g in gradients(case, dy, cache).items()}
+    forward(case, case.draw(rng, None, "float32"))
+    for name, gradient in gradients(case, dy, cache).items():
+        np.testing.assert_array_equal(gradient, first[name])
+    for name, array in arguments.items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@each_case
+def test_nan_passes_through(case):
+    rng = np.random.default_rng(5)
+    for name in case.vary:
+        arguments = case.draw(rng, None, "float32")
+        arguments[name] = np.full_like(arguments[name], np.nan)
+        y, _ = forward(case, arguments)
+        assert np.isnan(y).any(), f"NaN in {name} is swallowed"
+
+
+@each_case
+def test_wrong_shapes_and_dtypes_are_refused_in_a_sentence(case):
+    rng = np.random.default_rng(6)
+    arguments = case.draw(rng, None, "float32")
+    names = [name for name, array in arguments.items() if array.ndim > 1]
+    if len(names) < 2:
+        wrong = {name: array.astype("int64") for name, array in arguments.items()}
+        if case.forward in FORMS:
+            with pytest.raises(MinivaeError):
+                forward(case, wrong)
+        return
+    if case.forward not in FORMS:
+        return
+    for name in names:
+        longer = np.concatenate([arguments[name]] * 2, axis=-1)
+        with pytest.raises(ShapeError) as caught:
+            forward(case, {**arguments, name: longer})
+        assert str(longer.shape) in str(caught.value)
+        with pytest.raises((DtypeError, ShapeError)) as caught:
+            forward(case, {**arguments, name: arguments[name].astype("float64")})
+        assert "float64" in str(caught.value)
+
+
+# ---- extreme numbers ----
+
+
+@each_dtype
+def test_bernoulli_at_extreme_logits(dtype):
+    logits = np.array([[1e4, -1e4, 1e4, -1e4, 0, 88.5, -88.5, 700, -700]], dtype)
+    x = np.array([[1, 0, 0, 1, 1, 0, 1, 1, 0]], dtype)
+    nll, cache = numba.call(bernoulli.forward, logits, x)
+    reference, own = bernoulli.forward(logits, x)
+    np.testing.assert_allclose(nll, reference, rtol=1e-6)
+    dnll = np.ones(1, dtype)
+    gradient = numba.call(bernoulli.backward, dnll, *cache)
+    np.testing.assert_allclose(gradient, bernoulli.backward(dnll, *own), rtol=1e-6, atol=1e-37)
+
+
+@each_dtype
+def test_at_the_ends_of_logvar(dtype):
+    logvar = np.array([[-30, 20, 0, -1e-6, 1e-6]], dtype)
+    mu, eps = np.ones_like(logvar), np.full_like(logvar, -2)
+    pairs = {kl_op.forward: (mu, logvar), reparameterize.forward: (mu, logvar, eps)}
+    for reference, arguments in pairs.items():
+        y, _ = numba.call(reference, *arguments)
+        np.testing.assert_allclose(y, reference(*arguments)[0], rtol=1e-6)
+    x = np.full_like(logvar, 0.5)
+    y, _ = numba.call(gaussian.forward, mu, logvar, x)
+    np.testing.assert_allclose(y, gaussian.forward(mu, logvar, x)[0], rtol=1e-6)
+
+
+# ---- several samples of each example ----
+
+
+@each_dtype
+@pytest.mark.parametrize("name", ["bernoulli", "gaussian", "gaussian_learned", "gaussian_shared"])
+def test_samples_share_the_data(name, dtype):
+    """(B, K, D) beside (B, 1, D) is (B K, D) beside the data repeated."""
+    case = next(case for case in CASES if case.name == name)
+    B, K, D = 3, 5, 7
+    rng = np.random.default_rng(8)
+    wide = {n: rng.standard_normal((B, K, D)).astype(dtype) for n in case.vary}
+    if name == "gaussian_shared":
+        wide["logvar"] = rng.standard_normal(1).astype(dtype)
+    x = (rng.random((B, 1, D)) < 0.5).astype(dtype)
+    tall = {n: a.reshape(-1, D) if a.ndim > 1 else a for n, a in wide.items()}
+    y, cache = case.forward(**tall, x=np.repeat(x[:, 0], K, axis=0), **case.options)
+    dy = rng.standard_normal((B, K)).astype(dtype)
+    expected = case.gradients(dy.reshape(-1), cache)
+    for call in (numba.call, get_backend("numpy").call):
+        y_wide, cache_wide = call(case.forward, **wide, x=x, **case.options)
+        close(y_wide, y.reshape(B, K), dtype)
+        returned = call(case.backward, dy, *cache_wide)
+        returned = (returned,) if len(case.vary) == 1 else returned
+        for n, gradient in zip(case.vary, returned, strict=True):
+            close(gradient, expected[n].reshape(gradient.shape), dtype, n)
+
+
+def test_log_weights_are_refused_when_they_do_not_fit(refuses):
+    nll, z, logvar = np.zeros((2, 3)), np.zeros((2, 3, 4)), np.zeros((2, 4))
+    with refuses(ShapeError, "(3, 2)"):
+        numba.call(log_weights.forward, nll.T, z, logvar, z)
+
+
+# ---- the optimizers ----
+
+
+@each_dtype
+@pytest.mark.parametrize("size", [0, 1, 1001])
+@pytest.mark.parametrize("rule", [optim.sgd, optim.momentum, optim.adam], ids=lambda f: f.__name__)
+def test_optimizers(rule, size, dtype):
+    rng = np.random.default_rng(9)
+    count = {"sgd": 2, "momentum": 3, "adam": 4}[rule.__name__]
+    arrays = [rng.standard_normal(size).astype(dtype) for _ in range(count)]
+    if rule is optim.adam:
+        arrays[3] = arrays[3] ** 2
+    options = {
+        "sgd": {"lr": 0.1},
+        "momentum": {"lr": 0.1, "rho": 0.9},
+        "adam": {
+            "t": 3,
+            "lr": 0.1,
+            "beta1": 0.9,
+            "beta2": 0.99,
+            "eps": 1e-8,
+            "weight_decay": 0.1,
+        },
+    }[rule.__name__]
+    expected = [array.copy() for array in arrays]
+    for _ in range(3):
+        rule(*expected, **options)
+        numba.call(rule, *arrays, **options)
+    for have, want in zip(arrays, expected, strict=True):
+        close(have, want, dtype)
+
+
+def test_optimizers_refuse_what_they_cannot_change_in_place(refuses):
+    flat = np.zeros(6, "float32")
+    with refuses(ShapeError, "theta", "(2, 3)"):
+        numba.call(optim.sgd, flat.reshape(2, 3), flat, lr=0.1)
+    with refuses(ShapeError, "strides"):
+        numba.call(optim.sgd, flat[::2], flat[:3], lr=0.1)
+    with refuses(ShapeError, "(5,)"):
+        numba.call(optim.sgd, flat, flat[:5], lr=0.1)
+    with refuses(DtypeError, "float64"):
+        numba.call(optim.sgd, flat, flat.astype("float64"), lr=0.1)
+
+
+# ---- memory ----
+
+
+def test_results_outside_of_a_step_are_the_callers():
+    case = next(case for case in CASES if case.name == "bernoulli")
+    rng = np.random.default_rng(10)
+    y, cache = forward(case, case.draw(rng, None, "float32"))
+    kept = y.copy(), cache[0].copy()
+    forward(case, case.draw(rng, None, "float32"))
+    np.testing.assert_array_equal(y, kept[0])
+    np.testing.assert_array_equal(cache[0], kept[1])
+
+
+def test_a_workspace_hands_out_the_same_memory_in_every_step():
+    workspace = Workspace()
+    steps = []
+    for _ in range(2):
+        with workspace:
+            a = empty((3, 2), "float32")
+            with workspace:  # inside: goes on
+                b = empty((3, 2), "float32")
+            steps.append((a, b))
+    assert steps[0][0] is steps[1][0]
+    assert steps[0][1] is steps[1][1]
+    assert not np.shares_memory(*steps[0])
+    with workspace:
+        assert empty((2, 2), "float32") is not steps[0][0]
+    assert empty((3, 2), "float32") is not empty((3, 2), "float32")
