@@ -14,7 +14,7 @@ MODULES = {
     "checkpoint": ["load_checkpoint", "save_checkpoint"],
     "errors": ["MinivaeError"],
     "estimator": ["VAEEstimator"],
-    "evaluate": ["evaluate", "log_likelihood"],
+    "evaluation": ["evaluate", "log_likelihood"],
     "layer": ["Layer", "Sequential"],
     "models": ["VAE", "Autoencoder"],
     "objectives": ["ELBO", "BetaSchedule", "ImportanceWeighted"],

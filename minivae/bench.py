@@ -18,6 +18,7 @@ from . import objectives, optim
 from .backend import default_backend, get_backend, kernels
 from .canvas import new_figure
 from .case import Case
+from .data.minibatch import gather
 from .layer import Sequential
 from .models import VAE
 from .ops import CASES, Linear
@@ -186,7 +187,8 @@ def _step(model: VAE, optimizer: Adam, data: np.ndarray, batch: int) -> Callable
 
     def run() -> None:
         with model.workspace:
-            x = data[rng.integers(0, len(data), batch)]
+            rows = rng.integers(0, len(data), batch)
+            x = model.backend.call(gather, data, rows)
             model.step(x, model.draw_noise(rng, batch))
             optimizer.step(model.params)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from .backend import Array, float_dtype
 from .errors import DataError, OptionError, StateError
-from .evaluate import batches
+from .evaluation import batches
 from .models import VAE
 from .optim import Adam
 from .tables import as_table, check_number, column_names, generator
@@ -85,7 +85,7 @@ class VAEEstimator:
         lr: float = 1e-3,
         random_state: Any = None,
         dtype: str = "float32",
-        backend: str = "numpy",
+        backend: str = "auto",
         verbose: bool = False,
     ) -> None:
         self.latent = latent

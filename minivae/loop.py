@@ -168,7 +168,7 @@ def announce(say: Callable[[str], None]) -> Iterator[None]:
         def on_start(self, _: Any) -> None:
             if not told:
                 told.append(True)
-                say("compiling the kernels; this happens once on a machine ...")
+                say("compiling the kernels; a machine does that once, and keeps them")
 
         def on_end(self, _: Any) -> None:
             pass

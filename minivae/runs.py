@@ -27,7 +27,7 @@ from .backend import Array, Backend
 from .checkpoint import load_checkpoint, save_checkpoint, write_atomically
 from .data import Dataset, Pixels
 from .errors import CheckpointError, DataError, OptionError
-from .evaluate import batches
+from .evaluation import batches
 from .models import VAE
 from .train import Training, prepare_data
 

@@ -17,10 +17,11 @@ import numpy as np
 from .data.minibatch import gather
 from .data.pixels import Pixels
 from .errors import DataError, NonFiniteError, OptionError, StateError
-from .evaluate import batches, evaluate
+from .evaluation import batches, evaluate
 from .models.base import Model
 from .objectives import BetaSchedule
 from .optim import Optimizer
+from .workspace import empty
 
 BINARIZE = ("none", "dynamic", "fixed")
 
@@ -252,14 +253,15 @@ def fit(
             leave=False,
         )
         for step, rows in enumerate(bar, start=epoch * steps):
-            chosen = order[rows]
-            u = None
-            if settings.binarize == "dynamic":
-                u = rng.random((len(chosen), *x.shape[1:]), dtype=np.float32)
-            batch = model.backend.call(gather, pixels, chosen, divisor, u)
-            noise = model.draw_noise(rng, len(batch))
-            terms = model.step(model.prepare(batch), noise, beta_at(step))
-            optimizer.step(model.params)
+            with model.workspace:  # memory that each step uses again
+                chosen, u = order[rows], None
+                if settings.binarize == "dynamic":
+                    u = empty((len(chosen), x.shape[1]), "float32")
+                    rng.random(out=u, dtype="float32")
+                batch = model.backend.call(gather, pixels, chosen, divisor, u)
+                noise = model.draw_noise(rng, len(batch))
+                terms = model.step(model.prepare(batch), noise, beta_at(step))
+                optimizer.step(model.params)
             # Sums stay on the device, in float64; they are read once an epoch.
             sums["loss"] += terms.loss * len(batch)
             sums["nll"] += terms.nll.sum()

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from minivae.evaluate import evaluate, log_likelihood
+from minivae.evaluation import evaluate, log_likelihood
 from minivae.models import VAE
 from minivae.optim import Adam
 from minivae.train import Settings, Training, fit

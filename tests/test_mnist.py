@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minivae.data import load
-from minivae.evaluate import evaluate
+from minivae.evaluation import evaluate
 from minivae.models import VAE
 from minivae.optim import Adam
 from minivae.train import Settings, Training, fit

@@ -8,7 +8,7 @@ import pytest
 
 from minivae.data import Pixels, load
 from minivae.errors import DataError, NonFiniteError, OptionError, ShapeError, StateError
-from minivae.evaluate import evaluate
+from minivae.evaluation import evaluate
 from minivae.models import VAE, Autoencoder
 from minivae.optim import SGD, Adam
 from minivae.train import BINARIZE, Settings, Training, binarize, fit, prepare_data

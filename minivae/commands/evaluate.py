@@ -53,7 +53,7 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
     from minivae.errors import OptionError
-    from minivae.evaluate import evaluate, log_likelihood
+    from minivae.evaluation import evaluate, log_likelihood
     from minivae.train import STREAMS
 
     from . import outputs, pictures

@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from minivae import data as datasets
 from minivae import plots
 from minivae.data import Dataset
 from minivae.errors import NonFiniteError, OptionError
+from minivae.loop import announce
 from minivae.models import MODELS
 from minivae.models.base import Model
 from minivae.ops.likelihood import is_binary
@@ -131,9 +133,9 @@ def note(model: Model, settings: Settings, data: Dataset) -> str:
 def resume(asked: dict[str, Any], path: str) -> tuple[Run, Dataset]:
     """Read a run and bring in what the user wants otherwise."""
     backend = asked.get("backend")
-    run = open_run(path, backend or "numpy")
+    run = open_run(path, backend or "auto")
     recorded = run.extra["options"]
-    if backend is None and recorded["backend"] != "numpy":
+    if backend is None and recorded["backend"] != "auto":
         run = open_run(path, recorded["backend"])
     training, folder, done = run.training, run.folder, run.saved_epochs
     if "data" in asked:
@@ -224,7 +226,7 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     # A number that overflows ends in a gradient that is refused by name; NumPy's warnings about the
     # steps on the way there would say it first, and worse.
     started = time.monotonic()
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), announced(training.model, say):
         x, x_val = data.pixels_train, data.pixels_test
         fit(training, x, x_val, after_epoch=after_epoch, progress=progress)
     if training.stopped:
@@ -232,6 +234,11 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
         best = training.best_epoch + 1
         say(f"no better for {training.settings.patience} epochs: back to epoch {best}")
     say(f"\n{time.monotonic() - started:.1f} s")
+
+
+def announced(model: Model, say: Callable) -> AbstractContextManager:
+    """Say so if kernels have to be compiled on the way."""
+    return announce(say) if model.backend.name == "numba" else nullcontext()
 
 
 def finish(run: Run, data: Dataset, say: Callable) -> None:

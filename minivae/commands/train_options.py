@@ -53,7 +53,7 @@ DEFAULTS: dict[str, Any] = {
     "patience": None,
     "seed": 0,
     "dtype": "float32",
-    "backend": "numpy",
+    "backend": "auto",
 }
 """What a run is made of: the options that its `config.json` records."""
 
@@ -144,7 +144,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(training, "--patience", patience, **count)
     add(training, "--seed", "of everything random", type=seed, metavar="N")
     add(training, "--dtype", "of everything", choices=("float32", "float64"))
-    add(training, "--backend", "where to compute", choices=tuple(backend_names()))
+    backend = "where to compute; auto is numba where it is installed, else numpy"
+    add(training, "--backend", backend, choices=("auto", *backend_names()))
 
     run = parser.add_argument_group("run")
     out = "where to keep the run (default: a new folder under runs/)"

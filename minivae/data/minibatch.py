@@ -21,6 +21,11 @@ Source of (2), drawn anew whenever an example is fetched: Burda et al. (2016).
 
 import numpy as np
 
+from ..backend import kernel
+from ..errors import DtypeError, ShapeError
+from ..loop import loop
+from ..workspace import empty
+
 
 def gather(
     pixels: np.ndarray, rows: np.ndarray, divisor: float = 1, u: np.ndarray | None = None
@@ -48,3 +53,64 @@ def gather(
         x = x.astype(np.float32)
     x = x / x.dtype.type(divisor)  # (1)
     return x if u is None else (u < x).astype(x.dtype)  # (2)
+
+
+# The kernel: one pass, into memory of this step.
+# 128 rows of 784 into float32, reference / kernel: RATIOS
+
+
+@loop
+def _fetch(pixels, rows, divisor, x):  # noqa: ANN001, ANN202
+    for b in range(rows.size):
+        row, out = pixels[rows[b]], x[b]
+        for d in range(out.size):
+            out[d] = x.dtype.type(row[d]) / divisor  # (1)
+
+
+@loop
+def _fetch_and_draw(pixels, rows, divisor, u, x):  # noqa: ANN001, ANN202
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    for b in range(rows.size):
+        row, noise, out = pixels[rows[b]], u[b], x[b]
+        for d in range(out.size):
+            out[d] = one if noise[d] < x.dtype.type(row[d]) / divisor else zero  # (1), (2)
+
+
+@kernel("numba", of=gather)
+def gather_numba(
+    pixels: np.ndarray, rows: np.ndarray, divisor: float = 1, u: np.ndarray | None = None
+) -> np.ndarray:
+    """Kernel of `gather`.
+
+    Raises
+    ------
+    ShapeError
+        If a row is asked for that is not there, or the noise has another shape.
+    DtypeError
+        If the pixels are neither bytes nor floats, or the row numbers no integers.
+    """
+    if pixels.dtype.char not in "Bfd" or rows.dtype.kind not in "iu":
+        raise DtypeError(
+            f"pixels of {pixels.dtype} and row numbers of {rows.dtype} were given; pixels must be "
+            "uint8, float32 or float64, and row numbers integers."
+        )
+    if pixels.ndim != 2 or rows.ndim != 1:
+        raise ShapeError(
+            f"pixels have shape {pixels.shape} and rows {rows.shape}; give (N, D) and (B,)."
+        )
+    if rows.size and not (rows.min() >= 0 and rows.max() < len(pixels)):
+        raise ShapeError(
+            f"rows {rows.min()} to {rows.max()} were asked for, but there are rows 0 to "
+            f"{len(pixels) - 1}; give numbers of rows that are there."
+        )
+    x = empty((rows.size, pixels.shape[1]), "float32" if pixels.dtype.char == "B" else pixels.dtype)
+    pixels, rows = np.ascontiguousarray(pixels), np.ascontiguousarray(rows, np.int64)
+    if u is None:
+        _fetch(pixels, rows, x.dtype.type(divisor), x)
+        return x
+    if u.shape != x.shape or u.dtype.char not in "fd":
+        raise ShapeError(
+            f"the noise is {u.dtype} of shape {u.shape}, but {x.shape} uniform numbers are needed."
+        )
+    _fetch_and_draw(pixels, rows, x.dtype.type(divisor), np.ascontiguousarray(u), x)
+    return x

@@ -11,7 +11,7 @@ from ..layer import Layer
 from ..objectives import Terms
 from ..ops import LIKELIHOODS
 from ..params import Params
-from ..workspace import Workspace
+from ..workspace import Workspace, empty
 from .mlp import check_widths, mlp
 
 
@@ -170,7 +170,9 @@ class Model:
 
     def normal(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Standard normal noise in the model's dtype, drawn on the host."""
-        return self.backend.asarray(rng.standard_normal(shape, dtype=self.params.dtype))
+        noise = empty(shape, self.params.dtype)
+        rng.standard_normal(out=noise, dtype=self.params.dtype)
+        return self.backend.asarray(noise, self.params.dtype)
 
     def draw_noise(self, rng: np.random.Generator, batch: int) -> Array | None:
         """Draw the noise of one step for `batch` examples; None if the model takes none."""

@@ -74,8 +74,8 @@ def product(x: Array, W: Array, b: Array | None = None) -> Array:
         )
     if b is not None and (b.shape != W.shape[1:] or b.dtype != dtype):
         raise ShapeError(
-            f"b is {b.dtype} of shape {b.shape}, but with x {dtype} and W of shape {W.shape} it must "
-            f"be {dtype} of shape {W.shape[1:]}; give one number for each output."
+            f"b is {b.dtype} of shape {b.shape}, but with x {dtype} and W of shape {W.shape} it "
+            f"must be {dtype} of shape {W.shape[1:]}; give one number for each output."
         )
     if W.dtype != dtype or dtype.char not in "fd":
         same_dtype(x=x, W=W)

@@ -1,7 +1,8 @@
-"""What every contender is given: the model's sizes, the same data, minibatches and first weights."""
+"""What every contender is given: sizes, the same data, minibatches and first weights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Problem:
     def encoder(self) -> list[tuple[int, int]]:
         """Widths of the encoder's hidden layers."""
         widths = (self.pixels, *self.hidden)
-        return list(zip(widths, widths[1:], strict=False))
+        return list(pairwise(widths))
 
     @property
     def heads(self) -> tuple[int, int]:
@@ -48,7 +49,7 @@ class Problem:
     def decoder(self) -> list[tuple[int, int]]:
         """Widths of the decoder's layers."""
         widths = (self.latent, *reversed(self.hidden), self.pixels)
-        return list(zip(widths, widths[1:], strict=False))
+        return list(pairwise(widths))
 
     def __str__(self) -> str:
         widths = "-".join(map(str, (self.pixels, *self.hidden, self.latent)))

@@ -13,6 +13,7 @@ import json
 import platform
 import statistics
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -135,10 +136,8 @@ def versions() -> str:
     """Versions of what is measured, as far as it is installed."""
     found = [f"Python {platform.python_version()}"]
     for name in ("numpy", "numba", "torch", "jax"):
-        try:
+        with suppress(PackageNotFoundError):
             found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            pass
     return ", ".join(found)
 
 

@@ -9,7 +9,7 @@ from scipy import special, stats
 
 from minivae.data import Pixels
 from minivae.errors import OptionError, ShapeError
-from minivae.evaluate import batches, evaluate, log_likelihood
+from minivae.evaluation import batches, evaluate, log_likelihood
 from minivae.models import VAE, Autoencoder
 from minivae.ops import LIKELIHOODS
 
