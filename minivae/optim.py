@@ -72,7 +72,8 @@ def adam(
 
 # The kernels: one pass over the flat arrays, which is about as long as memory takes to deliver
 # them. The corrections of the bias are the same for all entries, so they are numbers outside.
-# With 650,000 parameters, float32, reference / kernel: RATIOS
+# With 627,200 numbers, float32, reference / kernel: sgd 1.8, momentum 2.3, adam 22 (the reference
+# makes ten temporary arrays of that size).
 
 
 @loop

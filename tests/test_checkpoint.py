@@ -143,7 +143,7 @@ def test_no_pickle_and_nothing_but_arrays_in_the_file(saved):
     assert arrays["theta"].dtype == np.float32
     meta = json.loads(str(arrays["meta"]))
     assert meta["format"] == "minivae checkpoint"
-    assert meta["version"] == 1
+    assert meta["version"] == 2
 
 
 # ---- killed and resumed ----
@@ -376,7 +376,7 @@ def a_zip_of_text():
 FOREIGN = {
     "empty": b"",
     "text": b"These are not the weights you are looking for.\n" * 20,
-    "json": b'{"format": "minivae checkpoint", "version": 1}',
+    "json": b'{"format": "minivae checkpoint", "version": 2}',
     "npy": npy(np.ones(5)),
     "zip magic": b"PK\x03\x04" + b"x" * 100,
     "zip of text": a_zip_of_text(),
@@ -467,9 +467,9 @@ def change(path, arrays=None, drop=(), **meta):
 
 def test_another_version_is_refused(saved, refuses):
     _, path = saved
-    for version in (0, 2, "1", None):
+    for version in (0, 1, "2", None):
         change(path, version=version)
-        with refuses(CheckpointError, f"checkpoint format {version}", "reads format 1"):
+        with refuses(CheckpointError, f"checkpoint format {version}", "reads format 2"):
             load_checkpoint(path)
 
 

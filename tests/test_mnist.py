@@ -11,9 +11,13 @@ from minivae.models import VAE
 from minivae.optim import Adam
 from minivae.train import Settings, Training, fit
 
-pytestmark = pytest.mark.skipif(
-    "MINIVAE_DATA" not in os.environ, reason="the full MNIST is not here: MINIVAE_DATA is not set"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        "MINIVAE_DATA" not in os.environ,
+        reason="the full MNIST is not here: MINIVAE_DATA is not set",
+    ),
+    pytest.mark.usefixtures("each_backend"),
+]
 
 
 def test_seven_epochs_reach_the_published_loss():
@@ -25,9 +29,9 @@ def test_seven_epochs_reach_the_published_loss():
     rng = np.random.default_rng(0)
     model = VAE(784, (400,), 20, activation="relu", rng=rng, dtype="float32")
     training = Training(model, Adam(1e-3), rng, Settings(epochs=7, batch=128, binarize="none"))
-    fit(training, data.x_train, progress=False)
-    numbers = evaluate(model, data.x_test, rng=np.random.default_rng(0))
-    assert len(data.x_test) == 10_000
+    fit(training, data.pixels_train, progress=False)
+    numbers = evaluate(model, data.pixels_test, rng=np.random.default_rng(0))
+    assert len(data.pixels_test) == 10_000
     assert -numbers["elbo"] <= 107.5
     assert 24 < numbers["kl"] < 28
     assert training.history[-1]["loss"] < 109.0

@@ -13,6 +13,8 @@ from minivae.models import VAE, Autoencoder
 from minivae.optim import SGD, Adam
 from minivae.train import BINARIZE, Settings, Training, binarize, fit, prepare_data
 
+pytestmark = pytest.mark.usefixtures("each_backend")
+
 PIXELS = 6
 
 
@@ -49,7 +51,7 @@ class Spy:
 
     def __call__(self, x, noise, beta):
         self.batches.append(x.copy())
-        self.noise.append(noise)
+        self.noise.append(noise.copy())
         self.betas.append(beta)
         terms = self.step(x, noise, beta)
         self.losses.append(float(terms.loss))

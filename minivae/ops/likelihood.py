@@ -22,7 +22,8 @@ import numpy as np
 from ..backend import Array
 from ..errors import DataError, ShapeError
 from ..layer import Layer
-from ..loop import same_dtype, together
+from ..loop import loop, same_dtype, together
+from ..workspace import empty
 
 
 class Likelihood(Layer):
@@ -141,3 +142,20 @@ def rows_of_dnll(dnll: Array, kept: Array) -> Array:
         )
     same_dtype(dnll=dnll, kept=kept)
     return np.ascontiguousarray(dnll).reshape(-1)
+
+
+@loop
+def _scale_rows(dnll, residual, dout):  # noqa: ANN001, ANN202
+    for n in range(dnll.size):
+        r, out = residual[n], dout[n]
+        for i in range(r.size):
+            out[i] = dnll[n] * r[i]
+
+
+def scaled_rows(dnll: Array, residual: Array) -> Array:
+    """Return what a forward kernel kept (..., D), each row times its number in dnll (...)."""
+    (residual,) = together(residual=residual)
+    dout, width = empty(residual.shape, residual.dtype), residual.shape[-1]
+    per_row = rows_of_dnll(dnll, residual)
+    _scale_rows(per_row, residual.reshape(-1, width), dout.reshape(-1, width))
+    return dout

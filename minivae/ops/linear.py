@@ -55,7 +55,8 @@ def backward_params(dy: Array, x: Array, W: Array) -> tuple[Array, Array]:
 
 
 # The kernels: the products go where their results belong, and the sums over the batch are loops.
-# 1.3 times as fast as the reference at B = 128, I = 784, O = 400.
+# Alone at 128 x 784 -> 400, float32, they tie with the reference (1.0), nearly all being products;
+# in a layer they spare the copy of dW into `grad`, and in a step every allocation.
 
 
 def product(x: Array, W: Array, b: Array | None = None) -> Array:
