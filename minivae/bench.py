@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import objectives, optim
-from .backend import default_backend, get_backend, kernels
+from .backend import get_backend, kernels
 from .canvas import new_figure
 from .case import Case
 from .data.minibatch import gather
@@ -82,7 +82,7 @@ def operations(sizes: dict[str, int], *, dtype: str = "float32", budget: float =
         With the forms "reference" and, where there is one, "kernel".
     """
     rng = np.random.default_rng(0)
-    compiled = {name for name, _ in kernels()} if default_backend() == "numba" else set()
+    compiled = {name for name, _ in kernels()} if get_backend("auto").name == "numba" else set()
     known = {reference for name, reference in kernels() if name in compiled}
     rows = []
     for case in [*CASES, *objectives.CASES]:
@@ -174,7 +174,7 @@ def training_step(
     rng = np.random.default_rng(0)
     data = (rng.random((8192, pixels)) < 0.2).astype("float32")
     forms: dict[str, Callable[[], None]] = {}
-    for backend in dict.fromkeys(("numpy", default_backend())):
+    for backend in dict.fromkeys(("numpy", get_backend("auto").name)):
         model = VAE(pixels, hidden, latent, rng=rng, backend=backend)
         forms[backend] = _step(model, Adam(), data, batch)
     forms["products"] = products(model, batch)

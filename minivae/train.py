@@ -256,7 +256,7 @@ def fit(
             with model.workspace:  # memory that each step uses again
                 chosen, u = order[rows], None
                 if settings.binarize == "dynamic":
-                    u = empty((len(chosen), x.shape[1]), "float32")
+                    u = empty((len(chosen), *x.shape[1:]), "float32")
                     rng.random(out=u, dtype="float32")
                 batch = model.backend.call(gather, pixels, chosen, divisor, u)
                 noise = model.draw_noise(rng, len(batch))

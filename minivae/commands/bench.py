@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae.backend import default_backend
+from minivae.backend import get_backend
 from minivae.errors import OptionError
 
 from .train_options import whole
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         )
     path = output(options.out)
     print(f"float32, batch {options.batch}, NumPy {np.__version__}, {bench.threads()}")
-    if default_backend() == "numpy":
+    if get_backend("auto").name == "numpy":
         print("Numba is not installed, so there are no kernels: `pip install numba`")
     sizes = {"B": options.batch, "D": 784, "I": 784, "O": options.hidden[0]}
     sizes |= {"Z": options.latent, "K": 50, "L": 4}

@@ -88,13 +88,12 @@ def gather_numba(
     ShapeError
         If a row is asked for that is not there, or the noise has another shape.
     DtypeError
-        If the pixels are neither bytes nor floats, or the row numbers no integers.
+        If the row numbers are no integers.
     """
-    if pixels.dtype.char not in "Bfd" or rows.dtype.kind not in "iu":
-        raise DtypeError(
-            f"pixels of {pixels.dtype} and row numbers of {rows.dtype} were given; pixels must be "
-            "uint8, float32 or float64, and row numbers integers."
-        )
+    if rows.dtype.kind not in "iu":
+        raise DtypeError(f"row numbers of {rows.dtype} were given; they must be integers.")
+    if pixels.dtype.char not in "Bfd":
+        return gather(pixels, rows, divisor, u)  # rare: booleans, other integers, half floats
     if pixels.ndim != 2 or rows.ndim != 1:
         raise ShapeError(
             f"pixels have shape {pixels.shape} and rows {rows.shape}; give (N, D) and (B,)."

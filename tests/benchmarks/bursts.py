@@ -11,9 +11,12 @@ their milliseconds and the mean loss.
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +109,9 @@ class Worker:
             self.ms += answer["ms"][2:]
 
     def close(self) -> None:
-        """End the process."""
-        if self.process.poll() is None:
-            self.process.stdin.close()
-            self.process.wait()
+        """End the process; it stops when it has nothing more to read."""
+        if not self.error:
+            self.process.communicate()
 
 
 def busy(pid: int | None = None) -> float:
@@ -157,3 +159,21 @@ def compare(commands: dict[str, list[str]], *, steps: int, burst: int, threads: 
         for worker in workers.values():
             worker.close()
     return workers
+
+
+def processor() -> str:
+    """Name of the CPU."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def versions() -> str:
+    """Versions of what is measured, as far as it is installed."""
+    found = [f"Python {platform.python_version()}"]
+    for name in ("numpy", "numba", "torch", "jax"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)

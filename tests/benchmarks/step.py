@@ -10,17 +10,14 @@ Needs `pip install torch jax optax` for the contenders; those that are not insta
 import argparse
 import importlib.util
 import json
-import platform
 import statistics
 import sys
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bursts import compare, pin, serve
+from bursts import compare, pin, processor, serve, versions
 from contenders import CONTENDERS, NEEDS
 from problems import problem
 
@@ -121,24 +118,6 @@ def judge(row: tuple, medians: dict[str, float]) -> None:
         ratio = own / peer if i == 0 else peer / own
         reached = ratio <= bar if i == 0 else ratio >= bar
         print(f"  {'reached' if reached else 'missed '} {bar:.2f} {what}: {ratio:.2f}")
-
-
-def processor() -> str:
-    """Name of the CPU."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def versions() -> str:
-    """Versions of what is measured, as far as it is installed."""
-    found = [f"Python {platform.python_version()}"]
-    for name in ("numpy", "numba", "torch", "jax"):
-        with suppress(PackageNotFoundError):
-            found.append(f"{name} {version(name)}")
-    return ", ".join(found)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 
-from minivae.data.minibatch import gather
+from minivae.backend import get_backend
+from minivae.data import minibatch
+from minivae.errors import DtypeError, ShapeError
 
 EVERY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 """Each byte once."""
+
+
+@pytest.fixture(params=["numpy", "numba"])
+def gather(request):
+    """The reference, and its kernel."""
+    call = get_backend(request.param).call
+    return lambda *arguments: call(minibatch.gather, *arguments)
 
 
 def as_floats(pixels, divisor):
@@ -17,7 +26,7 @@ def as_floats(pixels, divisor):
 
 
 @pytest.mark.parametrize("divisor", [1, 16, 255])
-def test_the_rows_are_those_of_the_float_array(divisor):
+def test_the_rows_are_those_of_the_float_array(divisor, gather):
     rows = np.array([3, 15, 3, 0])
     x = gather(EVERY, rows, divisor)
     assert x.dtype == np.float32
@@ -28,7 +37,7 @@ def test_the_rows_are_those_of_the_float_array(divisor):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_floats_are_fetched_in_their_own_dtype(dtype):
+def test_floats_are_fetched_in_their_own_dtype(dtype, gather):
     pixels = np.random.default_rng(0).standard_normal((7, 3)).astype(dtype)
     x = gather(pixels, np.array([6, 0, 2]))
     assert x.dtype == dtype
@@ -36,7 +45,7 @@ def test_floats_are_fetched_in_their_own_dtype(dtype):
     assert not np.shares_memory(x, pixels)
 
 
-def test_a_pixel_is_1_where_the_noise_is_below_its_value():
+def test_a_pixel_is_1_where_the_noise_is_below_its_value(gather):
     pixels = np.array([[0, 51, 51, 51, 255]], np.uint8)
     grey = np.float32(51) / np.float32(255)
     below, above = np.nextafter(grey, np.float32(0)), np.nextafter(grey, np.float32(1))
@@ -48,7 +57,7 @@ def test_a_pixel_is_1_where_the_noise_is_below_its_value():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_bytes_and_floats_are_drawn_alike(dtype):
+def test_bytes_and_floats_are_drawn_alike(dtype, gather):
     rng = np.random.default_rng(0)
     rows = rng.integers(0, 16, 400)
     u = rng.random((400, 16), dtype=np.float32)
@@ -60,6 +69,42 @@ def test_bytes_and_floats_are_drawn_alike(dtype):
     assert abs(share - expected) < 4 * np.sqrt(0.25 / drawn.size)
 
 
-def test_no_rows_are_an_empty_minibatch():
+def test_no_rows_are_an_empty_minibatch(gather):
     assert gather(EVERY, np.empty(0, int), 255).shape == (0, 16)
     assert gather(EVERY, np.empty(0, int), 255, np.empty((0, 16), "float32")).shape == (0, 16)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "int64", "bool", "float16"])
+@pytest.mark.parametrize("spread", [np.asfortranarray, lambda a: a[:, ::-1]], ids=["F", "back"])
+def test_the_kernel_is_the_reference_to_the_last_bit(dtype, spread):
+    rng = np.random.default_rng(1)
+    pixels = spread(
+        rng.integers(0, 2, (31, 13)).astype(dtype)
+        if dtype == "bool"
+        else rng.integers(0, 256, (31, 13)).astype(dtype)
+    )
+    rows, u = rng.integers(0, 31, 7)[::-1], rng.random((7, 13), dtype="float32")
+    for noise in (None, u, spread(u)):
+        expected = minibatch.gather(pixels, rows, 255, noise)
+        x = get_backend("numba").call(minibatch.gather, pixels, rows, 255, noise)
+        assert x.dtype == expected.dtype
+        assert x.tobytes() == expected.tobytes()
+
+
+def test_nan_is_fetched_as_nan_and_never_drawn(gather):
+    pixels = np.array([[np.nan, 0.5]], "float32")
+    assert np.isnan(gather(pixels, np.array([0]))[0, 0])
+    assert gather(pixels, np.array([0]), 1, np.zeros((1, 2), "float32")).tolist() == [[0, 1]]
+
+
+def test_the_kernel_never_reads_beyond_the_data(refuses):
+    call = get_backend("numba").call
+    for rows in ([16], [-1], [0, 99]):
+        with refuses(ShapeError, "rows 0 to 15"):
+            call(minibatch.gather, EVERY, np.array(rows), 255)
+    with refuses(ShapeError, "(16,)"):
+        call(minibatch.gather, EVERY[0], np.array([0]), 255)
+    with refuses(ShapeError, "(1, 15)"):
+        call(minibatch.gather, EVERY, np.array([0]), 255, np.zeros((1, 15), "float32"))
+    with refuses(DtypeError, "float64"):
+        call(minibatch.gather, EVERY, np.array([0.0]), 255)

@@ -1,0 +1,53 @@
+"""The harness itself: what it compares is the same model, and what fails says so."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = str(Path(__file__).parent)
+
+
+@pytest.fixture
+def harness(monkeypatch):
+    """The harness's modules, found as its scripts find them."""
+    monkeypatch.syspath_prepend(FOLDER)
+    yield {name: importlib.import_module(name) for name in ("problems", "contenders", "bursts")}
+    for name in ("problems", "contenders", "bursts"):
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("model", ["mlp", "iwae"])
+def test_contenders_start_from_the_same_weights_and_see_the_same_data(harness, model):
+    p = harness["problems"].problem(model, 8, 3)
+    contenders = harness["contenders"].CONTENDERS
+    ours, reference = (contenders[name](p, 1) for name in ("minivae", "minivae-numpy"))
+    losses = [(float(ours()), float(reference())) for _ in range(5)]
+    np.testing.assert_allclose(*zip(*losses, strict=True), rtol=1e-4)
+    assert losses[-1][1] < losses[0][1]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("model", ["mlp", "iwae"])
+def test_pytorch_computes_the_same_model(harness, model):
+    pytest.importorskip("torch")
+    p = harness["problems"].problem(model, 64, 5)
+    contenders = harness["contenders"].CONTENDERS
+    ours, theirs = (contenders[name](p, 1) for name in ("minivae", "torch"))
+    for _ in range(5):  # the noise differs, so the losses of 64 examples do by a per cent or so
+        assert float(ours()) == pytest.approx(float(theirs()), rel=0.02)
+
+
+def test_workers_take_turns_and_a_failure_is_told(harness):
+    step = str(Path(FOLDER) / "step.py")
+    arguments = ["--model", "mlp", "--batch", "4", "--threads", "1"]
+    commands = {
+        "minivae-numpy": [sys.executable, step, *arguments, "--worker", "minivae-numpy"],
+        "broken": [sys.executable, "-c", "raise ValueError('no such luck')"],
+    }
+    workers = harness["bursts"].compare(commands, steps=4, burst=2, threads=1)
+    assert len(workers["minivae-numpy"].ms) >= 4
+    assert np.isfinite(workers["minivae-numpy"].losses).all()
+    assert workers["broken"].error == "ValueError: no such luck"

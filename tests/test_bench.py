@@ -1,0 +1,72 @@
+"""`minivae bench`: what it measures is the step's own products, and it runs without Numba."""
+
+import numpy as np
+import pytest
+
+from minivae import VAE, backend, bench
+from minivae.cli import main
+from minivae.errors import OptionError
+
+SMALL = dict.fromkeys("BDIOZKL", 3)
+
+
+def test_every_operation_is_measured_in_both_forms(each_backend):
+    rows = {row.name: row.seconds for row in bench.operations(SMALL, budget=0.001)}
+    assert {"linear", "bernoulli", "negative_elbo", "adam, 18 numbers"} <= set(rows)
+    for name in ("linear", "bernoulli", "adam, 18 numbers"):
+        assert ("kernel" in rows[name]) == (each_backend == "numba")
+    assert "kernel" not in rows["clamp"], "NumPy's is the only form"
+    assert all(seconds > 0 for forms in rows.values() for seconds in forms.values())
+
+
+@pytest.mark.parametrize("samples", [None, 4])
+def test_the_products_are_those_of_a_step(samples, monkeypatch):
+    """The shapes that `products` multiplies are the ones that a training step multiplies."""
+    rng = np.random.default_rng(0)
+    model = VAE(11, (7, 5), 3, samples=samples, rng=rng, backend="numba")
+    product = bench.products(model, 2)
+    x = (rng.random((2, 11)) < 0.5).astype("float32")
+    noise = model.draw_noise(rng, 2)
+    seen = []
+    matmul = np.matmul
+
+    def spy(a, b, out):
+        seen.append((a.shape, b.shape))
+        return matmul(a, b, out=out)
+
+    monkeypatch.setattr(np, "matmul", spy)
+    product()
+    bare, seen[:] = sorted(seen), []
+    model.step(x, noise)
+    assert sorted(seen) == bare
+    assert len(bare) == 17  # 6 layers, 3 products each, without the data's gradient
+
+
+def test_the_command(tmp_path, monkeypatch, capsys, each_backend):
+    monkeypatch.chdir(tmp_path)
+    sizes = ["--batch", "3", "--hidden", "4", "--latent", "2", "--seconds", "0.001"]
+    assert main(["bench", *sizes]) == 0
+    told = capsys.readouterr().out
+    assert "its matrix products alone" in told
+    assert ("Numba is not installed" in told) == (each_backend == "numpy")
+    assert (tmp_path / "bench-1.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["bench", *sizes, "--out", "bench-1.png"]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main(["bench", "--batch", "0"]) == 2
+    assert "--batch 0" in capsys.readouterr().err
+
+
+def test_without_numba_the_numpy_backend_is_chosen_and_the_other_refused(monkeypatch, refuses):
+    monkeypatch.setattr(backend.importlib.util, "find_spec", lambda name: None)
+    backend.default_backend.cache_clear()
+    try:
+        assert backend.get_backend("auto").name == "numpy"
+    finally:
+        backend.default_backend.cache_clear()
+
+
+def test_the_chart_needs_a_png_name(refuses):
+    from minivae.commands.bench import output
+
+    with refuses(OptionError, "chart.jpg", ".png"):
+        output("chart.jpg")
