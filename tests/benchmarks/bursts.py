@@ -2,11 +2,16 @@
 
 Each contender is a process of its own, for two libraries in one process would share thread pools
 and memory. The processes stay alive and step in short bursts, one after the other, so that what
-else happens on the machine hits them alike. A burst during which other processes used more than a
-seventh of a core is taken again, until patience ends; then the row is called noisy.
+else happens on the machine hits them alike. A burst during which other processes used more than
+`FOREIGN` of a core is taken again, until `PATIENCE` times the wanted bursts are spent; then the
+fastest of the disturbed bursts count too, and the contender is called noisy.
 
-A worker reads lines on standard input: a number n asks for n steps; it answers with a line of JSON,
-their milliseconds and the mean loss.
+A worker writes a line of JSON when it is ready, with the loss of its first step. Then it reads
+lines: a number n asks for n steps, and it answers with another, their milliseconds and mean loss.
+A worker that fails writes a line with the reason.
+
+This module needs the standard library alone, so that `epoch.py` stays small: the peak memory that
+the system reports for a process is never below what its parent had when it started it.
 """
 
 import json
@@ -14,7 +19,9 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,7 +35,8 @@ def environment(threads: int) -> dict[str, str]:
     """Environment in which every library uses this many threads."""
     counts = {f"{name}_NUM_THREADS": str(threads) for name in THREAD_VARIABLES}
     root = str(Path(__file__).parents[2])
-    return {**os.environ, **counts, "JAX_PLATFORMS": "cpu", "PYTHONPATH": root}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **counts, "JAX_PLATFORMS": "cpu", "PYTHONPATH": root}
 
 
 def pin(threads: int) -> None:
@@ -37,23 +45,26 @@ def pin(threads: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
-def serve(step: Any) -> None:
-    """Be a worker."""
-    started = time.perf_counter()
-    step()
-    first = time.perf_counter() - started
-    for _ in range(WARM_UP):
-        step()
-    print(json.dumps({"first_step_s": first}), flush=True)
+def serve(make: Callable[[], Callable[[], Any]]) -> None:
+    """Be a worker: time what `make` returns, a function that takes a step and returns its loss."""
     clock = time.perf_counter
-    for line in sys.stdin:
-        ms, losses = [], []
-        for _ in range(int(line)):
-            started = clock()
-            losses.append(step())
-            ms.append(1e3 * (clock() - started))
-        loss = sum(map(float, losses)) / len(losses)
-        print(json.dumps({"ms": ms, "loss": loss}), flush=True)
+    try:
+        step = make()
+        first_loss = float(step())
+        for _ in range(WARM_UP):
+            step()
+        print(json.dumps({"first_loss": first_loss}), flush=True)
+        for line in sys.stdin:
+            ms, losses = [], []
+            for _ in range(int(line)):
+                started = clock()
+                losses.append(step())
+                ms.append(1e3 * (clock() - started))
+            loss = sum(map(float, losses)) / len(losses)
+            print(json.dumps({"ms": ms, "loss": loss}), flush=True)
+    except Exception as error:
+        said = str(error).strip().splitlines()
+        print(json.dumps({"error": ": ".join([type(error).__name__, *said[:1]])}), flush=True)
 
 
 class Worker:
@@ -68,11 +79,13 @@ class Worker:
     """
 
     def __init__(self, command: list[str], threads: int) -> None:
+        # A pipe that nobody reads would fill up with warnings, and the worker would wait for ever.
+        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self.said,
             text=True,
             env=environment(threads),
         )
@@ -81,22 +94,27 @@ class Worker:
         self.losses: list[float] = []
         self.error = ""
         self.noisy = False
-        self._read()
+        self.first_loss = self._read().get("first_loss")
 
     def _read(self) -> dict[str, Any]:
-        line = self.process.stdout.readline()
-        if line.startswith("{"):
-            return json.loads(line)
-        _, told = self.process.communicate()
-        self.error = (told.strip().splitlines() or ["it ended without a word"])[-1]
+        for line in self.process.stdout:
+            if line.startswith("{"):  # and is not what a library prints
+                answer = json.loads(line)
+                self.error = answer.get("error", "")
+                return answer
+        code = self.process.wait()
+        self.said.seek(0)
+        last = (self.said.read().strip().splitlines() or ["without a word"])[-1]
+        self.error = f"it ended with exit status {code}: {last}"
         return {}
 
     def burst(self, steps: int) -> None:
         """Take one burst; two steps before it fill the caches again and are not counted."""
         time.sleep(0.02)  # the threads of the one before go to sleep
         before = busy(), busy(self.process.pid), time.perf_counter()
-        self.process.stdin.write(f"{steps + 2}\n")
-        self.process.stdin.flush()
+        with suppress(BrokenPipeError):  # `_read` tells why it is gone
+            self.process.stdin.write(f"{steps + 2}\n")
+            self.process.stdin.flush()
         answer = self._read()
         if self.error:
             return
@@ -110,8 +128,9 @@ class Worker:
 
     def close(self) -> None:
         """End the process; it stops when it has nothing more to read."""
-        if not self.error:
+        with suppress(BrokenPipeError):
             self.process.communicate()
+        self.said.close()
 
 
 def busy(pid: int | None = None) -> float:
@@ -138,9 +157,11 @@ def compare(commands: dict[str, list[str]], *, steps: int, burst: int, threads: 
     dict of str to Worker
         With `ms`, `losses`, `error` and `noisy`.
     """
-    workers = {name: Worker(command, threads) for name, command in commands.items()}
+    workers: dict[str, Worker] = {}
     rounds = -(-steps // burst)
     try:
+        for name, command in commands.items():
+            workers[name] = Worker(command, threads)
         for turn in range(rounds * PATIENCE):
             waiting = [w for w in workers.values() if not w.error and len(w.ms) < steps]
             if not waiting:
@@ -150,7 +171,7 @@ def compare(commands: dict[str, list[str]], *, steps: int, burst: int, threads: 
                 if not worker.error:
                     worker.burst(burst)
         for worker in workers.values():
-            worker.noisy = len(worker.ms) < steps
+            worker.noisy = not worker.error and len(worker.ms) < steps
             for ms in sorted(worker.spare, key=sum):
                 if len(worker.ms) < steps:
                     worker.ms += ms
@@ -173,7 +194,7 @@ def processor() -> str:
 def versions() -> str:
     """Versions of what is measured, as far as it is installed."""
     found = [f"Python {platform.python_version()}"]
-    for name in ("numpy", "numba", "torch", "jax"):
+    for name in ("numpy", "numba", "torch", "jax", "optax"):
         with suppress(PackageNotFoundError):
             found.append(f"{name} {version(name)}")
     return ", ".join(found)

@@ -1,21 +1,35 @@
-"""One training step in each library, at its best setting: `make(name, problem, threads)`.
+"""One training step in each library, at its best setting: `CONTENDERS[name](problem, setting)`.
 
 A step is: fetch a minibatch by its row numbers from data in memory, draw the noise, forward, loss,
 backward, Adam. Each function returns `step() -> loss`, where the loss may stay an array of the
 library: nobody is made to convert it.
+
+Each library draws its noise by its own generator, the way it is fastest. With `same_noise` all are
+given NumPy's instead; their losses then agree up to rounding, but their times are no comparison.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from problems import LEARNING_RATE, Problem, first_weights, make_data, minibatches
+from problems import LEARNING_RATE, Problem, first_weights, make_data, minibatches, noises
 
 Step = Callable[[], Any]
 
 
-def products(p: Problem, threads: int) -> Step:
+@dataclass(frozen=True)
+class Setting:
+    """How contenders run: threads, minivae's backend, and whether all are given the same noise."""
+
+    threads: int
+    backend: str = "numba"
+    same_noise: bool = False
+
+
+def products(p: Problem, setting: Setting) -> Step:
     """The matrix products of minivae's step alone, into memory that is there already."""
     rng = np.random.default_rng(3)
 
@@ -41,40 +55,43 @@ def products(p: Problem, threads: int) -> Step:
     return step
 
 
-def minivae(p: Problem, threads: int, backend: str = "numba") -> Step:
+def minivae(p: Problem, setting: Setting, backend: str | None = None) -> Step:
     """This library."""
     from minivae import VAE, Adam
     from minivae.data.minibatch import gather
 
     rng = np.random.default_rng(0)
+    backend = backend or setting.backend
     options = {"activation": p.activation, "samples": p.samples, "backend": backend}
     model = VAE(p.pixels, p.hidden, p.latent, rng=rng, **options)
     weights = [array for pair in first_weights(p) for array in pair]
     for name, array in zip(model.params, weights, strict=True):
         model.params[name][...] = array
     optimizer, data, rows_of = Adam(LEARNING_RATE), make_data(p.pixels), minibatches(p.batch)
+    given = noises(p) if setting.same_noise else None
 
     def step() -> np.ndarray:
         with model.workspace:
             x = model.backend.call(gather, data, next(rows_of))
-            terms = model.step(x, model.draw_noise(rng, p.batch))
+            eps = next(given) if given else model.draw_noise(rng, p.batch)
+            terms = model.step(x, eps)
             optimizer.step(model.params)
         return terms.loss
 
     return step
 
 
-def minivae_numpy(p: Problem, threads: int) -> Step:
-    """This library without its kernels."""
-    return minivae(p, threads, "numpy")
+def samples_first(eps: np.ndarray) -> np.ndarray:
+    """Noise (B, K, Z) as (K, B, Z), the order in which PyTorch and JAX broadcast."""
+    return eps if eps.ndim == 2 else np.ascontiguousarray(eps.transpose(1, 0, 2))
 
 
-def torch(p: Problem, threads: int, fused: bool = False, compiled: bool = False) -> Step:
-    """PyTorch: eager by default, with Adam's fused kernel, or compiled."""
+def torch(p: Problem, setting: Setting, fused: bool = False, compiled: str = "") -> Step:
+    """PyTorch: eager, with or without Adam's fused kernel; or the loss or the step compiled."""
     import torch
     import torch.nn.functional as F
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(setting.threads)
     torch.manual_seed(0)
     act = {"relu": torch.relu, "tanh": torch.tanh}[p.activation]
     # PyTorch keeps weights as (out, in); that is the form that its products are fastest in.
@@ -95,16 +112,16 @@ def torch(p: Problem, threads: int, fused: bool = False, compiled: bool = False)
             x = act(F.linear(x, W, b))
         return F.linear(x, *heads).chunk(2, dim=-1)
 
-    def elbo(x: Any) -> Any:
+    def elbo(x: Any, eps: Any) -> Any:
         mu, logvar = encode(x)
-        z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
+        z = mu + (torch.randn_like(mu) if eps is None else eps) * torch.exp(0.5 * logvar)
         bce = F.binary_cross_entropy_with_logits(decode(z), x, reduction="sum")
         kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
         return (bce + kl) / len(x)
 
-    def iwae(x: Any) -> Any:
+    def iwae(x: Any, eps: Any) -> Any:
         mu, logvar = encode(x)
-        eps = torch.randn(p.samples, *mu.shape)
+        eps = torch.randn(p.samples, *mu.shape) if eps is None else eps
         z = mu + eps * torch.exp(0.5 * logvar)
         logits = decode(z)
         bce = F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
@@ -112,34 +129,31 @@ def torch(p: Problem, threads: int, fused: bool = False, compiled: bool = False)
         return -(torch.logsumexp(log_w, 0) - np.log(p.samples)).mean()
 
     loss_of = elbo if p.samples is None else iwae
-    if compiled:
+    if compiled == "loss":
         loss_of = torch.compile(loss_of)
     parameters = [array for pair in pairs for array in pair]
     optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=fused or None)
-    data, rows_of = torch.from_numpy(make_data(p.pixels)), minibatches(p.batch)
 
-    def step() -> Any:
-        x = data[torch.from_numpy(next(rows_of))]
+    def update(x: Any, eps: Any) -> Any:
         optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(x)
+        loss = loss_of(x, eps)
         loss.backward()
         optimizer.step()
         return loss.detach()
 
+    if compiled == "step":
+        update = torch.compile(update)
+    data, rows_of = torch.from_numpy(make_data(p.pixels)), minibatches(p.batch)
+    given = map(samples_first, noises(p)) if setting.same_noise else None
+
+    def step() -> Any:
+        x = data.index_select(0, torch.from_numpy(next(rows_of)))  # data[rows] takes twice as long
+        return update(x, torch.from_numpy(next(given)) if given else None)
+
     return step
 
 
-def torch_fused(p: Problem, threads: int) -> Step:
-    """PyTorch with Adam's fused kernel."""
-    return torch(p, threads, fused=True)
-
-
-def torch_compile(p: Problem, threads: int) -> Step:
-    """PyTorch, forward and backward compiled, Adam fused."""
-    return torch(p, threads, fused=True, compiled=True)
-
-
-def jax(p: Problem, threads: int) -> Step:
+def jax(p: Problem, setting: Setting) -> Step:
     """JAX: the whole step compiled, the weights' and Adam's buffers donated."""
     import jax
     import jax.numpy as jnp
@@ -166,15 +180,16 @@ def jax(p: Problem, threads: int) -> Step:
     def bce(logits: Any, x: Any) -> Any:
         return jnp.maximum(logits, 0) - logits * x + jnp.log1p(jnp.exp(-jnp.abs(logits)))
 
-    def elbo(pairs: list, x: Any, key: Any) -> Any:
+    def elbo(pairs: list, x: Any, key: Any, eps: Any) -> Any:
         mu, logvar = encode(pairs, x)
-        z = mu + jax.random.normal(key, mu.shape) * jnp.exp(0.5 * logvar)
+        eps = jax.random.normal(key, mu.shape) if eps is None else eps
+        z = mu + eps * jnp.exp(0.5 * logvar)
         kl = -0.5 * jnp.sum(1 + logvar - mu**2 - jnp.exp(logvar))
         return (bce(decode(pairs, z), x).sum() + kl) / len(x)
 
-    def iwae(pairs: list, x: Any, key: Any) -> Any:
+    def iwae(pairs: list, x: Any, key: Any, eps: Any) -> Any:
         mu, logvar = encode(pairs, x)
-        eps = jax.random.normal(key, (p.samples, *mu.shape))
+        eps = jax.random.normal(key, (p.samples, *mu.shape)) if eps is None else eps
         z = mu + eps * jnp.exp(0.5 * logvar)
         log_w = 0.5 * (eps**2 - z**2 + logvar).sum(-1) - bce(decode(pairs, z), x).sum(-1)
         return -(jax.nn.logsumexp(log_w, axis=0) - jnp.log(p.samples)).mean()
@@ -182,9 +197,9 @@ def jax(p: Problem, threads: int) -> Step:
     loss_of = elbo if p.samples is None else iwae
     adam = optax.adam(LEARNING_RATE)
 
-    def update(pairs: list, moments: Any, key: Any, data: Any, rows: Any) -> Any:
-        key, noise = jax.random.split(key)
-        loss, gradient = jax.value_and_grad(loss_of)(pairs, data[rows], noise)
+    def update(pairs: list, moments: Any, key: Any, data: Any, rows: Any, eps: Any) -> Any:
+        key, own = jax.random.split(key)
+        loss, gradient = jax.value_and_grad(loss_of)(pairs, data[rows], own, eps)
         change, moments = adam.update(gradient, moments)
         return optax.apply_updates(pairs, change), moments, key, loss
 
@@ -192,22 +207,26 @@ def jax(p: Problem, threads: int) -> Step:
     pairs = [tuple(map(jnp.asarray, pair)) for pair in first_weights(p)]
     state = [pairs, adam.init(pairs), jax.random.key(0)]
     data, rows_of = jnp.asarray(make_data(p.pixels)), minibatches(p.batch)
+    given = map(samples_first, noises(p)) if setting.same_noise else None
 
     def step() -> Any:
-        *state[:], loss = update(*state, data, next(rows_of).astype(np.int32))
+        eps = next(given) if given else None
+        *state[:], loss = update(*state, data, next(rows_of).astype(np.int32), eps)
         return jax.block_until_ready(loss)
 
     return step
 
 
-CONTENDERS: dict[str, Callable[[Problem, int], Step]] = {
+CONTENDERS: dict[str, Callable[[Problem, Setting], Step]] = {
     "products": products,
     "minivae": minivae,
-    "minivae-numpy": minivae_numpy,
+    "minivae-numpy": partial(minivae, backend="numpy"),
     "torch": torch,
-    "torch-fused": torch_fused,
-    "torch-compile": torch_compile,
+    "torch-fused": partial(torch, fused=True),
+    "torch-compile": partial(torch, fused=True, compiled="loss"),
+    "torch-compile-step": partial(torch, fused=True, compiled="step"),
     "jax": jax,
 }
-NEEDS = {"torch": "torch", "torch-fused": "torch", "torch-compile": "torch", "jax": "jax"}
-"""Packages that must be installed for a contender; JAX's also needs optax."""
+NEEDS = {name: ("torch",) for name in CONTENDERS if name.startswith("torch")}
+NEEDS["jax"] = ("jax", "optax")
+"""Packages that must be installed for a contender."""

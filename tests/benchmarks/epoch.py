@@ -63,7 +63,7 @@ def torch(as_bytes: bool = False) -> None:
     optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True)
     order, total = torch.randperm(len(data)), torch.zeros(())
     for start in range(0, len(data), BATCH):
-        x = data[order[start : start + BATCH]]
+        x = torch.index_select(data, 0, order[start : start + BATCH])
         if as_bytes:
             x = x.float().div_(255)
         optimizer.zero_grad(set_to_none=True)

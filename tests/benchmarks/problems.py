@@ -81,6 +81,14 @@ def minibatches(batch: int, rows: int = ROWS) -> Iterator[np.ndarray]:
             yield order[start : start + batch]
 
 
+def noises(p: Problem) -> Iterator[np.ndarray]:
+    """Standard normal noise of one step after the other, (B, Z) or (B, K, Z)."""
+    rng = np.random.default_rng(3)
+    middle = () if p.samples is None else (p.samples,)
+    while True:
+        yield rng.standard_normal((p.batch, *middle, p.latent), dtype=np.float32)
+
+
 def first_weights(p: Problem) -> list[tuple[np.ndarray, np.ndarray]]:
     """W (in, out) and b (out,) of every layer: encoder, the two heads as one, decoder."""
     rng = np.random.default_rng(2)

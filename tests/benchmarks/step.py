@@ -2,9 +2,11 @@
 
     python tests/benchmarks/step.py --all
     python tests/benchmarks/step.py --model mlp --batch 128 --contenders products,minivae,jax
+    python tests/benchmarks/step.py --model iwae --batch 20 --samples 50 --same-noise
 
 float32, Adam, the same first weights and minibatches for all; see `bursts.py` for the protocol.
 Needs `pip install torch jax optax` for the contenders; those that are not installed are left out.
+With --same-noise the losses must agree up to rounding, which shows that all do the same work.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from bursts import compare, pin, processor, serve, versions
-from contenders import CONTENDERS, NEEDS
+from contenders import CONTENDERS, NEEDS, Setting
 from problems import problem
 
 BARS = {
@@ -46,18 +48,24 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--burst", type=int, default=20)
     parser.add_argument("--contenders", default=",".join(CONTENDERS), metavar="A,B,...")
+    parser.add_argument("--backend", default="numba", help="of the contender minivae")
+    parser.add_argument("--same-noise", action="store_true", help="compare losses, not times")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.worker:
         pin(options.threads)
         p = problem(options.model, options.batch, options.samples)
-        serve(CONTENDERS[options.worker](p, options.threads))
+        setting = Setting(options.threads, options.backend, options.same_noise)
+        serve(lambda: CONTENDERS[options.worker](p, setting))
         return 0
     names = options.contenders.split(",")
     unknown = [name for name in names if name not in CONTENDERS]
     if unknown:
         parser.error(f"no contender is called {unknown[0]}; there are: {', '.join(CONTENDERS)}")
+    numbers = (options.batch, options.samples, options.threads, options.burst)
+    if min(numbers) < 1 or options.steps < 2:
+        parser.error("--steps must be at least 2, and the other numbers at least 1")
     print(f"{processor()}, float32, {versions()}")
     rows = [(options.model, options.batch, options.samples, options.threads)]
     results = [measure(*row, names, options) for row in (BARS if options.all else rows)]
@@ -71,37 +79,56 @@ def measure(
 ) -> dict[str, Any]:
     """Measure one row and print its table."""
     print(f"\n{problem(model, batch, samples)}, {threads} thread{'s' * (threads > 1)}")
-    installed = {
-        name for name in names if name not in NEEDS or importlib.util.find_spec(NEEDS[name])
-    }
+    installed = {name for name in names if all(map(importlib.util.find_spec, NEEDS.get(name, ())))}
     arguments = ["--model", model, "--batch", str(batch), "--samples", str(samples)]
-    arguments += ["--threads", str(threads)]
+    arguments += ["--threads", str(threads), "--backend", options.backend]
+    arguments += ["--same-noise"] * options.same_noise
     me = [sys.executable, str(Path(__file__).resolve()), *arguments]
     commands = {name: [*me, "--worker", name] for name in names if name in installed}
     workers = compare(commands, steps=options.steps, burst=options.burst, threads=threads)
     medians = {name: statistics.median(w.ms) for name, w in workers.items() if w.ms}
     floor, own = medians.get("products"), medians.get("minivae")
     print(
-        f"{'ms a step':<16}{'median':>9}{'quartiles':>17}{'/ products':>12}{'/ minivae':>11}  loss"
+        f"{'ms a step':<19}{'median':>9}{'quartiles':>17}{'/ products':>12}{'/ minivae':>11}  loss"
     )
     for name in names:
         if name not in installed:
-            print(f"{name:<16}{'not installed':>13}")
+            print(f"{name:<19}{'not installed':>13}")
             continue
         worker = workers[name]
         if worker.error:
-            print(f"{name:<16}failed: {worker.error}")
+            print(f"{name:<19}failed: {worker.error}")
             continue
         low, median, high = statistics.quantiles(worker.ms, n=4)
-        text = f"{name:<16}{median:>9.3f}{low:>9.3f}-{high:<7.3f}"
+        text = f"{name:<19}{median:>9.3f}{low:>9.3f}-{high:<7.3f}"
         text += f"{median / floor:>12.2f}" if floor else " " * 12
         text += f"{median / own:>11.2f}" if own else " " * 11
         loss = "" if name == "products" else f"  {worker.losses[-1]:.2f}"
         print(text + loss + ("  noisy" if worker.noisy else ""), flush=True)
-    judge((model, batch, samples, threads), medians)
-    losses = {name: worker.losses for name, worker in workers.items()}
+    if options.same_noise:
+        agreement(workers)
+    else:
+        judge((model, batch, samples, threads), medians)
     row = {"model": model, "batch": batch, "samples": samples, "threads": threads}
-    return {**row, "median_ms": medians, "losses": losses}
+    row |= {"backend": options.backend, "same_noise": options.same_noise, "median_ms": medians}
+    return {
+        **row,
+        "quartiles_ms": {n: statistics.quantiles(w.ms, n=4) for n, w in workers.items() if w.ms},
+        "losses": {name: worker.losses for name, worker in workers.items()},
+        "noisy": [name for name, worker in workers.items() if worker.noisy],
+        "errors": {name: worker.error for name, worker in workers.items() if worker.error},
+    }
+
+
+def agreement(workers: dict[str, Any]) -> None:
+    """Print how far apart the losses are that all have with the same noise."""
+    trained = [w for name, w in workers.items() if name != "products" and not w.error]
+    for what, losses in (
+        ("first step", [worker.first_loss for worker in trained]),
+        ("last burst", [worker.losses[-1] for worker in trained]),
+    ):
+        if len(losses) > 1:
+            print(f"  losses of the {what} differ by {max(losses) / min(losses) - 1:.1e} at most")
 
 
 def judge(row: tuple, medians: dict[str, float]) -> None:

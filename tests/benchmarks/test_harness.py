@@ -22,8 +22,8 @@ def harness(monkeypatch):
 @pytest.mark.parametrize("model", ["mlp", "iwae"])
 def test_contenders_start_from_the_same_weights_and_see_the_same_data(harness, model):
     p = harness["problems"].problem(model, 8, 3)
-    contenders = harness["contenders"].CONTENDERS
-    ours, reference = (contenders[name](p, 1) for name in ("minivae", "minivae-numpy"))
+    contenders, setting = harness["contenders"].CONTENDERS, harness["contenders"].Setting(1)
+    ours, reference = (contenders[name](p, setting) for name in ("minivae", "minivae-numpy"))
     losses = [(float(ours()), float(reference())) for _ in range(5)]
     np.testing.assert_allclose(*zip(*losses, strict=True), rtol=1e-4)
     assert losses[-1][1] < losses[0][1]
@@ -35,9 +35,10 @@ def test_pytorch_computes_the_same_model(harness, model):
     pytest.importorskip("torch")
     p = harness["problems"].problem(model, 64, 5)
     contenders = harness["contenders"].CONTENDERS
-    ours, theirs = (contenders[name](p, 1) for name in ("minivae", "torch"))
-    for _ in range(5):  # the noise differs, so the losses of 64 examples do by a per cent or so
-        assert float(ours()) == pytest.approx(float(theirs()), rel=0.02)
+    setting = harness["contenders"].Setting(1, same_noise=True)
+    ours, theirs = (contenders[name](p, setting) for name in ("minivae", "torch"))
+    for _ in range(5):
+        assert float(ours()) == pytest.approx(float(theirs()), rel=1e-4)
 
 
 def test_workers_take_turns_and_a_failure_is_told(harness):
@@ -46,8 +47,11 @@ def test_workers_take_turns_and_a_failure_is_told(harness):
     commands = {
         "minivae-numpy": [sys.executable, step, *arguments, "--worker", "minivae-numpy"],
         "broken": [sys.executable, "-c", "raise ValueError('no such luck')"],
+        "unknown": [sys.executable, step, *arguments, "--worker", "nobody"],
     }
     workers = harness["bursts"].compare(commands, steps=4, burst=2, threads=1)
     assert len(workers["minivae-numpy"].ms) >= 4
     assert np.isfinite(workers["minivae-numpy"].losses).all()
-    assert workers["broken"].error == "ValueError: no such luck"
+    told = "it ended with exit status 1: ValueError: no such luck"
+    assert workers["broken"].error == told
+    assert workers["unknown"].error == "KeyError: 'nobody'"
