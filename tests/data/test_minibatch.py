@@ -1,5 +1,7 @@
 """Fetching a minibatch: what the bytes stand for, and what is drawn of them."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -74,8 +76,12 @@ def test_no_rows_are_an_empty_minibatch(gather):
     assert gather(EVERY, np.empty(0, int), 255, np.empty((0, 16), "float32")).shape == (0, 16)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "int64", "bool", "float16"])
-@pytest.mark.parametrize("spread", [np.asfortranarray, lambda a: a[:, ::-1]], ids=["F", "back"])
+DTYPES = ["uint8", "float32", "float64", "int64", "bool", "float16", ">f4", ">f8"]
+SPREADS = {"C": np.copy, "F": np.asfortranarray, "back": lambda a: a[:, ::-1]}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("spread", SPREADS.values(), ids=SPREADS)
 def test_the_kernel_is_the_reference_to_the_last_bit(dtype, spread):
     rng = np.random.default_rng(1)
     pixels = spread(
@@ -89,6 +95,17 @@ def test_the_kernel_is_the_reference_to_the_last_bit(dtype, spread):
         x = get_backend("numba").call(minibatch.gather, pixels, rows, 255, noise)
         assert x.dtype == expected.dtype
         assert x.tobytes() == expected.tobytes()
+
+
+def test_rows_that_lie_apart_are_fetched_without_a_copy_of_all():
+    pixels, rows = np.asfortranarray(np.ones((5000, 40), "float32")), np.arange(10)
+    call = get_backend("numba").call
+    call(minibatch.gather, pixels, rows)
+    tracemalloc.start()
+    call(minibatch.gather, pixels, rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.05 * pixels.nbytes, peak  # the minibatch is 0.002 of it
 
 
 def test_nan_is_fetched_as_nan_and_never_drawn(gather):
