@@ -39,3 +39,7 @@ class NonFiniteError(MinivaeError, ArithmeticError):
 
 class StateError(MinivaeError, RuntimeError):
     """Something was called before what it needs, such as `backward` before `forward`."""
+
+
+class DerivationError(MinivaeError, ValueError):
+    """A formula is broken, no line cites an equation, or a line cites one that is not there."""
