@@ -16,6 +16,8 @@ PACKAGE = Path(__file__).parent
 TAG = re.compile(r"\\tag\{(\d+)\}")
 DISPLAY = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 CITED = re.compile(r"\((\d+)\)")
+MENTIONED = re.compile(r"\((\d{1,2})\)")
+"""How prose speaks of an equation; four digits are a year."""
 
 
 def equations(docstring: str) -> dict[int, str]:
@@ -55,6 +57,9 @@ def breaches(docstring: str, source: str) -> list[str]:
         wrong += [
             f"line {line} cites equation ({n}), which is not there" for n in at if n not in numbers
         ]
+    prose = re.sub(r"\$\$.*?\$\$|\$.*?\$", "", docstring, flags=re.DOTALL)
+    mentioned = {int(number) for number in MENTIONED.findall(prose)} - set(numbers)
+    wrong += [f"the text speaks of equation ({n}), which is not there" for n in sorted(mentioned)]
     if numbers != list(range(1, len(numbers) + 1)):
         wrong.append(f"the equations are numbered {', '.join(map(str, numbers))}, not from 1 on")
     return wrong

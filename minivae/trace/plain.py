@@ -58,7 +58,7 @@ def plain(tex: str) -> str:
     text = re.sub(r"\\(left|right|bigl|bigr|big|Big)(?![a-zA-Z])", "", text)
     text = re.sub(r"\\(?:text|operatorname|mathrm|mathbf|mathit|mathcal)\{([^{}]*)\}", r"\1", text)
     text = re.sub(r"\\(?:overline|bar)\{([^{}]*)\}", r"mean \1", text)
-    text = re.sub(r"\\hat\{?(\w|\\\w+)\}?", r"\1^", text)
+    text = re.sub(r"\\(?:hat|tilde)\s*\{?(\w|\\\w+)\}?", r"\1~", text)
     text = re.sub(r"\\[,;:! ]", " ", text)
     text = text.replace(r"\|", "‖").replace(r"\{", "❴").replace(r"\}", "❵")
     text = re.sub(
@@ -81,7 +81,7 @@ def plain(tex: str) -> str:
 def _script(found: re.Match) -> str:
     """`_{ni}` as `_ni`; a longer one in brackets."""
     inside = found[2].strip()
-    return found[1] + (inside if re.fullmatch(r"\w+|[^\w\s]", inside) else f"({inside})")
+    return found[1] + (inside if re.fullmatch(r"[^\W_]+|[^\w\s]", inside) else f"({inside})")
 
 
 def _fraction(found: re.Match) -> str:

@@ -113,6 +113,8 @@ class Recorder:
             result = original(reference, *arrays, out=out, **options)
             self._know(result, self._inside, origin=len(self.records))
             made = outputs(result)
+            # A result that is an argument, handed on, comes from here for whoever takes it.
+            self.known |= {id(x): (x, len(self.records)) for x in made if self._is_array(x)}
             names = names_of(reference, sys._getframe(1), len(made))
             code, file, line = lines.body(reference)
             self._add(

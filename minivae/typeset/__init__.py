@@ -21,7 +21,8 @@ KATEX = Path(__file__).parent / "katex"
 USUAL = ("KaTeX_AMS", "KaTeX_Main-Regular", "KaTeX_Math-Italic", "KaTeX_Size")
 """Fonts of which a page in a single file carries a copy."""
 
-INSTALL = 'pip install "minivae[read]"'
+INSTALL = "pip install markdown-it-py pygments quickjs-ng"
+"""Brings what `minivae read` needs; the package's extra "read" names the same."""
 
 _CALL = """
 function typeset(tex, display, output) {
