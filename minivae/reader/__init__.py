@@ -44,7 +44,7 @@ class Chapter:
     @property
     def page(self) -> str:
         """Name of its file."""
-        return f"{self.name.rpartition('.')[2]}.html"
+        return f"{self.name.removeprefix('minivae.')}.html"
 
     @property
     def path(self) -> str:
@@ -137,23 +137,23 @@ def build(
     from . import pages
 
     out = Path(out).expanduser().absolute()
-    folder.check(out)
     typeset.html("x")  # says what to install before the work begins
-    found, others = chapters(seed)
-    contents = {"index.html": pages.index(found, others)}
-    for one in progress(found):
-        try:
-            contents[one.page] = pages.page(one, found)
-        except DerivationError as error:
-            raise DerivationError(f"{one.path}: {error}") from None
+    reports: list[Report] = []
 
     def fill(new: Path) -> None:
-        for name, content in contents.items():
-            (new / name).write_text(content, encoding="utf-8")
+        found, others = chapters(seed)
+        for one in progress(found):
+            try:
+                content = pages.page(one, found)
+            except DerivationError as error:
+                raise DerivationError(f"{one.path}: {error}") from None
+            (new / one.page).write_text(content, encoding="utf-8")
+        (new / "index.html").write_text(pages.index(found, others), encoding="utf-8")
         for source in STATIC.iterdir():
             shutil.copyfile(source, new / source.name)
-        shutil.copytree(typeset.KATEX, new / "katex", ignore=shutil.ignore_patterns("*.js", "*.md"))
+        unneeded = shutil.ignore_patterns("*.js", "*.md")
+        shutil.copytree(typeset.KATEX, new / "katex", ignore=unneeded)
+        reports.extend([report for one in found for report in one.reports] + others)
 
     folder.write(out, fill)
-    reports = [report for one in found for report in one.reports] + others
     return out / "index.html", [report for report in reports if not report.passed]

@@ -157,7 +157,7 @@ def index(chapters: Sequence["Chapter"], others: Sequence[Report]) -> str:
         "<h2 id='models'>Models as a whole</h2><p>All gradients of a small model at once, where "
         "those of several branches have been added.</p>" + _reports(others) + "</main>"
     )
-    first = f'<a rel="next" href="{chapters[0].page}">{chapters[0].page[:-5]} →</a>'
+    first = _neighbours(chapters, -1)
     count = sum(len(one.lines_of) for one in chapters)
     where = f"{len(chapters)} pages, {count} numbered equations."
     skips = {"contents": "to the contents", "models": "to the checks of whole models"}

@@ -104,6 +104,7 @@ def _typeset(tex: str, display: bool, output: str) -> str:
         raise OptionError(
             f"typesetting formulas needs the package quickjs-ng; install it with `{INSTALL}`."
         ) from None
+    tex = " ".join(tex.split())
     done, problem = json.loads(typeset(tex, display, output))
     if problem:
         reason = problem.removeprefix("KaTeX parse error: ").rstrip(".")
