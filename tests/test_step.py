@@ -68,7 +68,7 @@ def in_a_terminal(keys):
     """Answer each question of `minivae step` with a line, in a pseudo-terminal."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "minivae", "step"]
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, close_fds=True)
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
     text = ""
     for i, key in enumerate(keys, start=1):
         while text.count("q: stop ") < i:
