@@ -97,6 +97,12 @@ class Loop:
         text += "".join(part.fingerprint() for part in self.parts().values())
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
+    def compile_for(self, *arguments: Any) -> None:
+        """Compile for arguments of these types, without a call."""
+        import numba
+
+        self.compiled.compile(tuple(map(numba.typeof, arguments)))
+
     def __call__(self, *arguments: Any) -> Any:
         """Run the compiled function."""
         return self.compiled(*arguments)
@@ -118,19 +124,22 @@ def together(**arrays: Array) -> list[Array]:
         If they differ, or are neither float32 nor float64: a compiled loop would read beyond the
         end of the shorter one.
     """
-    first = next(iter(arrays.values()))
-    shape, dtype = first.shape, first.dtype
-    result = []
+    given = list(arrays.values())
+    shape, dtype = given[0].shape, given[0].dtype
+    for array in given:
+        if array.shape != shape or array.dtype is not dtype or not array.flags.c_contiguous:
+            break
+    else:
+        if dtype.char in "fd":
+            return given
     for name, array in arrays.items():
         if array.shape != shape:
             raise ShapeError(
                 f"{name} has shape {array.shape}, but {next(iter(arrays))} has {shape}; "
                 "they are taken entry by entry, so give both the same shape."
             )
-        if array.dtype != dtype or dtype.char not in "fd":
-            same_dtype(**arrays)
-        result.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
-    return result
+    same_dtype(**arrays)
+    return [np.ascontiguousarray(array) for array in given]
 
 
 def same_dtype(**arrays: Array) -> None:
