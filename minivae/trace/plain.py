@@ -1,26 +1,12 @@
 r"""LaTeX as plain text, for the terminal: `\sum_i x_{ni} W_{io}` becomes `Σ_i x_ni W_io`."""
 
 import re
+import unicodedata
 
 SYMBOLS = {
-    "mu": "μ",
-    "sigma": "σ",
     "varepsilon": "ε",
-    "epsilon": "ε",
-    "beta": "β",
     "lambda": "λ",
-    "theta": "θ",
-    "eta": "η",
-    "rho": "ρ",
-    "delta": "δ",
-    "Delta": "Δ",
-    "alpha": "α",
-    "gamma": "γ",
-    "tau": "τ",
-    "pi": "π",
-    "phi": "φ",
     "varphi": "φ",
-    "Phi": "Φ",
     "sum": "Σ",
     "prod": "Π",
     "partial": "∂",
@@ -45,8 +31,6 @@ SYMBOLS = {
     "mid": "|",
     "quad": "  ",
     "qquad": "    ",
-    "tfrac": "frac",
-    "dfrac": "frac",
 }
 WORDS = ("ln", "exp", "max", "min", "tanh", "sinh", "cosh", "log", "sin", "cos")
 FRACTION = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|(\w))\s*(?:\{([^{}]*)\}|(\w))")
@@ -63,7 +47,7 @@ def plain(tex: str) -> str:
     text = text.replace(r"\|", "‖").replace(r"\{", "❴").replace(r"\}", "❵")
     text = re.sub(
         r"\\([A-Za-z]+)",
-        lambda found: found[1] if found[1] in WORDS else SYMBOLS.get(found[1], found[0]),
+        lambda found: found[1] if found[1] in WORDS else _symbol(found[1]),
         text,
     )
     while True:  # from the innermost braces outwards
@@ -76,6 +60,16 @@ def plain(tex: str) -> str:
     text = re.sub(r"\\sqrt\s*(\w)", r"√\1", text)
     text = text.replace("{", "").replace("}", "").replace("❴", "{").replace("❵", "}")
     return " ".join(text.split())
+
+
+def _symbol(name: str) -> str:
+    """Letter of a command: from the table, or the Greek letter of that name."""
+    case = "SMALL" if name[0].islower() else "CAPITAL"
+    try:
+        greek = unicodedata.lookup(f"GREEK {case} LETTER {name.upper()}")
+    except KeyError:
+        greek = f"\\{name}"
+    return SYMBOLS.get(name, greek)
 
 
 def _script(found: re.Match) -> str:

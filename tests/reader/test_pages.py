@@ -71,6 +71,11 @@ def in_the_pane(page, line):
     return True
 
 
+def test_the_first_line_that_cites_is_in_view_at_once(site, visit):
+    page = visit(site / "ops.linear.html").page
+    assert in_the_pane(page, page.locator(".line.cites").first.get_attribute("id"))
+
+
 def test_keys_walk_through_equations_and_pages(site, visit):
     page = visit(site / "ops.kl.html").page
     page.emulate_media(reduced_motion="reduce")

@@ -19,6 +19,7 @@ from minivae.trace.plain import plain
         (r"d\text{logvar} = \sqrt{v}", "dlogvar = √(v)"),
         (r"\overline{KL}_j \le \|g\|", "mean KL_j ≤ ‖g‖"),
         (r"x^{y_{ij}}", "x^(y_ij)"),
+        (r"\nu + \Gamma", "ν + Γ"),
         (r"\unknown{a}", r"\unknowna"),
     ],
 )
@@ -30,6 +31,7 @@ def test_no_equation_of_an_operation_keeps_a_command():
     left = {
         (name, n): plain(tex)
         for name in derivations.modules()
+        if name.startswith(("minivae.ops.", "minivae.objectives", "minivae.optim"))
         for n, tex in derivations.equations(importlib.import_module(name).__doc__).items()
         if re.search(r"\\[a-zA-Z]|[{}]", plain(tex))
     }

@@ -76,6 +76,10 @@
   };
   addEventListener("hashchange", arrive);
   arrive();
+  const firstCited = one(".line.cites");
+  if (firstCited && current < 0 && !narrow.matches) {  // the imports above can wait
+    pane.scrollTop = firstCited.offsetTop - pane.offsetTop - 90;
+  }
 
   equations.forEach((equation, index) => {
     equation.addEventListener("mouseenter", () => light("hint", equation));
