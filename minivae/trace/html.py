@@ -99,12 +99,17 @@ def _list(records: Sequence[Record]) -> str:
     for phase, group in itertools.groupby(records, key=lambda record: record.phase):
         rows = "".join(
             f'<li><button type="button"><span class="soft">{record.index + 1}</span>'
-            f"<span>{escape(record.operation)}<small>{escape(record.where)}</small></span>"
+            f"<span>{_breakable(record.operation)}<small>{_breakable(record.where)}</small></span>"
             "</button></li>"
             for record in group
         )
         parts.append(f"<h4>{phase}</h4><ol>{rows}</ol>")
     return "".join(parts)
+
+
+def _breakable(name: str) -> str:
+    """A dotted name that may go on in the next line after a dot or an underscore."""
+    return re.sub(r"([._])", r"\1<wbr>", escape(name))
 
 
 def _card(record: Record, typesetter: Callable[[str], str]) -> str:

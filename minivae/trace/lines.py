@@ -9,19 +9,25 @@ from collections.abc import Callable
 
 
 @functools.cache
-def body(function: Callable) -> tuple[str, str, int]:
-    """Lines of a function without its signature and docstring, its file, and their first line."""
+def _definition(function: Callable) -> tuple[ast.FunctionDef | None, list[str], int]:
+    """Syntax tree of a function, its lines, and the number of the first; None without a source."""
     try:
         lines, start = inspect.getsourcelines(function)
-        file = inspect.getsourcefile(function) or ""
-    except (OSError, TypeError):  # no source: typed at a prompt, or compiled
+        return ast.parse(_dedented(lines)).body[0], lines, start
+    except (OSError, TypeError, SyntaxError):  # typed at a prompt, compiled, or a lambda in a call
+        return None, [], 0
+
+
+def body(function: Callable) -> tuple[str, str, int]:
+    """Lines of a function without its signature and docstring, its file, and their first line."""
+    definition, lines, start = _definition(function)
+    if not isinstance(definition, ast.FunctionDef):
         return "", "", 0
-    definition = ast.parse(textwrap.dedent("".join(lines))).body[0]
     statements = definition.body
     if len(statements) > 1 and ast.get_docstring(definition) is not None:
         statements = statements[1:]
     first, last = statements[0].lineno - 1, statements[-1].end_lineno
-    return _dedented(lines[first:last]), file, start + first
+    return _dedented(lines[first:last]), inspect.getsourcefile(function) or "", start + first
 
 
 def _dedented(lines: list[str]) -> str:
@@ -40,7 +46,8 @@ def _statements(file: str) -> list[ast.stmt]:
 def statement_at(file: str, line: int) -> ast.stmt | None:
     """The innermost statement that covers a line."""
     around = [node for node in _statements(file) if node.lineno <= line <= node.end_lineno]
-    return min(around, key=lambda node: node.end_lineno - node.lineno, default=None)
+    # The walk goes from the outside in, so of two on one line the later is the inner one.
+    return min(reversed(around), key=lambda node: node.end_lineno - node.lineno, default=None)
 
 
 def text_of(file: str, statement: ast.stmt) -> str:
@@ -59,24 +66,13 @@ def targets(statement: ast.stmt | None) -> list[str]:
 
 
 def returned(function: Callable) -> list[str]:
-    """Names that a function returns, in order; "" for what has none."""
-    code, _, _ = body(function)
-    if not code:
-        return []
-    last = ast.parse(textwrap.indent(code, "")).body[-1] if not _bare(code) else None
+    """Names that a function returns at its end, in order; "" for what has none."""
+    definition, _, _ = _definition(function)
+    last = definition.body[-1] if isinstance(definition, ast.FunctionDef) else None
     if not isinstance(last, ast.Return) or last.value is None:
         return []
     elements = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
     return [node.id if isinstance(node, ast.Name) else "" for node in elements]
-
-
-def _bare(code: str) -> bool:
-    """Whether the lines cannot be parsed by themselves."""
-    try:
-        ast.parse(code)
-    except SyntaxError:
-        return True
-    return False
 
 
 def used(statement: ast.stmt) -> list[str]:
