@@ -6,9 +6,9 @@ the source or, where that cannot be written, in the user's cache folder; so a ma
 
 What makes these loops fast, measured on 650,000 numbers (Adam): the division rules of NumPy
 (`error_model="numpy"`, x / 0 is inf) instead of Python's, whose check before each division keeps
-the processor from treating eight numbers at once: 10 times; and loops that start at 0. The loops
-run on one thread: the matrix products use all cores, and a second pool of threads would compete
-with theirs (Adam on two threads took 1.2 times as long as on one).
+the processor from treating eight numbers at once: 10 times; and loops that start at 0. A loop runs
+on the thread that calls it; `team.py` lets several threads take parts of the long ones. (Numba's
+own parallel loops were measured and not taken: to wake a thread for Adam cost more than it saved.)
 
 Two habits follow in every loop. A literal such as 0.5 is a float64 and would pull float32
 arithmetic up to it, so a constant is brought to the array's type first: `half = x.dtype.type(0.5)`.

@@ -3,6 +3,7 @@
 A **slot** is a row of memory that the calling thread shares with one thread of the team:
 
     word 0            state: IDLE, POSTED, TAKEN or DONE
+    word 1            not 0 if the thread is to end
     word 8            address of the function to call
     words 16 to 127   its arguments, as they lie in memory
 
@@ -27,7 +28,7 @@ from numba.extending import intrinsic
 from .loop import loop
 
 IDLE, POSTED, TAKEN, DONE = range(4)
-FUNCTION, ARGUMENTS, WORDS = 8, 16, 128
+ENDED, FUNCTION, ARGUMENTS, WORDS = 1, 8, 16, 128
 """Where in a slot they begin, and its length, in words of 8 bytes."""
 
 _WORD = ir.IntType(64)
@@ -156,13 +157,13 @@ def gemm(typing: Any, function: Any, numbers: Any, one: Any) -> tuple:
 
 
 @loop
-def serve(slot, sched_yield, usleep, looks, naps):  # noqa: ANN001, ANN202
+def serve(slot, sched_yield, usleep, looks, naps):  # noqa: ANN001, ANN201
     """Do what is posted in this slot, until nothing has come for a while.
 
     At first the thread looks without a pause, then after naps of 0.1 ms.
     """
     idle = 0
-    while idle < looks + naps:
+    while idle < looks + naps and read(slot + 8 * ENDED) == 0:
         if read(slot) == POSTED and swap(slot, POSTED, TAKEN):
             call(read(slot + 8 * FUNCTION), slot + 8 * ARGUMENTS)
             write(slot, DONE)
@@ -176,14 +177,14 @@ def serve(slot, sched_yield, usleep, looks, naps):  # noqa: ANN001, ANN202
 
 
 @loop
-def post(slot, function):  # noqa: ANN001, ANN202
+def post(slot, function):  # noqa: ANN001, ANN201
     """Order a call of this function; its arguments have been saved."""
     write(slot + 8 * FUNCTION, function)
     write(slot, POSTED)
 
 
 @loop
-def collect(slot, sched_yield):  # noqa: ANN001, ANN202
+def collect(slot, sched_yield):  # noqa: ANN001, ANN201
     """Wait until the order is done, or take it back and do it here."""
     if swap(slot, POSTED, IDLE):
         call(read(slot + 8 * FUNCTION), slot + 8 * ARGUMENTS)
@@ -196,7 +197,7 @@ def collect(slot, sched_yield):  # noqa: ANN001, ANN202
 
 
 @loop
-def f(*arguments):  # noqa: ANN002, ANN202
+def f(*arguments):  # noqa: ANN002, ANN201
     """What `using` puts another loop in the place of."""
 
 
@@ -204,13 +205,13 @@ kind = None
 """What `team.py` puts the type of the arguments in the place of."""
 
 
-def job(arguments):  # noqa: ANN001, ANN202
+def job(arguments):  # noqa: ANN001, ANN201
     """Call the loop f with the arguments that lie at an address; becomes a C function."""
     f(*restore(arguments, kind))
 
 
 @loop
-def share(slots, function, sched_yield, mine, theirs):  # noqa: ANN001, ANN202
+def share(slots, function, sched_yield, mine, theirs):  # noqa: ANN001, ANN201
     """Call the loop f with several tuples of arguments, each on a thread of its own."""
     for i in range(len(theirs)):
         slot = int64(slots[i].ctypes.data)
@@ -222,15 +223,17 @@ def share(slots, function, sched_yield, mine, theirs):  # noqa: ANN001, ANN202
 
 
 @loop
-def one_product(function, numbers, one):  # noqa: ANN001, ANN202
+def one_product(function, numbers, one):  # noqa: ANN001, ANN201
     """Matrix product by BLAS."""
     gemm(function, numbers, one)
 
 
 @loop
-def order(matrix):  # noqa: ANN001, ANN202
-    """How BLAS is to read a matrix, and the distance of its rows: 111 if their entries lie side by
-    side, 112 if those of its columns do; 0 if neither."""
+def order(matrix):  # noqa: ANN001, ANN201
+    """How BLAS is to read a matrix, and how far apart its rows or columns begin.
+
+    111 if the entries of a row lie side by side, 112 if those of a column do, 0 if neither.
+    """
     across, down = matrix.strides[1] // matrix.itemsize, matrix.strides[0] // matrix.itemsize
     if across == 1 and down >= matrix.shape[1]:
         return 111, down
@@ -240,7 +243,7 @@ def order(matrix):  # noqa: ANN001, ANN202
 
 
 @loop
-def multiply(slots, function, sched_yield, cblas, a, b, out, parts, by_rows):  # noqa: ANN001, ANN202
+def multiply(slots, function, sched_yield, cblas, a, b, out, parts, by_rows):  # noqa: ANN001, ANN201
     """Compute `out = a b`, in parts of whole rows or columns of `out`, each on its own thread.
 
     Returns whether the three fit together, in shape and in memory; else nothing is done.
@@ -290,7 +293,7 @@ def multiply(slots, function, sched_yield, cblas, a, b, out, parts, by_rows):  #
 
 
 @loop
-def one_turned(function, numbers, one, turned, out):  # noqa: ANN001, ANN202
+def one_turned(function, numbers, one, turned, out):  # noqa: ANN001, ANN201
     """Matrix product by BLAS into memory whose transpose is then written to `out`."""
     gemm(function, numbers, one)
     # In squares of 16 by 16: a row of such a square is what one cache line holds.
@@ -303,7 +306,7 @@ def one_turned(function, numbers, one, turned, out):  # noqa: ANN001, ANN202
 
 
 @loop
-def multiply_turned(slots, function, sched_yield, cblas, a, b, out, parts, turned):  # noqa: ANN001, ANN202
+def multiply_turned(slots, function, sched_yield, cblas, a, b, out, parts, turned):  # noqa: ANN001, ANN201
     """Compute `out = a b` as the transpose of `turned = b' a'`, in parts of its rows.
 
     Returns whether the three fit together, in shape and in memory; else nothing is done.

@@ -164,7 +164,7 @@ def sum_of_squares_numba(grad: Array) -> Array:
     """Kernel of `sum_of_squares`."""
     _in_place(grad=grad)
     total = np.empty((), grad.dtype)
-    sum_in_parts(_sum_of_squares, (grad,), total)
+    sum_in_parts(_sum_of_squares, (grad,), total, least=COSTLY)
     return total
 
 

@@ -41,7 +41,7 @@ from .loop import Loop
 
 LEAST_PRODUCT = 500_000
 """Multiplications for which two threads were measured to take as long as one."""
-CHEAP, COSTLY = 300_000, 30_000
+CHEAP, COSTLY = 150_000, 30_000
 """Entries for which they were, in a loop that adds and multiplies, and in one with exponentials or
 from far memory."""
 FEW_ROWS = 96
@@ -111,8 +111,12 @@ class Team:
         self.lock = threading.Lock()
         if threads > 1:
             native.serve.compile_for(*[0] * 5)
-        for slot, wanted in zip(self.slots, self.wanted, strict=True):
-            threading.Thread(target=self._help, args=(slot, wanted), daemon=True).start()
+        self.helpers = [
+            threading.Thread(target=self._help, args=pair, daemon=True)
+            for pair in zip(self.slots, self.wanted, strict=True)
+        ]
+        for helper in self.helpers:
+            helper.start()
         atexit.register(self.end)
 
     def _help(self, slot: np.ndarray, wanted: threading.Event) -> None:
@@ -126,8 +130,10 @@ class Team:
     def end(self) -> None:
         """Let the threads go; a program that ends must not leave one in compiled code."""
         self.ended = True
-        for wanted in self.wanted:
+        self.slots[:, self.native.ENDED] = 1
+        for wanted, helper in zip(self.wanted, self.helpers, strict=True):
             wanted.set()
+            helper.join(timeout=1)
 
     def __enter__(self) -> "Team | None":
         """Wake the threads and let BLAS use one; None if another step is using the team."""
@@ -144,21 +150,22 @@ class Team:
         self.lock.release()
 
     def matmul(self, a: Array, b: Array, out: Array) -> Array:
-        """Matrix product of a (M, K) and b (K, N) into out (M, N), all of one dtype."""
+        """Matrix product of a (M, K) and b (K, N) into out (M, N)."""
         m, n = out.shape
         k = len(b)
-        if m * n * k < LEAST_PRODUCT:
+        dtype = out.dtype
+        char = dtype.char
+        of_one_kind = a.dtype is b.dtype is dtype and char in self.blas.gemm
+        if m * n * k < LEAST_PRODUCT or not of_one_kind:
             return np.matmul(a, b, out=out)
-        char = out.dtype.char
         cblas, product_job, turned_job = self.products.get(char) or self._make_products(out)
-        if m <= TURN_BELOW and min(n, k) >= 100 and b.flags.f_contiguous and not a.flags.f_contiguous:
-            turned = self._scratch(n, m, out.dtype)
+        as_given = not b.flags.f_contiguous or a.flags.f_contiguous
+        if m <= TURN_BELOW and min(n, k) >= 100 and not as_given:
+            turned = self._scratch(n, m, dtype)
             more, job, multiply = (turned,), turned_job, self.native.multiply_turned
         else:
             more, job, multiply = (m >= FEW_ROWS,), product_job, self.native.multiply
-        if not multiply(
-            self.slots, job, self.sched_yield, cblas, a, b, out, self.threads, *more
-        ):
+        if not multiply(self.slots, job, self.sched_yield, cblas, a, b, out, self.threads, *more):
             np.matmul(a, b, out=out)
         return out
 
@@ -282,7 +289,9 @@ def in_parts(f: Loop, arrays: Sequence[Array], *numbers: Any, least: int = CHEAP
         team.in_parts(f, arrays, numbers)
 
 
-def sum_in_parts(f: Loop, arrays: Sequence[Array], total: Array, *numbers: Any) -> None:
+def sum_in_parts(
+    f: Loop, arrays: Sequence[Array], total: Array, *numbers: Any, least: int = CHEAP
+) -> None:
     """Like `in_parts`, for an f that also sums over rows; each part sums for itself.
 
     Parameters
@@ -295,9 +304,11 @@ def sum_in_parts(f: Loop, arrays: Sequence[Array], total: Array, *numbers: Any) 
         Where the sum over all parts is written.
     *numbers : number or array
         What each part is given whole.
+    least : int
+        Entries of the first array from which it is worth it.
     """
     team = _now.team
-    if team is None or team.threads == 1 or arrays[0].size < CHEAP:
+    if team is None or team.threads == 1 or arrays[0].size < least:
         f(*arrays, total[None], *numbers)
         return
     partial = np.empty((team.threads, *total.shape), total.dtype)

@@ -23,7 +23,7 @@ from ..backend import Array, Backend, kernel
 from ..case import Case
 from ..errors import OptionError
 from ..loop import Loop, loop, together
-from ..team import in_parts, matmul, sum_in_parts
+from ..team import CHEAP, COSTLY, in_parts, matmul, sum_in_parts
 from ..workspace import empty
 from . import linear
 from .activations import ACTIVATIONS, OPTIONS, SCALARS, _kept, f, slope
@@ -98,17 +98,22 @@ def _make_loops(activation: str) -> tuple[Loop, Loop]:
 LOOPS = {activation: _make_loops(activation) for activation in ACTIVATIONS}
 
 
+def _least(activation: str) -> int:
+    """Entries from which a forward pass is worth a second thread."""
+    return CHEAP if activation in ("relu", "leaky_relu") else COSTLY
+
+
 @kernel("numba", of=forward)
 def forward_numba(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, tuple]:
     """Kernel of `forward`; it keeps y, or f'(a) where that does not follow from y."""
     a = product(x, W, b)
     there, _ = LOOPS[activation]
     if SCALARS[activation][2]:
-        in_parts(there, (a,), b)
+        in_parts(there, (a,), b, least=_least(activation))
         return a, (x, W, activation, a)
     y = empty(a.shape, a.dtype)
     numbers = (a.dtype.type(option) for option in OPTIONS.get(activation, {}).values())
-    in_parts(there, (a, y), b, *numbers)
+    in_parts(there, (a, y), b, *numbers, least=_least(activation))
     return y, (x, W, activation, a)
 
 
