@@ -57,6 +57,7 @@ All arrays are (B, Z); the sum over dimensions and the mean over the batch are t
 
 from ..backend import Array, array_module, kernel
 from ..case import Case
+from ..cuda import Elementwise
 from ..elementary import expm1
 from ..layer import Layer
 from ..loop import loop, together
@@ -97,6 +98,42 @@ def forward_numba(mu: Array, logvar: Array) -> tuple[Array, tuple]:
     excess, kl = empty(mu.shape, mu.dtype), empty(mu.shape, mu.dtype)
     _kl(mu.reshape(-1), logvar.reshape(-1), excess.reshape(-1), kl.reshape(-1))
     return kl, (mu, excess)
+
+
+# On the GPU: one launch instead of five, and one instead of three.
+
+_KL_CUDA = Elementwise(
+    "kl",
+    "T mu, T logvar",
+    "T kl, T excess",
+    """
+    excess = expm1(logvar);
+    kl = T(0.5) * (mu * mu + excess - logvar);  // (1)
+    """,
+)
+
+_KL_BACKWARD_CUDA = Elementwise(
+    "kl_backward",
+    "T dkl, T mu, T excess",
+    "T dmu, T dlogvar",
+    """
+    dmu = dkl * mu;  // (2)
+    dlogvar = dkl * T(0.5) * excess;  // (3)
+    """,
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(mu: Array, logvar: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    kl, excess = _KL_CUDA(mu, logvar)
+    return kl, (mu, excess)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(dkl: Array, mu: Array, excess: Array) -> tuple[Array, Array]:
+    """Kernel of `backward`."""
+    return _KL_BACKWARD_CUDA(dkl, mu, excess)
 
 
 def between_forward(
