@@ -12,7 +12,7 @@ kernels compiled (`loop.py`); it is the default where Numba is installed. "cuda"
 import functools
 import importlib.util
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -49,6 +49,10 @@ class Backend:
     waits : bool
         Whether a result is there when a call returns. Where it is not, work is queued, and to read
         a number makes the host wait: a training step reads none.
+    ahead : callable
+        `ahead(draw, steps)` gives `draw(step)` for each step, in order, as `map` does. Where there
+        is a device, what several steps need is drawn and moved at once; `draw` may call `asarray`,
+        but compute nothing with what that returns.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Backend:
     to_host: Callable[[Array], np.ndarray]
     erf: Callable[[Array], Array]
     waits: bool = True
+    ahead: Callable[[Callable, Iterable], Iterator] = map
 
     def __reduce__(self) -> tuple:
         # A backend is found again by its name: its module cannot be copied or pickled.

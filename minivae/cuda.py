@@ -21,6 +21,8 @@ CuPy is handed to `make_backend`, and imported nowhere but in `load`, when the b
 """
 
 import functools
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -135,13 +137,77 @@ def specs() -> "list[Elementwise | Reduction]":
     return list(_SPECS)
 
 
+class Stage(threading.local):
+    """What several steps need from the host, moved to the device in one copy.
+
+    Inside a `with` block `put` writes into pinned memory, which the device reads without the host
+    waiting for it, and returns the place on the device where that will be; the copy is queued when
+    the block ends. There are two halves of pinned memory, so that one can be filled while the
+    device fetches the other.
+    """
+
+    SIZE = 2**24
+    """Bytes of a half."""
+
+    def __init__(self, cp: ModuleType, cupyx: ModuleType) -> None:
+        self.cp, self.cupyx = cp, cupyx
+        self.is_open = False
+        self.halves: list[tuple[np.ndarray, Any]] = []  # pinned memory, and the end of its copy
+        self.asked = self.filled = 0
+
+    def __enter__(self) -> "Stage":
+        if not self.halves:
+            for _ in range(2):
+                pinned = self.cupyx.empty_pinned(self.SIZE, np.uint8)
+                self.halves.append((pinned, self.cp.cuda.Event()))
+        self.halves.reverse()
+        self.pinned, self.fetched = self.halves[0]
+        self.fetched.synchronize()  # at once, unless the device is two blocks behind
+        self.there = self.cp.empty(self.SIZE, np.uint8)
+        self.asked = self.filled = 0
+        self.is_open = True
+        return self
+
+    def put(self, values: np.ndarray) -> Array | None:
+        """Return where `values` will be on the device; None if there is no room for them."""
+        start = -(-self.asked // 256) * 256  # as CuPy aligns its arrays
+        self.asked = stop = start + values.nbytes
+        if stop > self.SIZE or not values.nbytes:
+            return None
+        self.filled = stop
+        self.pinned[start:stop].view(values.dtype).reshape(values.shape)[...] = values
+        return self.there[start:stop].view(values.dtype).reshape(values.shape)
+
+    def __exit__(self, *_: object) -> None:
+        self.is_open = False
+        if self.filled:
+            stream = self.cp.cuda.get_current_stream()
+            self.there[: self.filled].set(self.pinned[: self.filled], stream=stream)
+            self.fetched.record(stream)
+        del self.there  # the arrays that were put there keep it
+
+    def ahead(self, draw: Callable, steps: Iterable) -> Iterator:
+        """Yield `draw(step)` for each step; as many are drawn at once as there is room for."""
+        waiting = list(steps)[::-1]
+        while waiting:
+            with self:
+                block = [draw(waiting.pop())]
+                size = self.asked
+                while waiting and self.asked + size <= self.SIZE:
+                    block.append(draw(waiting.pop()))
+            yield from block
+
+
 def make_backend(cp: ModuleType, cupyx: ModuleType) -> Backend:
     """Return the backend "cuda" on these modules: `cupy` and `cupyx`, or their likes."""
+    stage = Stage(cp, cupyx)
 
     def asarray(values: Any, dtype: Any = None) -> Array:
-        if not isinstance(values, cp.ndarray):
-            values = np.asarray(values, dtype)  # converted on the host, where it costs no launch
-        return cp.asarray(values, dtype)
+        if isinstance(values, cp.ndarray):
+            return values.astype(dtype or values.dtype, copy=False)
+        values = np.asarray(values, dtype)  # converted on the host, where it costs no launch
+        staged = stage.put(values) if stage.is_open else None
+        return cp.asarray(values) if staged is None else staged
 
     return Backend(
         name="cuda",
@@ -151,6 +217,7 @@ def make_backend(cp: ModuleType, cupyx: ModuleType) -> Backend:
         to_host=cp.asnumpy,
         erf=cupyx.scipy.special.erf,
         waits=False,
+        ahead=stage.ahead,
     )
 
 
