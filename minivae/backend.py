@@ -13,13 +13,14 @@ import functools
 import importlib.util
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from .errors import BackendError, DtypeError
+from .errors import BackendError, DtypeError, OutOfMemoryError
 
 Array = Any
 """An array of the backend in use: `numpy.ndarray` on "numpy"."""
@@ -163,6 +164,22 @@ def _backend_of(array: Array) -> Backend:
         f"a {type(array).__name__} is no array of a registered backend; "
         "make one with `backend.asarray(values, dtype)`."
     )
+
+
+@contextmanager
+def memory_in_a_sentence(advice: str) -> Iterator[None]:
+    """Within this block, say in a sentence with `advice` that memory was not enough.
+
+    Raises
+    ------
+    OutOfMemoryError
+        In the place of whatever says so on the host or on a device.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        detail = str(error).rstrip(".") or "the system gave none"
+        raise OutOfMemoryError(f"not enough memory ({detail}); {advice}.") from error
 
 
 def array_module(*arrays: Array) -> ModuleType:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, kernel
+from .backend import Array, kernel, memory_in_a_sentence
 from .cuda import Elementwise
 from .data.minibatch import gather
 from .data.pixels import Pixels
@@ -204,6 +204,9 @@ def tally_cuda(loss: Array, nll: Array, kl: Array, *totals: Array) -> None:
     _TALLY_CUDA(loss, nll.sum(), kl.sum(), len(nll), *totals)
 
 
+@memory_in_a_sentence(
+    "use a smaller batch or model, or fewer data; the weights are those of the last whole update"
+)
 def fit(
     training: Training,
     x: np.ndarray | Pixels,
@@ -238,6 +241,8 @@ def fit(
         If there are no training data, or they lie outside the likelihood's domain.
     NonFiniteError
         If the gradient of a step is NaN or infinite; the weights are those before that step.
+    OutOfMemoryError
+        If the host's memory or the device's is not enough.
 
     Examples
     --------
