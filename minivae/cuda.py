@@ -21,9 +21,11 @@ CuPy is handed to `make_backend`, and imported nowhere but in `load`, when the b
 """
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -148,6 +150,8 @@ class Stage(threading.local):
 
     SIZE = 2**24
     """Bytes of a half."""
+    STEPS = 64
+    """Steps that are drawn at once, at most."""
 
     def __init__(self, cp: ModuleType, cupyx: ModuleType) -> None:
         self.cp, self.cupyx = cp, cupyx
@@ -188,13 +192,12 @@ class Stage(threading.local):
 
     def ahead(self, draw: Callable, steps: Iterable) -> Iterator:
         """Yield `draw(step)` for each step; as many are drawn at once as there is room for."""
-        waiting = list(steps)[::-1]
-        while waiting:
+        steps = iter(steps)
+        for first in steps:
             with self:
-                block = [draw(waiting.pop())]
-                size = self.asked
-                while waiting and self.asked + size <= self.SIZE:
-                    block.append(draw(waiting.pop()))
+                block = [draw(first)]
+                room = min(self.SIZE // max(self.asked, 1), self.STEPS)
+                block += [draw(step) for step in islice(steps, max(room - 1, 0))]
             yield from block
 
 
@@ -256,3 +259,14 @@ def load() -> Backend:
             "`nvidia-smi` and CUDA_VISIBLE_DEVICES, or choose the backend 'numba'."
         )
     return make_backend(cupy, cupyx)
+
+
+def device_name(backend: Backend) -> str:
+    """Name the device, its driver, CuPy, and how matrix products of float32 are computed."""
+    cp = backend.xp
+    runtime = cp.cuda.runtime
+    name = runtime.getDeviceProperties(cp.cuda.Device().id)["name"].decode()
+    tf32 = os.environ.get("CUPY_TF32", "0") == "1"
+    cuda = "{}.{}".format(*divmod(runtime.driverGetVersion() // 10, 100))
+    precision = "TF32" if tf32 else "float32"
+    return f"{name}, driver for CUDA {cuda}, CuPy {cp.__version__}, products in {precision}"
