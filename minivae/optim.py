@@ -152,18 +152,24 @@ def adam_numba(
 
 _SGD_CUDA = Elementwise(
     "sgd",
-    "T grad, T lr, float64 health, float64 factor",
-    "T theta",
-    "if (health >= 0) theta -= lr * (T(factor) * grad);  // (1), (8)",
+    "T lr, float64 health, float64 factor",
+    "T theta, T grad",
+    """
+    if (health >= 0) {
+        if (factor < 1) grad *= T(factor);  // (8)
+        theta -= lr * grad;  // (1)
+    }
+    """,
 )
 
 _MOMENTUM_CUDA = Elementwise(
     "momentum",
-    "T grad, T lr, T rho, float64 health, float64 factor",
-    "T theta, T v",
+    "T lr, T rho, float64 health, float64 factor",
+    "T theta, T grad, T v",
     """
     if (health >= 0) {
-        v = rho * v + T(factor) * grad;  // (2), (8)
+        if (factor < 1) grad *= T(factor);  // (8)
+        v = rho * v + grad;  // (2)
         theta -= lr * v;  // (3)
     }
     """,
@@ -171,14 +177,14 @@ _MOMENTUM_CUDA = Elementwise(
 
 _ADAM_CUDA = Elementwise(
     "adam",
-    "T grad, T beta1, T rest1, T beta2, T rest2, T rate, T per_root, T eps, T shrink, "
+    "T beta1, T rest1, T beta2, T rest2, T rate, T per_root, T eps, T shrink, "
     "float64 health, float64 factor",
-    "T theta, T m, T v",
+    "T theta, T grad, T m, T v",
     """
     if (health >= 0) {
-        T g = T(factor) * grad;  // (8)
-        m = beta1 * m + rest1 * g;  // (4)
-        v = beta2 * v + rest2 * g * g;  // (5)
+        if (factor < 1) grad *= T(factor);  // (8)
+        m = beta1 * m + rest1 * grad;  // (4)
+        v = beta2 * v + rest2 * grad * grad;  // (5)
         theta = shrink * theta - rate * m / (sqrt(v) * per_root + eps);  // (6), (7)
     }
     """,
@@ -193,8 +199,9 @@ _GUARD_CUDA = Elementwise(
     "float64 square, float64 limit, float64 clip_norm, float64 t",
     "float64 health, float64 factor",
     """
-    if (health >= 0) health = square <= limit ? square : -t;
-    factor = square > clip_norm * clip_norm ? clip_norm / sqrt(square) : 1;  // (8)
+    bool clipped = square > clip_norm * clip_norm && isfinite(square);
+    factor = clipped ? clip_norm / sqrt(square) : 1;  // (8)
+    if (health >= 0) health = clipped || square <= limit ? square : -t;
     """,
 )
 
@@ -205,7 +212,7 @@ HEALTHY = (0.0, 1.0)
 @kernel("cuda", of=sgd)
 def sgd_cuda(theta: Array, grad: Array, lr: float, guard: tuple = HEALTHY) -> None:
     """Kernel of `sgd`."""
-    _SGD_CUDA(grad, lr, *guard, theta)
+    _SGD_CUDA(lr, *guard, theta, grad)
 
 
 @kernel("cuda", of=momentum)
@@ -213,7 +220,7 @@ def momentum_cuda(
     theta: Array, grad: Array, v: Array, lr: float, rho: float, guard: tuple = HEALTHY
 ) -> None:
     """Kernel of `momentum`."""
-    _MOMENTUM_CUDA(grad, lr, rho, *guard, theta, v)
+    _MOMENTUM_CUDA(lr, rho, *guard, theta, grad, v)
 
 
 @kernel("cuda", of=adam)
@@ -233,7 +240,7 @@ def adam_cuda(
     """Kernel of `adam`."""
     rate, per_root = lr / (1 - beta1**t), 1 / math.sqrt(1 - beta2**t)
     numbers = (beta1, 1 - beta1, beta2, 1 - beta2, rate, per_root, eps, 1 - lr * weight_decay)
-    _ADAM_CUDA(grad, *numbers, *guard, theta, m, v)
+    _ADAM_CUDA(*numbers, *guard, theta, grad, m, v)
 
 
 def check_finite(params: Params) -> float:
@@ -315,16 +322,25 @@ class Optimizer:
         norm = check_finite(params)
         if self.clip_norm is not None and norm > self.clip_norm:
             params.grad *= self.clip_norm / norm  # (8)
-        elif self.squares and norm > math.sqrt(np.finfo(params.dtype).max):
+        else:
+            self._check_square(norm, params)
+        if not self.state:
+            self.state = {name: params.backend.xp.zeros_like(params.theta) for name in self.moments}
+        self.t += 1
+        self.update(params)
+
+    def _check_square(self, norm: float, params: Params) -> None:
+        """Refuse a gradient, not clipped, whose square the rule cannot take."""
+        if norm > math.sqrt(self._limit(params)):
             raise NonFiniteError(
                 f"the norm of the gradient is {norm:.1e}, whose square is too large for "
                 f"{params.dtype}; the update was refused and the weights are unchanged: clip the "
                 "gradient's norm or lower the learning rate."
             )
-        if not self.state:
-            self.state = {name: params.backend.xp.zeros_like(params.theta) for name in self.moments}
-        self.t += 1
-        self.update(params)
+
+    def _limit(self, params: Params) -> float:
+        """Largest square of the gradient's norm that the rule takes, if it is not clipped."""
+        return float(np.finfo(params.dtype if self.squares else "float64").max)
 
     def _queue_step(self, params: Params) -> None:
         xp = params.backend.xp
@@ -334,32 +350,34 @@ class Optimizer:
             self.state = {name: xp.zeros_like(params.theta) for name in self.moments}
         self.t += 1
         clip_norm = math.inf if self.clip_norm is None else self.clip_norm
-        squared = self.squares and self.clip_norm is None
-        limit = float(np.finfo(params.dtype if squared else "float64").max)
-        _GUARD_CUDA(_SQUARE_CUDA(params.grad), limit, clip_norm, self.t, *self.guard)
+        square = _SQUARE_CUDA(params.grad)
+        _GUARD_CUDA(square, self._limit(params), clip_norm, self.t, *self.guard)
         self.update(params)
 
-    def settle(self) -> None:
+    def settle(self, params: Params) -> None:
         """Wait for the device, and learn whether it has refused an update; elsewhere do nothing.
 
         Raises
         ------
         NonFiniteError
             If the gradient of a step held NaN or infinity, or its square would. The weights are
-            those before that step.
+            those before that step, and `t` counts the steps up to there.
         """
         if self.guard is None:
             return
         health, self.guard = float(self.guard[0]), None
-        if health < 0:
-            first, steps = int(-health), self.t
-            self.t = first - 1
-            raise NonFiniteError(
-                f"the gradient of update {first} held NaN or infinity, or numbers whose squares are"
-                f" too large; it and the {steps - first} updates after it were refused and the "
-                "weights are those before: lower the learning rate, clip the gradient's norm, or "
-                "look for NaN in the data."
-            )
+        if health >= 0:
+            return
+        self.t, refused = int(-health) - 1, self.t
+        norm = check_finite(params)  # says more, if the last gradient is bad
+        if self.clip_norm is None:
+            self._check_square(norm, params)
+        raise NonFiniteError(
+            f"the gradient of update {self.t + 1} held NaN, infinity or numbers whose squares are "
+            f"too large; this update and all up to {refused} were refused and the weights are "
+            "unchanged since: lower the learning rate, clip the gradient's norm, or look for NaN "
+            "in the data."
+        )
 
     @property
     def extras(self) -> dict[str, Any]:

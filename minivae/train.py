@@ -304,7 +304,7 @@ def fit(
             # Sums stay on the device, in float64; they are read once an epoch.
             backend.call(tally, terms.loss, terms.nll, terms.kl, *sums.values())
 
-        optimizer.settle()
+        optimizer.settle(model.params)
         record = {"epoch": epoch + 1, "beta": beta_at(epoch * steps + steps - 1)}
         record |= {name: float(total) / len(x) for name, total in sums.items()}
         if x_val is not None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from arrays import assert_allclose, assert_array_equal
 from minivae.data import Pixels
 from minivae.errors import OptionError, ShapeError
 from minivae.evaluation import batches, evaluate, log_likelihood
@@ -45,7 +46,7 @@ def test_every_batch_size_gives_the_same(dtype, samples, likelihood):
         parts = evaluate(model, x, rng=rng(), batch=batch)
         assert parts.keys() == whole.keys()
         for name, number in whole.items():
-            np.testing.assert_allclose(
+            assert_allclose(
                 parts[name], number, rtol=TOLERANCE[dtype], err_msg=f"{name}, batch {batch}"
             )
 
@@ -77,7 +78,7 @@ def test_the_numbers_are_means_over_examples(samples):
     terms = model.forward(model.prepare(x), noise)
     numbers = evaluate(model, x, rng=rng(), batch=7)  # 14 batches of 7 and one of 3
     assert numbers["nll"] == pytest.approx(terms.nll.mean(), rel=1e-12)
-    np.testing.assert_allclose(numbers["kl_per_dim"], terms.kl.mean(axis=0), rtol=1e-12)
+    assert_allclose(numbers["kl_per_dim"], terms.kl.mean(axis=0), rtol=1e-12)
     assert numbers["kl"] == pytest.approx(terms.kl.sum(axis=1).mean(), rel=1e-12)
     assert numbers["elbo"] == pytest.approx(-numbers["nll"] - numbers["kl"], rel=1e-12)
     assert numbers["bound"] == pytest.approx(terms.bound.mean(), rel=1e-12)
@@ -109,7 +110,7 @@ def test_an_autoencoder_has_a_reconstruction_term_alone():
 def test_batches_cover_every_row_once():
     for n, batch in [(10, 3), (9, 3), (1, 5), (5, 1)]:
         rows = [np.arange(n)[part] for part in batches(n, batch)]
-        np.testing.assert_array_equal(np.concatenate(rows), np.arange(n))
+        assert_array_equal(np.concatenate(rows), np.arange(n))
         assert {len(part) for part in rows[:-1]} <= {batch}
     assert list(batches(0, 3)) == []
 
@@ -137,10 +138,10 @@ def test_estimate_does_not_depend_on_the_chunks(dtype):
     for rows in (1, 7, 49, 50, 51, 333):
         if rows == 1:
             parts = log_likelihood(model, x[:5], rng=rng(), samples=50, rows=rows)
-            np.testing.assert_allclose(parts, whole[:5], rtol=10 * TOLERANCE[dtype])
+            assert_allclose(parts, whole[:5], rtol=10 * TOLERANCE[dtype])
         else:
             parts = log_likelihood(model, x, rng=rng(), samples=50, rows=rows)
-            np.testing.assert_allclose(parts, whole, rtol=10 * TOLERANCE[dtype])
+            assert_allclose(parts, whole, rtol=10 * TOLERANCE[dtype])
 
 
 def test_estimate_is_the_log_mean_of_the_weights():
@@ -156,7 +157,7 @@ def test_estimate_is_the_log_mean_of_the_weights():
     expected = special.logsumexp(log_p_x + log_p_z - log_q_z, axis=1) - math.log(samples)
     for rows in (7, 5000):
         estimate = log_likelihood(model, x, rng=rng(), samples=samples, rows=rows)
-        np.testing.assert_allclose(estimate, expected, rtol=1e-12)
+        assert_allclose(estimate, expected, rtol=1e-12)
 
 
 def test_bytes_are_evaluated_as_the_floats_that_they_stand_for():
@@ -168,7 +169,7 @@ def test_bytes_are_evaluated_as_the_floats_that_they_stand_for():
     ours, theirs = (
         log_likelihood(model, data, rng=rng(), samples=4, rows=20) for data in (x, np.asarray(x))
     )
-    np.testing.assert_array_equal(ours, theirs)
+    assert_array_equal(ours, theirs)
 
 
 def test_estimate_is_the_integral_over_the_prior():
@@ -186,7 +187,7 @@ def test_estimate_is_the_integral_over_the_prior():
     density = np.stack([stats.bernoulli.pmf(row, p).prod(axis=1) for row in x])
     exact = np.log((density * stats.norm.pdf(z[:, 0])).sum(axis=1) * (z[1, 0] - z[0, 0]))
     estimate = log_likelihood(model, x, rng=rng(), samples=200_000, rows=50_000)
-    np.testing.assert_allclose(estimate, exact, atol=0.01)
+    assert_allclose(estimate, exact, atol=0.01)
     low = log_likelihood(model, x, rng=rng(), samples=1)
     assert low.mean() < estimate.mean()
 
@@ -198,7 +199,7 @@ def test_estimate_takes_weights_that_no_exponential_can_hold():
     assert np.isfinite(estimate).all()
     assert estimate.max() < -1000
     together = log_likelihood(model, x, rng=rng(), samples=30, rows=5000)
-    np.testing.assert_allclose(estimate, together, rtol=1e-5)
+    assert_allclose(estimate, together, rtol=1e-5)
 
 
 def test_five_thousand_samples_fit_into_a_small_memory():

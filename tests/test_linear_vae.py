@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from arrays import assert_allclose
 from minivae.evaluation import evaluate, log_likelihood
 from minivae.models import VAE
 from minivae.optim import Adam
@@ -106,7 +107,7 @@ def test_elbo_at_the_closed_form_optimum_is_the_log_likelihood(data, optimum):
     model = at_the_optimum(data, optimum)
     marginal = marginal_log_likelihood(model, data)
     assert marginal.mean() == pytest.approx(log_p, abs=1e-10)
-    np.testing.assert_allclose(exact_elbo(model, data), marginal, rtol=0, atol=1e-10)
+    assert_allclose(exact_elbo(model, data), marginal, rtol=0, atol=1e-10)
 
 
 def test_importance_weights_at_the_optimum_are_all_the_same(data, optimum):
@@ -116,14 +117,14 @@ def test_importance_weights_at_the_optimum_are_all_the_same(data, optimum):
     mu, logvar = model.encode(data)
     noise = model.draw_noise(np.random.default_rng(0), N)
     w, _ = model.objective.log_weights(data, mu, logvar, noise)
-    np.testing.assert_allclose(w, np.repeat(marginal[:, None], 50, axis=1), rtol=0, atol=1e-10)
-    np.testing.assert_allclose(model.elbo(data, noise), marginal, rtol=0, atol=1e-10)
+    assert_allclose(w, np.repeat(marginal[:, None], 50, axis=1), rtol=0, atol=1e-10)
+    assert_allclose(model.elbo(data, noise), marginal, rtol=0, atol=1e-10)
     assert -float(model.forward(data, noise).loss) == pytest.approx(optimum[-1], abs=1e-10)
     for samples, rows in [(1, 5000), (5, 5000), (40, 7)]:
         estimate = log_likelihood(
             model, data, rng=np.random.default_rng(1), samples=samples, rows=rows
         )
-        np.testing.assert_allclose(estimate, marginal, rtol=0, atol=1e-10)
+        assert_allclose(estimate, marginal, rtol=0, atol=1e-10)
 
 
 def four_points(model, x):
@@ -143,7 +144,7 @@ def four_points(model, x):
 def test_expected_bound_and_gradient_at_the_optimum(data, optimum):
     model = at_the_optimum(data, optimum)
     bound, gradient = four_points(model, data)
-    np.testing.assert_allclose(bound, marginal_log_likelihood(model, data), rtol=0, atol=1e-10)
+    assert_allclose(bound, marginal_log_likelihood(model, data), rtol=0, atol=1e-10)
     assert np.abs(gradient).max() < 1e-10
     # A step away from it, the bound is lower and the gradient is there.
     for name in model.params:
@@ -153,7 +154,7 @@ def test_expected_bound_and_gradient_at_the_optimum(data, optimum):
         lower, gradient = four_points(model, data)
         assert lower.mean() < optimum[-1] - 1e-4, name
         assert np.abs(gradient).max() > 1e-2, name
-        np.testing.assert_allclose(lower, exact_elbo(model, data), rtol=0, atol=1e-10)
+        assert_allclose(lower, exact_elbo(model, data), rtol=0, atol=1e-10)
         value[...] = here
 
 
@@ -169,7 +170,7 @@ def test_after_a_rotation_the_bound_is_strictly_lower(data, optimum):
     precision = W @ W.T / optimum[2] + np.eye(Z)
     expected = 0.5 * (np.log(np.diag(precision)).sum() - np.linalg.slogdet(precision)[1])
     assert expected > 0.05
-    np.testing.assert_allclose(gap, expected, rtol=0, atol=1e-10)
+    assert_allclose(gap, expected, rtol=0, atol=1e-10)
 
 
 # ---- by training ----
@@ -209,6 +210,6 @@ def test_training_reaches_the_closed_form_optimum(data, optimum):
     W = model.decoder[0].params["W"]
     gram = W @ W.T
     values = optimum[0]
-    np.testing.assert_allclose(np.sort(np.diag(gram))[::-1], values[:Z] - s2, rtol=0.02)
+    assert_allclose(np.sort(np.diag(gram))[::-1], values[:Z] - s2, rtol=0.02)
     assert abs(gram[0, 1]) < 0.05
-    np.testing.assert_allclose(model.decoder[0].params["b"], data.mean(axis=0), atol=0.02)
+    assert_allclose(model.decoder[0].params["b"], data.mean(axis=0), atol=0.02)

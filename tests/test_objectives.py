@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from arrays import assert_allclose, assert_array_equal
 from minivae.errors import OptionError, ShapeError, StateError
 from minivae.objectives import CASES, ELBO, BetaSchedule, ImportanceWeighted
 from minivae.ops import LIKELIHOODS, Linear
@@ -60,7 +61,7 @@ def test_gradient_is_the_numerical_one(case, sizes):
         assert gradients[name].shape == value.shape
         scale = np.abs(expected).max()
         assert scale > 1e-3
-        np.testing.assert_allclose(gradients[name], expected, rtol=0, atol=1e-7 * scale)
+        assert_allclose(gradients[name], expected, rtol=0, atol=1e-7 * scale)
     gate = gradients["kl"] != 0
     assert not gate[:, 0].any(), "the first dimension lies below the free bits"
     assert gate[:, 1:].all()
@@ -80,8 +81,8 @@ def test_dtype_stays_and_nothing_is_changed(case, dtype):
     twice = case.gradients(1.4, cache)
     for name, gradient in first.items():
         assert gradient.dtype == dtype
-        np.testing.assert_array_equal(gradient, again[name])
-        np.testing.assert_array_equal(2 * gradient, twice[name])
+        assert_array_equal(gradient, again[name])
+        assert_array_equal(2 * gradient, twice[name])
 
 
 def test_loss_in_numbers():
@@ -91,14 +92,14 @@ def test_loss_in_numbers():
     loss, cache = case.forward(nll, kl)
     assert loss == pytest.approx(15 + 0.2 + 2, rel=1e-15)
     dnll, dkl = case.backward(1.0, *cache)
-    np.testing.assert_allclose(dnll, [1 / 2, 1 / 2])
-    np.testing.assert_allclose(dkl, np.full((2, 2), 1 / 2))
+    assert_allclose(dnll, [1 / 2, 1 / 2])
+    assert_allclose(dkl, np.full((2, 2), 1 / 2))
 
     loss, cache = case.forward(nll, kl, beta=4.0, free_bits=0.5)
     assert loss == pytest.approx(15 + 4 * (0.5 + 2), rel=1e-15)
     dnll, dkl = case.backward(1.0, *cache)
-    np.testing.assert_allclose(dnll, [1 / 2, 1 / 2])
-    np.testing.assert_allclose(dkl, [[0, 2], [0, 2]])
+    assert_allclose(dnll, [1 / 2, 1 / 2])
+    assert_allclose(dkl, [[0, 2], [0, 2]])
 
 
 def test_free_bits_look_at_the_mean_of_the_batch_not_at_the_example():
@@ -106,7 +107,7 @@ def test_free_bits_look_at_the_mean_of_the_batch_not_at_the_example():
     kl = np.array([[0.0], [2.0]])  # the mean, 1, is above; the first example alone is below
     loss, cache = case.forward(np.zeros(2), kl, free_bits=0.8)
     assert loss == 1.0
-    np.testing.assert_array_equal(case.backward(1.0, *cache)[1], [[0.5], [0.5]])
+    assert_array_equal(case.backward(1.0, *cache)[1], [[0.5], [0.5]])
 
 
 def test_free_bits_of_zero_change_nothing():
@@ -153,13 +154,13 @@ def test_log_weights_are_the_densities_of_scipy(name):
     log_p_x = log_likelihoods(name, likelihood, out, np.repeat(x[:, None], K, axis=1))
     log_p_z = stats.norm.logpdf(z).sum(-1)
     log_q_z = stats.norm.logpdf(z, mu[:, None], sigma).sum(-1)
-    np.testing.assert_allclose(nll, -log_p_x, rtol=1e-12)
-    np.testing.assert_allclose(w, log_p_x + log_p_z - log_q_z, rtol=1e-12, atol=1e-12)
+    assert_allclose(nll, -log_p_x, rtol=1e-12)
+    assert_allclose(w, log_p_x + log_p_z - log_q_z, rtol=1e-12, atol=1e-12)
 
     terms = objective.forward(x, mu, logvar, eps)
     bound = special.logsumexp(w, axis=1) - math.log(K)
-    np.testing.assert_allclose(terms.bound, bound, rtol=1e-12)
-    np.testing.assert_allclose(terms.nll, -log_p_x.mean(axis=1), rtol=1e-12)
+    assert_allclose(terms.bound, bound, rtol=1e-12)
+    assert_allclose(terms.nll, -log_p_x.mean(axis=1), rtol=1e-12)
     assert terms.loss == pytest.approx(-bound.mean(), rel=1e-12)
 
 
@@ -173,9 +174,9 @@ def test_elbo_is_the_densities_of_scipy(name):
     out = z @ decoder.params["W"] + decoder.params["b"]
     nll = -log_likelihoods(name, likelihood, out, x)
     kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar)
-    np.testing.assert_allclose(terms.nll, nll, rtol=1e-12)
-    np.testing.assert_allclose(terms.kl, kl, rtol=1e-12)
-    np.testing.assert_allclose(terms.bound, -nll - kl.sum(axis=1), rtol=1e-12)
+    assert_allclose(terms.nll, nll, rtol=1e-12)
+    assert_allclose(terms.kl, kl, rtol=1e-12)
+    assert_allclose(terms.bound, -nll - kl.sum(axis=1), rtol=1e-12)
     loss = nll.mean() + 1.7 * np.maximum(kl.mean(axis=0), 0.4).sum()
     assert terms.loss == pytest.approx(loss, rel=1e-12)
 
@@ -289,9 +290,7 @@ def test_more_of_the_same_samples_never_lower_the_bound():
         for size in (1, 4, 16, 64)
     ]
     assert (np.diff(grouped, axis=0) > 0).all()
-    np.testing.assert_allclose(
-        objective.forward(x, *heads(), noise(B, 64, Z)).bound, grouped[-1], rtol=1e-12
-    )
+    assert_allclose(objective.forward(x, *heads(), noise(B, 64, Z)).bound, grouped[-1], rtol=1e-12)
 
 
 # ---- refusals ----
@@ -343,7 +342,7 @@ def test_beta_at_each_step():
     cyclical = BetaSchedule(2.0, "cyclical", period=4)
     assert [cyclical(step) for step in range(10)] == [0, 1, 2, 2, 0, 1, 2, 2, 0, 1]
     odd = BetaSchedule(1.0, "cyclical", period=5)
-    np.testing.assert_allclose([odd(step) for step in range(6)], [0, 0.4, 0.8, 1, 1, 0])
+    assert_allclose([odd(step) for step in range(6)], [0, 0.4, 0.8, 1, 1, 0])
 
 
 def test_a_schedule_that_makes_no_sense_is_refused(refuses):

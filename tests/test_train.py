@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from arrays import assert_allclose, assert_array_equal
 from minivae.data import Pixels, load
 from minivae.errors import DataError, NonFiniteError, OptionError, ShapeError, StateError
 from minivae.evaluation import evaluate
@@ -150,7 +151,7 @@ def test_every_example_is_seen_once_an_epoch_in_a_new_order():
     spy = spy_on(training, x)
     first, second = (np.concatenate(spy.batches[i : i + 5]) for i in (0, 5))
     for seen in (first, second):
-        np.testing.assert_array_equal(np.sort(seen, axis=0), np.sort(x, axis=0))
+        assert_array_equal(np.sort(seen, axis=0), np.sort(x, axis=0))
     assert (first != x).any()
     assert (first != second).any()
     assert len({noise.tobytes() for noise in spy.noise}) == len(spy.noise)
@@ -173,8 +174,8 @@ def test_the_data_are_not_changed():
     x.flags.writeable = x_val.flags.writeable = False
     for mode in ("none", "dynamic", "fixed"):
         fit(make(binarize=mode, epochs=1), x, x_val, progress=False)
-    np.testing.assert_array_equal(x, before[0])
-    np.testing.assert_array_equal(x_val, before[1])
+    assert_array_equal(x, before[0])
+    assert_array_equal(x_val, before[1])
 
 
 def test_progress_is_shown_if_wanted(capsys):
@@ -257,7 +258,7 @@ def test_validation_pixels_stay_the_same_all_the_time():
     for mode in ("dynamic", "fixed"):
         settings = Settings(binarize=mode)
         first, second = (prepare_data(x, settings, "val") for _ in range(2))
-        np.testing.assert_array_equal(first, second)
+        assert_array_equal(first, second)
         assert set(np.unique(first)) == {0, 1}
         assert (first != prepare_data(x, Settings(binarize="fixed"), "train")).any()
     assert prepare_data(x, Settings(binarize="none"), "val") is x
@@ -309,7 +310,7 @@ def test_the_minibatches_are_the_rows_in_order_and_then_drawn(mode):
             expected = (u < expected).astype("float32")
         training.model.draw_noise(rng, len(expected))
         assert batch.dtype == np.float32
-        np.testing.assert_array_equal(batch, expected)
+        assert_array_equal(batch, expected)
 
 
 def test_binarized_bytes_are_bytes_and_drawn_as_floats_are():
@@ -318,12 +319,12 @@ def test_binarized_bytes_are_bytes_and_drawn_as_floats_are():
     drawn = binarize(x, np.random.default_rng(3))
     assert (drawn.bytes.dtype, drawn.divisor) == (np.uint8, 1)
     at_once = np.random.default_rng(3).random(floats.shape, dtype=np.float32) < floats
-    np.testing.assert_array_equal(drawn, at_once)
-    np.testing.assert_array_equal(binarize(floats, np.random.default_rng(3)), at_once)
+    assert_array_equal(drawn, at_once)
+    assert_array_equal(binarize(floats, np.random.default_rng(3)), at_once)
     for mode, part in (("fixed", "train"), ("fixed", "val"), ("dynamic", "val")):
         prepared = [prepare_data(data, Settings(binarize=mode), part) for data in (x, floats)]
         assert isinstance(prepared[0], Pixels)
-        np.testing.assert_array_equal(*prepared)
+        assert_array_equal(*prepared)
     for mode, part in (("none", "train"), ("none", "val"), ("dynamic", "train")):
         assert prepare_data(x, Settings(binarize=mode), part) is x
 
@@ -365,15 +366,15 @@ def test_bytes_that_cannot_be_trained_on_are_refused(refuses):
 def test_beta_rises_step_by_step():
     training = make(epochs=4, beta=2.0, schedule="linear", warmup=2.0)
     spy = spy_on(training, grey())  # 5 steps an epoch: 10 steps of warm-up
-    np.testing.assert_allclose(spy.betas, [0.2 * min(step, 10) for step in range(20)], rtol=1e-12)
+    assert_allclose(spy.betas, [0.2 * min(step, 10) for step in range(20)], rtol=1e-12)
     recorded = [record["beta"] for record in training.history]
-    np.testing.assert_allclose(recorded, [0.8, 1.8, 2.0, 2.0])
+    assert_allclose(recorded, [0.8, 1.8, 2.0, 2.0])
 
 
 def test_cyclical_beta_starts_again():
     spy = spy_on(make(epochs=4, schedule="cyclical", warmup=2.0), grey())
     cycle = [0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1]
-    np.testing.assert_allclose(spy.betas, cycle + cycle, atol=1e-12)
+    assert_allclose(spy.betas, cycle + cycle, atol=1e-12)
 
 
 def test_a_warm_up_shorter_than_a_step_is_one_step():
@@ -404,14 +405,14 @@ def test_patience_stops_and_returns_to_the_best(monkeypatch):
     assert len(training.history) == 8
     assert training.best_epoch == 4
     assert training.stopped
-    np.testing.assert_array_equal(training.model.params.theta, thetas[4])
-    np.testing.assert_array_equal(training.best_theta, thetas[4])
+    assert_array_equal(training.model.params.theta, thetas[4])
+    assert_array_equal(training.best_theta, thetas[4])
     assert (thetas[4] != thetas[7]).any()
 
     # Nothing more happens to a run that has stopped.
     fit(training, grey(), grey(5), progress=False)
     assert len(training.history) == 8
-    np.testing.assert_array_equal(training.model.params.theta, thetas[4])
+    assert_array_equal(training.model.params.theta, thetas[4])
 
 
 def test_with_patience_left_the_last_weights_stay(monkeypatch):
@@ -419,8 +420,8 @@ def test_with_patience_left_the_last_weights_stay(monkeypatch):
     thetas = scripted(monkeypatch, training, [5.0, 3.0, 3.5, 3.2])
     assert not training.stopped
     assert len(training.history) == 4
-    np.testing.assert_array_equal(training.model.params.theta, thetas[-1])
-    np.testing.assert_array_equal(training.best_theta, thetas[1])
+    assert_array_equal(training.model.params.theta, thetas[-1])
+    assert_array_equal(training.best_theta, thetas[1])
 
 
 def test_without_patience_it_never_stops(monkeypatch):
@@ -473,7 +474,7 @@ def test_a_nan_in_the_gradient_is_refused(refuses):
     with refuses(NonFiniteError, "'encoder.trunk.0.W'", "nan", "unchanged"):
         fit(training, x, progress=False)
     assert 1 <= len(thetas) <= 5, "in the first epoch"
-    np.testing.assert_array_equal(training.model.params.theta, thetas[-1])
+    assert_array_equal(training.model.params.theta, thetas[-1])
     assert np.isfinite(training.model.params.theta).all()
     assert training.optimizer.t == len(thetas) - 1
     assert training.history == []
@@ -500,7 +501,7 @@ def test_data_that_cannot_be_trained_on_are_refused(refuses):
     gaussian = make(likelihood="gaussian", binarize="fixed")
     with refuses(DataError, "binarized", "none"):
         fit(gaussian, 3 * grey(), progress=False)
-    np.testing.assert_array_equal(training.model.params.theta, theta)
+    assert_array_equal(training.model.params.theta, theta)
     assert training.history == []
 
 

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from arrays import assert_allclose, assert_array_equal
 from minivae.errors import NonFiniteError, OptionError, StateError
 from minivae.models import MODELS, VAE, Autoencoder
 from minivae.ops import LIKELIHOODS
@@ -56,7 +57,7 @@ def test_gradient_is_the_numerical_one(likelihood, hidden):
             expected[at] = (high - low) / (2 * h)
         scale = np.abs(expected).max()
         assert scale > 1e-4, name
-        np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-7 * scale, err_msg=name)
+        assert_allclose(gradient, expected, rtol=0, atol=1e-7 * scale, err_msg=name)
 
 
 def test_loss_is_the_mean_of_the_reconstruction_term():
@@ -64,10 +65,10 @@ def test_loss_is_the_mean_of_the_reconstruction_term():
     z = model.encode(x)
     assert z.shape == (BATCH, LATENT)
     p = model.reconstruct(x)
-    np.testing.assert_array_equal(p, model.decode(z))
+    assert_array_equal(p, model.decode(z))
     nll = -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum(axis=1)
     terms = model.forward(x, None, beta=3.0)
-    np.testing.assert_allclose(terms.nll, nll, rtol=1e-12)
+    assert_allclose(terms.nll, nll, rtol=1e-12)
     assert terms.loss == pytest.approx(nll.mean(), rel=1e-12)
 
 
@@ -110,7 +111,7 @@ def test_config_builds_it_again():
         assert type(again) is Autoencoder
         assert again.config == model.config
         again.params.load(model.params.theta)
-        np.testing.assert_array_equal(again.forward(x).nll, model.forward(x).nll)
+        assert_array_equal(again.forward(x).nll, model.forward(x).nll)
 
 
 def test_the_encoder_has_one_head():
@@ -124,7 +125,7 @@ def test_the_encoder_has_one_head():
 def test_samples_are_decoded_normal_draws():
     model, _ = make()
     z = np.random.default_rng(5).standard_normal((6, LATENT))
-    np.testing.assert_allclose(model.sample(6, np.random.default_rng(5)), model.decode(z))
+    assert_allclose(model.sample(6, np.random.default_rng(5)), model.decode(z))
 
 
 def test_backward_before_forward_is_refused(refuses):
@@ -139,4 +140,4 @@ def test_nan_in_the_data_reaches_no_weight(refuses):
     model.step(x, None)
     with refuses(NonFiniteError, "'encoder.0.W'"):
         Adam().step(model.params)
-    np.testing.assert_array_equal(model.params.theta, theta)
+    assert_array_equal(model.params.theta, theta)

@@ -10,6 +10,7 @@ from math import exp, log, sqrt, tanh
 import numpy as np
 import pytest
 
+from arrays import assert_allclose
 from minivae.models import VAE
 from minivae.optim import Adam
 
@@ -137,9 +138,7 @@ def test_loss_and_gradient(model):
     assert terms.kl[0, 0] == pytest.approx(kl, abs=1e-12)
     assert terms.bound[0] == pytest.approx(-nll - kl, abs=1e-12)
     for name, expected in gradient.items():
-        np.testing.assert_allclose(
-            model.params.grad_of(name), expected, rtol=0, atol=1e-12, err_msg=name
-        )
+        assert_allclose(model.params.grad_of(name), expected, rtol=0, atol=1e-12, err_msg=name)
 
 
 def test_an_example_that_occurs_twice_counts_once(model):
@@ -148,7 +147,7 @@ def test_an_example_that_occurs_twice_counts_once(model):
     model.step(pair, noise, beta)
     _, _, _, gradient = by_hand()
     for name, expected in gradient.items():
-        np.testing.assert_allclose(model.params.grad_of(name), expected, rtol=0, atol=1e-12)
+        assert_allclose(model.params.grad_of(name), expected, rtol=0, atol=1e-12)
 
 
 def test_the_step_of_adam(model):
@@ -171,9 +170,7 @@ def test_the_step_of_adam(model):
             updated(weight, g)
             for weight, g in zip(np.ravel(weights).tolist(), flat_gradient, strict=True)
         ]
-        np.testing.assert_allclose(
-            model.params[name].ravel(), expected, rtol=0, atol=1e-12, err_msg=name
-        )
+        assert_allclose(model.params[name].ravel(), expected, rtol=0, atol=1e-12, err_msg=name)
 
     # And down it goes: the same example, the same noise, a lower loss.
     assert model.forward(np.array([[x1, x2]]), np.array([[eps]]), beta).loss < loss

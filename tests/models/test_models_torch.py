@@ -7,6 +7,7 @@ distributions; its gradients come from automatic differentiation. All in float64
 import numpy as np
 import pytest
 
+from arrays import assert_allclose
 from minivae.models import VAE, Autoencoder
 from minivae.ops import LIKELIHOODS
 from minivae.optim import SGD, Adam, AdamW, Momentum
@@ -137,7 +138,7 @@ def assert_same(model, terms, twin, loss):
         expected = weight.grad.numpy()
         scale = np.abs(expected).max()
         assert scale > 1e-6, name
-        np.testing.assert_allclose(
+        assert_allclose(
             model.params.grad_of(name), expected, rtol=0, atol=1e-10 * scale, err_msg=name
         )
 
@@ -231,9 +232,7 @@ def test_twenty_steps_of_training(name, clip_norm):
     assert clip_norm is None or clipped > 0
     assert np.abs(model.params.theta - start).max() > 0.02
     for weight_name, weight in twin.weights.items():
-        np.testing.assert_allclose(
-            model.params[weight_name], weight.detach().numpy(), rtol=1e-10, atol=1e-11
-        )
+        assert_allclose(model.params[weight_name], weight.detach().numpy(), rtol=1e-10, atol=1e-11)
 
 
 @pytest.mark.parametrize("limit", [0.5, 100.0])
@@ -247,4 +246,4 @@ def test_clipping_alone(limit):
     assert clip(weights, limit) == (limit == 0.5)
     SGD(1.0, clip_norm=limit).step(params)
     for weight, name in zip(weights, params, strict=True):
-        np.testing.assert_allclose(params.grad_of(name), weight.grad.numpy(), rtol=1e-12)
+        assert_allclose(params.grad_of(name), weight.grad.numpy(), rtol=1e-12)

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+from arrays import assert_array_equal
 from minivae.errors import StateError
 from minivae.models import VAE, Autoencoder
 from minivae.optim import Adam
@@ -28,11 +29,11 @@ def test_a_copy_is_a_whole_model_of_its_own(duplicate, kind):
     noise = other.draw_noise(np.random.default_rng(2), 4)
     other.step(X, noise)
     Adam(0.1).step(other.params)
-    np.testing.assert_array_equal(original.params.theta, before)
+    assert_array_equal(original.params.theta, before)
     # The layers of the copy see its theta, and its gradients are the original's.
     assert np.shares_memory(other.decoder[0].params["W"], other.params.theta)
     original.step(X, noise)
-    np.testing.assert_array_equal(original.params.grad, other.params.grad)
+    assert_array_equal(original.params.grad, other.params.grad)
 
 
 @pytest.mark.parametrize("kind", [VAE, Autoencoder])

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from arrays import assert_allclose, assert_array_equal
 from minivae.errors import (
     BackendError,
     DataError,
@@ -141,10 +142,10 @@ def test_gradients_are_overwritten_not_accumulated():
     model.step(x, noise)
     first = model.params.grad.copy()
     model.step(x, noise)
-    np.testing.assert_array_equal(model.params.grad, first)
+    assert_array_equal(model.params.grad, first)
     model.params.grad[...] = 1e9
     model.step(x, noise)
-    np.testing.assert_array_equal(model.params.grad, first)
+    assert_array_equal(model.params.grad, first)
 
 
 def test_loss_and_gradient_are_means_over_the_batch():
@@ -154,7 +155,7 @@ def test_loss_and_gradient_are_means_over_the_batch():
     gradient = model.params.grad.copy()
     twice = model.step(np.concatenate([x, x]), np.concatenate([noise, noise]))
     assert twice.loss == pytest.approx(once.loss, rel=1e-13)
-    np.testing.assert_allclose(model.params.grad, gradient, rtol=1e-10, atol=1e-13)
+    assert_allclose(model.params.grad, gradient, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("samples", [None, 3])
@@ -167,9 +168,9 @@ def test_float32_is_float64_rounded(likelihood, samples):
     terms32 = single.step(x.astype("f4"), noise.astype("f4"))
     for name in ("loss", "nll", "kl", "bound"):
         assert getattr(terms32, name).dtype == np.float32
-        np.testing.assert_allclose(getattr(terms32, name), getattr(terms, name), rtol=2e-5)
+        assert_allclose(getattr(terms32, name), getattr(terms, name), rtol=2e-5)
     scale = np.abs(model.params.grad).max()
-    np.testing.assert_allclose(single.params.grad, model.params.grad, rtol=0, atol=1e-5 * scale)
+    assert_allclose(single.params.grad, model.params.grad, rtol=0, atol=1e-5 * scale)
 
 
 def test_a_step_changes_neither_weights_nor_data():
@@ -191,14 +192,14 @@ def test_at_zero_output_weights_the_loss_is_784_ln_2():
     images = np.round(rng.random((6, 784)))
     x, noise = model.prepare(images), model.draw_noise(rng, 6)
     terms = model.forward(x, noise)
-    np.testing.assert_allclose(terms.nll, 784 * math.log(2), rtol=1e-13)
+    assert_allclose(terms.nll, 784 * math.log(2), rtol=1e-13)
     assert 784 * math.log(2) == pytest.approx(543.4274, abs=1e-4)
     assert terms.loss == pytest.approx(784 * math.log(2) + terms.kl.sum() / 6, rel=1e-13)
 
     # With the heads at zero too, the posterior is the prior, and nothing is left of the KL.
     model.encoder.heads.params.theta[...] = 0
     assert model.step(x, noise).loss == pytest.approx(784 * math.log(2), rel=1e-13)
-    np.testing.assert_array_equal(model.params.grad_of("encoder.trunk.0.W"), 0)
+    assert_array_equal(model.params.grad_of("encoder.trunk.0.W"), 0)
 
 
 def test_start_at_the_mean_image():
@@ -210,7 +211,7 @@ def test_start_at_the_mean_image():
         model.decoder[-1].params["W"][...] = 0
         model.start_at(mean)
         decoded = model.decode(model.normal(rng, (4, LATENT)))
-        np.testing.assert_allclose(decoded, [shown.get(likelihood, mean)] * 4, rtol=1e-12)
+        assert_allclose(decoded, [shown.get(likelihood, mean)] * 4, rtol=1e-12)
 
 
 # ---- what the model gives ----
@@ -236,18 +237,18 @@ def test_shapes_and_dtypes(likelihood):
         assert array.shape == (rows, PIXELS), name
         assert array.dtype == np.float32, name
     assert model.elbo(x, noise).shape == (BATCH,)
-    np.testing.assert_array_equal(model.reconstruct(x), model.decode(mu))
+    assert_array_equal(model.reconstruct(x), model.decode(mu))
 
 
 def test_samples_come_from_the_prior_through_the_decoder():
     model, *_ = make()
     z = np.random.default_rng(5).standard_normal((6, LATENT))
     shown = model.sample(6, np.random.default_rng(5))
-    np.testing.assert_allclose(shown, model.decode(z), rtol=1e-14)
+    assert_allclose(shown, model.decode(z), rtol=1e-14)
     cold = model.sample(6, np.random.default_rng(5), temperature=0.5)
-    np.testing.assert_allclose(cold, model.decode(0.5 * z), rtol=1e-14)
+    assert_allclose(cold, model.decode(0.5 * z), rtol=1e-14)
     frozen = model.sample(6, np.random.default_rng(5), temperature=0)
-    np.testing.assert_allclose(frozen, [frozen[0]] * 6, rtol=1e-15)
+    assert_allclose(frozen, [frozen[0]] * 6, rtol=1e-15)
 
 
 def test_drawn_pixels_have_the_mean_that_is_shown():
@@ -262,8 +263,8 @@ def test_drawn_pixels_have_the_mean_that_is_shown():
 def test_elbo_is_the_bound_without_beta_and_free_bits():
     model, x, noise = make(free_bits=0.7)
     terms = model.forward(x, noise, beta=3.0)
-    np.testing.assert_array_equal(model.elbo(x, noise), terms.bound)
-    np.testing.assert_allclose(terms.bound, -terms.nll - terms.kl.sum(axis=1), rtol=1e-14)
+    assert_array_equal(model.elbo(x, noise), terms.bound)
+    assert_allclose(terms.bound, -terms.nll - terms.kl.sum(axis=1), rtol=1e-14)
     assert terms.loss > -terms.bound.mean()
 
 
@@ -289,7 +290,7 @@ def test_config_builds_it_again(likelihood, options):
     assert again.config == model.config
     assert list(again.params.shapes.items()) == list(model.params.shapes.items())
     again.params.load(model.params.theta)
-    np.testing.assert_array_equal(again.forward(x, noise).bound, model.forward(x, noise).bound)
+    assert_array_equal(again.forward(x, noise).bound, model.forward(x, noise).bound)
     assert again.forward(x, noise).loss == model.forward(x, noise).loss
 
 
@@ -398,4 +399,4 @@ def test_nan_in_the_data_reaches_no_weight(refuses):
     model.step(x, noise)
     with refuses(NonFiniteError, "'encoder.trunk.0.W'", "NaN in the data"):
         Adam().step(model.params)
-    np.testing.assert_array_equal(model.params.theta, theta)
+    assert_array_equal(model.params.theta, theta)

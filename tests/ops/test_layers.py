@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from arrays import assert_allclose, assert_array_equal
 from minivae.errors import (
     BackendError,
     DataError,
@@ -99,10 +100,10 @@ def test_layer_equals_its_pair_and_overwrites_gradients(name, B, dtype, each_bac
     def same(have, want):
         """The reference to the last bit; a kernel to rounding."""
         if each_backend == "numpy":
-            np.testing.assert_array_equal(have, want)
+            assert_array_equal(have, want)
         else:
             tolerance = 50 * np.finfo(dtype).eps
-            np.testing.assert_allclose(have, want, rtol=tolerance, atol=tolerance)
+            assert_allclose(have, want, rtol=tolerance, atol=tolerance)
 
     layer, inputs, y, dy, gradients = build(name, dtype, {"B": B})
     layer.params.grad[...] = np.nan
@@ -200,7 +201,7 @@ def test_linear_starts_from_its_initialiser_and_a_zero_bias(init):
     assert not layer.params["b"].any()
     variance = {"glorot": 2 / 90, "he": 2 / 50, "zeros": 0}[init]
     # 2000 numbers; five standard errors of a normal's variance are 16 %
-    np.testing.assert_allclose(layer.params["W"].var(), variance, rtol=0.16)
+    assert_allclose(layer.params["W"].var(), variance, rtol=0.16)
 
 
 # ---- dropout ----
@@ -209,15 +210,15 @@ def test_linear_starts_from_its_initialiser_and_a_zero_bias(init):
 def test_dropout_uses_the_mask_it_is_given():
     layer, x = Dropout(0.5), np.arange(1, 7, dtype="float32").reshape(2, 3)
     mask = np.array([[1, 0, 1], [0, 0, 1]], "float32")
-    np.testing.assert_array_equal(layer.forward(x, mask), [[2, 0, 6], [0, 0, 12]])
-    np.testing.assert_array_equal(layer.backward(x), [[2, 0, 6], [0, 0, 12]])
+    assert_array_equal(layer.forward(x, mask), [[2, 0, 6], [0, 0, 12]])
+    assert_array_equal(layer.backward(x), [[2, 0, 6], [0, 0, 12]])
 
 
 def test_dropout_without_a_mask_does_nothing():
     layer, x = Dropout(0.5), np.ones((2, 3), "float32")
     layer.forward(x, np.zeros_like(x))
-    np.testing.assert_array_equal(layer.forward(x), x)
-    np.testing.assert_array_equal(layer.backward(3 * x), 3 * x)
+    assert_array_equal(layer.forward(x), x)
+    assert_array_equal(layer.backward(3 * x), 3 * x)
 
 
 def test_dropout_keeps_the_share_it_is_asked_to():
@@ -271,8 +272,8 @@ def test_categorical_levels():
     assert one_hot.sum() == 6
     assert layer.encode_data(np.zeros((0, 6))).shape == (0, 24)
     # Logits that are sure of a level: the mean is that level's grey value, l / (L - 1).
-    np.testing.assert_allclose(layer.mean(1e3 * one_hot), [[0, 0, 1 / 3, 2 / 3, 1, 1]])
-    np.testing.assert_allclose(layer.draw(1e3 * one_hot, rng()), [[0, 0, 1 / 3, 2 / 3, 1, 1]])
+    assert_allclose(layer.mean(1e3 * one_hot), [[0, 0, 1 / 3, 2 / 3, 1, 1]])
+    assert_allclose(layer.draw(1e3 * one_hot, rng()), [[0, 0, 1 / 3, 2 / 3, 1, 1]])
 
 
 def test_categorical_refuses_a_width_that_is_no_multiple_of_its_levels(refuses):
@@ -288,5 +289,5 @@ def test_draws_have_the_dtype_of_the_layer_and_follow_the_seed():
         x = layer.draw(out, rng(4))
         assert x.shape == layer.mean(out).shape == (3, 5), name
         assert x.dtype == layer.mean(out).dtype == "float32", name
-        np.testing.assert_array_equal(layer.draw(out, rng(4)), x)
+        assert_array_equal(layer.draw(out, rng(4)), x)
         assert (layer.draw(out, rng(5)) != x).any(), name
