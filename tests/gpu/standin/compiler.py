@@ -38,7 +38,7 @@ template <class X> struct _Raw {  // a parameter declared raw: indexed by the bo
     }
     const _word* shape() const { return lengths; }
     X& operator[](_word at) const {
-        static X nowhere;
+        static X nowhere = X();
         if (at < 0 || at >= size()) { _outside = 1; return nowhere; }
         char* p = data;
         for (_word d = ndim; d-- > 0; at /= lengths[d]) p += at % lengths[d] * strides[d];

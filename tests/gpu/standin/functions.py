@@ -375,6 +375,10 @@ def may_share_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     return np.may_share_memory(given(a), given(b))
 
 
+def shares_memory(a: Any, b: Any, max_work: Any = None) -> bool:
+    return np.shares_memory(given(a), given(b))
+
+
 def ndim(a: Any) -> int:
     return np.ndim(number(a))
 
