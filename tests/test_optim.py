@@ -153,11 +153,16 @@ def test_the_norm():
 
 @pytest.mark.parametrize(("dtype", "large"), [("float32", 1e25), ("float64", 1e200)])
 @pytest.mark.parametrize("copies", [1, 100])
-def test_squares_that_overflow_are_no_infinity(dtype, large, copies):
+def test_squares_that_overflow_are_no_infinity(dtype, large, copies, refuses):
     grad = np.tile([0, 3 * large, 0, 0, 4 * large, 0], copies)
     params = make(np.zeros(len(grad) + 1), [0, *grad], dtype)
     norm = check_finite(params)
     assert norm == pytest.approx(5 * large * math.sqrt(copies), rel=1e-6)
+    if dtype == "float64" and not get_backend("auto").waits:
+        # A device sums the squares in float64, and nobody waits to mend what overflows there.
+        with refuses(NonFiniteError, "squares are too large", "unchanged"):
+            step(SGD(1.0, clip_norm=5.0), params)
+        return
     SGD(1.0, clip_norm=5.0).step(params)
     expected = -np.tile([0, 3, 0, 0, 4, 0], copies) / math.sqrt(copies)
     assert_allclose(params.theta[1:], expected, rtol=1e-6)

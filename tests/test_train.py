@@ -333,6 +333,8 @@ def test_binarized_bytes_are_bytes_and_drawn_as_floats_are():
 
 @pytest.mark.parametrize(("mode", "share"), [("none", 0.2), ("dynamic", 0.2), ("fixed", 0.5)])
 def test_training_on_bytes_makes_no_float_array(mode, share):
+    if not get_backend("auto").waits:
+        return  # a device's memory is not traced here
     rng = np.random.default_rng(0)
     model = VAE(100, (4,), 2, rng=rng)
     training = Training(model, SGD(1e-3), rng, Settings(epochs=1, batch=100, binarize=mode))
