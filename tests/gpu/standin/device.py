@@ -35,9 +35,15 @@ class Stream:
     def _fetching(self, host: np.ndarray) -> None:
         self._in_flight.append((host, host.copy()))
 
+    def _arrived(self, copies: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        known = {id(sent) for _, sent in copies}
+        arrived = [copy for copy in self._in_flight if id(copy[1]) in known]
+        self._in_flight = [copy for copy in self._in_flight if id(copy[1]) not in known]
+        if any(host.tobytes() != sent.tobytes() for host, sent in arrived):
+            raise PinnedMemoryError("pinned memory was written before its copy had ended")
+
     def synchronize(self) -> None:
-        in_flight, self._in_flight = self._in_flight, []
-        _same(in_flight)
+        self._arrived(self._in_flight)
 
     def record(self, event: "Event | None" = None) -> "Event":
         event = Event() if event is None else event
@@ -46,12 +52,6 @@ class Stream:
 
     def __enter__(self) -> "Stream":
         raise NotImplementedError("the stand-in has one stream")
-
-
-def _same(copies: list[tuple[np.ndarray, np.ndarray]]) -> None:
-    for host, sent in copies:
-        if host.tobytes() != sent.tobytes():
-            raise PinnedMemoryError("pinned memory was written before its copy had ended")
 
 
 class Event:
@@ -71,11 +71,7 @@ class Event:
         if self._stream is None:
             return
         arrived, self._before = self._before, []
-        known = {id(sent) for _, sent in arrived}
-        self._stream._in_flight = [
-            copy for copy in self._stream._in_flight if id(copy[1]) not in known
-        ]
-        _same(arrived)
+        self._stream._arrived(arrived)
 
     @property
     def done(self) -> bool:
