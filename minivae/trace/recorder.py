@@ -104,7 +104,9 @@ class Recorder:
     def _recording(self, path: str, original: Callable) -> Callable:
         def call(reference: Callable, *arrays: Any, out: dict | None = None, **options: Any) -> Any:
             kernel = kernels().get((self.backend.name, reference))
-            bound = inspect.signature(kernel or reference).bind(*arrays, **options)
+            # A kernel keeps other arrays than its reference; an object that is one has no names.
+            signed = kernel if inspect.isfunction(kernel) else reference
+            bound = inspect.signature(signed).bind(*arrays, **options)
             given = list(arguments(bound))
             inputs = tuple(self._copy(name, x) for name, x in given if self._is_array(x))
             rest = {name: x for name, x in given if not self._is_array(x)}
@@ -133,7 +135,7 @@ class Recorder:
                 ),
                 inner=tuple(self._inner(given, made)),
                 options=rest,
-                kernel=kernel.__name__ if kernel else "",
+                kernel=_kernel_name(kernel) if kernel else "",
             )
             return result
 
@@ -261,6 +263,10 @@ def _asked_for(frame: FrameType, given: list[Any]) -> list[str]:
 def _operation_name(reference: Callable) -> str:
     module = reference.__module__.rpartition(".")[2]
     return f"{module}.{reference.__name__}"
+
+
+def _kernel_name(kernel: Callable) -> str:
+    return getattr(kernel, "__name__", "") or getattr(kernel, "name", type(kernel).__name__)
 
 
 def _formula(file: str, line: int, count: int) -> dict[int, str]:
