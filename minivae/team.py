@@ -262,18 +262,20 @@ def _of(threads: int) -> Team:
     return Team(Blas.find(), threads)
 
 
-def begin() -> None:
-    """Let the team, if there is one, work for this thread until `end`."""
-    blas = Blas.find()
-    team = _of(blas.get_threads()) if blas else None
-    _now.team = team.__enter__() if team else None
+def begin() -> Team | None:
+    """Let the team, if there is one, work for this thread; return the one that already did."""
+    before = _now.team
+    if before is None:
+        blas = Blas.find()
+        _now.team = _of(blas.get_threads()).__enter__() if blas else None
+    return before
 
 
-def end() -> None:
-    """Give the team back."""
-    if _now.team:
+def end(before: Team | None) -> None:
+    """Give the team back, unless it worked for this thread before `begin`."""
+    if before is None and _now.team is not None:
         _now.team.__exit__()
-    _now.team = None
+    _now.team = before
 
 
 def matmul(a: Array, b: Array, out: Array) -> Array:

@@ -160,6 +160,19 @@ def test_blas_has_its_threads_back_after_a_step_and_after_an_error():
             assert blas.get_threads() == 2
 
 
+def test_a_step_inside_a_step_leaves_the_outer_one_its_team():
+    with threadpool_limits(2):
+        with Workspace(shared=True):
+            outer = team._now.team
+            with Workspace(shared=True):
+                assert team._now.team is outer
+            assert team._now.team is outer
+            assert Blas.find().get_threads() == 1
+        assert team._now.team is None
+        assert Blas.find().get_threads() == 2
+        assert not outer.lock.locked()
+
+
 def losses(steps=30):
     rng = np.random.default_rng(4)
     model, optimizer = VAE(300, (200,), 10, rng=rng, backend="numba"), Adam()
