@@ -1,12 +1,13 @@
 """Fixtures that all tests share."""
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+import browser
 from minivae import backend
 from minivae.errors import MinivaeError
 
@@ -31,6 +32,22 @@ def each_backend(request, monkeypatch):
     """Run the test on each backend of the CPU, by what "auto" stands for."""
     monkeypatch.setattr(backend, "default_backend", lambda: request.param)
     return request.param
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium for one file of tests (see `browser.py`)."""
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(chromium):
+    """`visit(path)` opens a page with the network off (see `browser.visited`)."""
+    with ExitStack() as stack:
+        yield lambda path, **options: stack.enter_context(
+            browser.visited(chromium, path, **options)
+        )
 
 
 @pytest.fixture
