@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "train a model and leave a run folder",
     "sample": "draw new data from a trained model",
     "reconstruct": "encode data and decode them again",
+    "explore": "walk through a latent space: pictures, films, or a page to do it by hand",
     "evaluate": "measure a trained model: ELBO, its terms, log p(x)",
     "bench": "measure the kernels and the training step on this machine",
     "data": "list the data sets, or fetch one",

@@ -1,0 +1,322 @@
+"""The pictures and films of `minivae explore`: which data they start from, and what they show."""
+
+import argparse
+import itertools
+import math
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minivae import data as datasets
+from minivae import explore, plots
+from minivae.data import Dataset, Pixels
+from minivae.errors import OptionError
+from minivae.explore_plots import film, plane, strips
+from minivae.runs import Run
+from minivae.train import prepare_data
+
+from . import pictures
+from .explore import KINDS
+from .outputs import check_shape
+
+if TYPE_CHECKING:
+    pass
+
+Drawn = "tuple[str, Axes | bytes]"
+
+FAR = 3.0
+"""Standard deviations to either side that a traversal goes."""
+
+MOST = 60
+"""Latent dimensions that are drawn at most: the most used ones."""
+
+FRAMES = 40
+"""Frames of a film."""
+
+
+def draw(run: Run, options: argparse.Namespace) -> list[Path]:
+    """Draw what the options ask for into a new folder, which appears when it is complete.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    OptionError
+        If the folder exists already, or there is nothing to draw.
+    """
+    from tqdm.auto import tqdm
+
+    folder = _free_folder(run, options.out)
+    steps = options.steps or 11
+    if options.morph:
+        x = np.concatenate([_picture(run, path) for path in options.morph])
+        parts = [("interpolation", lambda: interpolation(run, [(x[0], x[1])], steps))]
+    else:
+        parts = _chosen(run, options, steps)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir()
+        for _, part in tqdm(parts, desc="drawing", disable=not sys.stderr.isatty(), leave=False):
+            for name, drawn in part():
+                if isinstance(drawn, bytes):
+                    (temporary / name).write_bytes(drawn)
+                else:
+                    plots.save(drawn, temporary / name)
+        os.rename(temporary, folder)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(folder)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return sorted(folder.iterdir())
+
+
+def interpolation(run: Run, pairs: list[tuple[np.ndarray, np.ndarray]], steps: int) -> Iterator:
+    """Straight and spherical paths between pairs of data; in the film, there and back."""
+    model = run.training.model
+    # In one dimension two latents of different sign are opposite, and there is no arc.
+    paths = ["linear"] if model.latent == 1 else list(explore.PATHS)
+
+    def images(path: str, a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:
+        return explore.interpolate(model, a, b, n, path)
+
+    rows = [
+        np.concatenate([a[None], images(path, a, b, steps), b[None]])
+        for a, b in pairs
+        for path in paths
+    ]
+    t = [f"{s:.2g}" for s in np.linspace(0, 1, steps)]
+    title = "From one image to another: straight and spherical paths through the latent space"
+    yield (
+        "interpolation.png",
+        strips(
+            np.stack(rows),
+            run.shape,
+            rows=paths * len(pairs),
+            columns=["given", *t, "given"],
+            group=len(paths),
+            limits=run.limits,
+            title=title,
+        ),
+    )
+    n = FRAMES // 2
+    there_and_back = [0] * 4 + list(range(n)) + [n - 1] * 4 + list(reversed(range(n)))
+    columns = []
+    for a, b in pairs:
+        still = [np.tile(x, (len(there_and_back), 1)) for x in (a, b)]
+        moving = [images(path, a, b, n)[there_and_back] for path in paths]
+        columns += [still[0], *moving, still[1]]
+    names = ["from", *paths, "to"] * len(pairs)
+    how = {"columns": 2 + len(paths), "limits": run.limits, "title": "From one image to another"}
+    how["size"] = 140 if len(pairs) == 1 else 84
+    yield "interpolation.gif", film(np.stack(columns, axis=1), run.shape, names=names, **how)
+
+
+def traversals(run: Run, x: np.ndarray | Pixels, start: np.ndarray) -> Iterator:
+    """One latent dimension changed at a time, the most used first."""
+    model = run.training.model
+    used = explore.relevance(model, x)
+    dims = np.argsort(-used)[:MOST]
+    z = explore.means(model, start[None])[0]
+    centre, scale = np.zeros(model.latent), np.ones(model.latent)
+    if not run.has_prior:  # then what is far is what is far for the codes
+        codes = run.codes(x)
+        centre, scale = codes.mean(axis=0), codes.std(axis=0)
+
+    def walks(deviations: np.ndarray) -> np.ndarray:
+        each = [explore.traverse(model, z, centre[k] + scale[k] * deviations, [k]) for k in dims]
+        return np.concatenate(each)
+
+    deviations = np.linspace(-FAR, FAR, 11)
+    of = "KL in nats" if run.has_prior else "variance"
+    names = [f"$z_{{{k + 1}}}$   {used[k]:.2f}" for k in dims]
+    title = f"Each latent dimension from -{FAR:g} to {FAR:g} standard deviations, with its {of}"
+    yield (
+        "traversals.png",
+        strips(
+            walks(deviations),
+            run.shape,
+            rows=names,
+            columns=[f"{v:.1f}" for v in deviations],
+            limits=run.limits,
+            title=title,
+        ),
+    )
+    swing = FAR * np.sin(2 * math.pi * np.arange(FRAMES) / FRAMES)
+    frames = walks(swing).transpose(1, 0, 2)
+    captions = [f": {v:+.1f} standard deviations" for v in swing]
+    columns = math.ceil(math.sqrt(len(dims)))
+    title = f"Each latent dimension, with its {of}"
+    how = {"names": names, "captions": captions, "columns": columns, "limits": run.limits}
+    yield "traversals.gif", film(frames, run.shape, title=title, **how)
+
+
+def manifold(run: Run) -> Iterator:
+    """What the decoder makes of a two-dimensional prior."""
+    yield "manifold.png", pictures.manifold(run)
+
+
+def arithmetic(
+    run: Run, having: np.ndarray | Pixels, lacking: np.ndarray | Pixels, names: tuple[str, str]
+) -> Iterator:
+    """Images without an attribute, and the same with ever more of it."""
+    model = run.training.model
+    d = explore.attribute(model, having, lacking)
+    xp = model.backend.xp
+
+    def changed(x: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+        z = explore.means(model, x)
+        return explore.decode(model, xp.stack([z + float(s) * d for s in strengths], axis=1))
+
+    strengths = np.linspace(-0.5, 1.5, 9)
+    x = pictures.spread(lacking, 6)
+    images = np.concatenate([x[:, None], changed(x, strengths)], axis=1)
+    columns = ["given", *(f"{s:+.2f}" for s in strengths)]
+    title = f"Decoded z + s (mean of {names[0]} - mean of {names[1]}), s above each column"
+    how = {"limits": run.limits, "title": title}
+    yield "arithmetic.png", strips(images, run.shape, columns=columns, **how)
+    x = pictures.spread(lacking, 12)
+    swing = 0.75 - 0.75 * np.cos(2 * math.pi * np.arange(FRAMES) / FRAMES)
+    frames = changed(x, swing).transpose(1, 0, 2)
+    captions = [f", s = {s:.2f}" for s in swing]
+    title = f"z + s (mean of {names[0]} - mean of {names[1]})"
+    how = {"captions": captions, "columns": 6, "limits": run.limits, "title": title}
+    yield "arithmetic.gif", film(frames, run.shape, **how)
+
+
+def latents(
+    run: Run, x: np.ndarray | Pixels, y: np.ndarray | None, data: Dataset, part: str
+) -> Iterator:
+    """Where data are encoded, each class in its colour."""
+    if run.training.model.latent == 2:
+        yield "latents.png", pictures.latents(run, x, y, data.labels, part)
+        return
+    points, _, share = explore.principal_plane(explore.means(run.training.model, x))
+    what = "Posterior means" if run.has_prior else "Codes"
+    title = f"{what} of {len(x)} {part} examples: principal plane of {run.training.model.latent}"
+    points = run.training.model.backend.to_host(points)
+    yield "latents.png", plane(points, share, y, data.labels, title=f"{title} dimensions")
+
+
+def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[tuple]:
+    """The pictures that are asked for; what cannot be drawn is said, or refused if it was named."""
+    data = run.load_data() if options.data is None else datasets.load(options.data)
+    check_shape(run, data.shape, data.name)
+    x, y, part = run.test_rows(data)
+    latent = run.training.model.latent
+    wanted = {
+        "interpolation": lambda: interpolation(run, _pairs(x, y, options.images), steps),
+        "traversals": lambda: traversals(run, x, x[options.images[0] if options.images else 0]),
+        "manifold": lambda: manifold(run),
+        "arithmetic": lambda: arithmetic(run, *_groups(run, x, y, data, options)),
+        "latents": lambda: latents(run, x, y, data, part),
+    }
+    no_groups = y is None and not options.having and not options.classes
+    because = {
+        "manifold": latent != 2 and f"the model has {latent} latent dimensions, not 2",
+        "arithmetic": no_groups
+        and "the data have no classes; give two groups by --with and --without",
+        "latents": latent < 2 and "the model has 1 latent dimension",
+    }
+    if not plots.has_picture(run.shape):
+        pictured = f"examples of shape {run.shape} have no picture"
+        because |= dict.fromkeys(KINDS[:-1], pictured)
+    for kind in KINDS:
+        if not because.get(kind):
+            continue
+        if options.only and kind in options.only:
+            raise OptionError(f"{kind} cannot be drawn, since {because[kind]}.")
+        if not options.only:
+            print(f"no {kind}: {because[kind]}", file=sys.stderr)
+        del wanted[kind]
+    chosen = [(kind, wanted[kind]) for kind in wanted if not options.only or kind in options.only]
+    if not chosen:
+        raise OptionError("there is nothing to draw of this model and these data.")
+    return chosen
+
+
+def _pairs(
+    x: np.ndarray | Pixels, y: np.ndarray | None, numbers: list[int] | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Images to go from and to: those of the numbers, or four pairs of different classes."""
+    if numbers:
+        for number in numbers:
+            if not 0 <= number < len(x):
+                raise OptionError(
+                    f"--images {number} was given, but the test images are 0 to {len(x) - 1}."
+                )
+        return [(x[numbers[0]], x[numbers[1]])]
+    firsts = range(min(8, len(x))) if y is None else np.unique(y, return_index=True)[1]
+    half = len(firsts) // 2
+    if half == 0:
+        raise OptionError(
+            "the data have one class or one image; name two images by --images, or by --morph."
+        )
+    return [(x[firsts[i]], x[firsts[i + half]]) for i in range(min(4, half))]
+
+
+def _groups(
+    run: Run,
+    x: np.ndarray | Pixels,
+    y: np.ndarray | None,
+    data: Dataset,
+    options: argparse.Namespace,
+) -> tuple:
+    """The arithmetic's two groups of rows, and what they are called."""
+    if options.having:
+        groups = [_all_rows(run, name) for name in (options.having, options.lacking)]
+        return *groups, tuple(Path(name).stem for name in (options.having, options.lacking))
+    present = [] if y is None else np.unique(y).tolist()
+    names = {k: data.labels[k] if data.labels else str(k) for k in present}
+    if options.classes:
+        known = {name: k for k, name in names.items()}
+        for name in options.classes:
+            if name not in known:
+                there = ", ".join(known) or "none"
+                raise OptionError(f"there is no class {name!r} in the test data, but: {there}.")
+        lack, have = (known[name] for name in options.classes)
+    elif len(present) < 2:
+        raise OptionError("the test data have fewer than two classes; give --with and --without.")
+    else:
+        z = run.codes(x)
+        centre = {k: z[y == k].mean(axis=0) for k in present}
+        pairs = itertools.combinations(present, 2)
+        lack, have = min(pairs, key=lambda pair: math.dist(*(centre[k] for k in pair)))
+    return x[y == have], x[y == lack], (f"class {names[have]}", f"class {names[lack]}")
+
+
+def _all_rows(run: Run, name: str) -> np.ndarray:
+    """All rows of a data set, of a folder, or of a single PNG file."""
+    if Path(name).suffix.lower() == ".png" and not Path(name).is_dir():
+        return _picture(run, name)
+    data = datasets.load(name)
+    check_shape(run, data.shape, name)
+    parts = [part for part in (data.pixels_train, data.pixels_test) if part is not None]
+    return prepare_data(np.concatenate([part[:] for part in parts]), run.training.settings, "val")
+
+
+def _picture(run: Run, path: str) -> np.ndarray:
+    """A picture as a row (1, n_pixels); one in which red, green and blue are equal may be grey."""
+    image = datasets.load_image(path)
+    if len(run.shape) == 2 and image.ndim == 3 and (image == image[..., :1]).all():
+        image = image[..., 0]
+    check_shape(run, image.shape, path)
+    return prepare_data(image.reshape(1, -1), run.training.settings, "val")
+
+
+def _free_folder(run: Run, out: str | None) -> Path:
+    """`out`, or the first free folder `explore-<number>` in the run folder."""
+    if out is None:
+        names = (run.folder / f"explore-{i}" for i in itertools.count(1))
+        return next(path for path in names if not path.exists())
+    path = Path(out).expanduser()
+    if path.exists():
+        raise OptionError(f"{path} exists already; name another folder with --out, or delete it.")
+    return path
