@@ -71,9 +71,9 @@ async function start() {
     pictures.paint($("output"), x);
     $("where").replaceChildren(...place());
     sliders.forEach((slider) => slider.show());
-    requestAnimationFrame(() => plane.draw());
+    plane.draw();
     clearTimeout(settled);
-    settled = setTimeout(() => sliders.forEach((slider) => slider.ends()), 120);
+    settled = setTimeout(() => { sliders.forEach((slider) => slider.ends()); plane.tile(); }, 120);
   }
   function place() {
     const shown = Z <= 4 ? order.slice().sort((a, b) => a - b) : order.slice(0, 3);
@@ -107,6 +107,7 @@ async function start() {
     plane.look = value;
     looks.forEach((button) => button.setAttribute("aria-pressed", button.value === value));
     plane.draw();
+    plane.tile();
   };
   looks.forEach((button) => button.addEventListener("click", () => press(button.value)));
   const chips = examples.classes.map(({ name, colour }, k) => {
@@ -140,11 +141,13 @@ async function start() {
   function rest() {
     cancelAnimationFrame(walking);
     walking = 0;
+    $("where").ariaLive = "polite";
     $("walk").setAttribute("aria-pressed", false);
     $("walk").textContent = "Take a walk";
   }
   function walk() {
     let from = z, to = random(), begun = performance.now();
+    $("where").ariaLive = "off";
     $("walk").setAttribute("aria-pressed", true);
     $("walk").textContent = "Stop walking";
     const step = (now) => {
@@ -170,17 +173,18 @@ async function start() {
   });
   function bars(mu) {
     const canvas = $("code"), pen = canvas.getContext("2d"), wide = canvas.clientWidth || 84, ratio = window.devicePixelRatio || 1;
-    const tall = Math.min(120, Math.max(24, 7 * Math.min(Z, 20))), shown = Math.min(Z, 20), step = tall / shown;
+    const shown = Math.min(Z, 20);
+    const tall = Math.min(120, 24 * shown), step = tall / shown;
     [canvas.width, canvas.height] = [wide * ratio, tall * ratio];
     canvas.style.height = `${tall}px`;
     pen.scale(ratio, ratio);
-    pen.fillStyle = colours.line;
-    pen.fillRect(wide / 2 - 0.5, 0, 1, tall);
     pen.fillStyle = colours.mine;
     order.slice(0, shown).forEach((k, row) => {
       const share = mu ? Math.max(-1, Math.min(1, (mu[k] - spread[k].mean) / (3 * spread[k].sd))) : 0;
       pen.fillRect(wide / 2, row * step + step * 0.15, share * wide / 2, step * 0.7);
     });
+    pen.fillStyle = colours.soft;
+    pen.fillRect(wide / 2 - 0.5, 0, 1, tall);
     $("code-text").textContent = `${Z} numbers`;
   }
   $("clear").addEventListener("click", () => {
@@ -263,8 +267,13 @@ async function start() {
   look();
   press("both");
   sketch.show(example(samples()[0]));
-  new ResizeObserver(() => { plane.away = ""; plane.draw(); }).observe($("plane"));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); plane.draw(); bars(plane.mine?.mu); });
+  new ResizeObserver(() => { plane.drawNow(); plane.tile(); }).observe($("plane"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    readColours();
+    plane.draw();
+    plane.tile();
+    bars(plane.mine?.mu);
+  });
   window.minivae = {
     encode: (given) => network.encode(given),
     decode: (latent) => network.decode(latent),

@@ -15,7 +15,6 @@ class Plane {
     this.look = "both";
     this.chosen = -1;  // the class that is shown alone
     this.mine = null;  // the user's picture: {mu, sigma}
-    this.tiles = document.createElement("canvas");
     this.listen();
   }
 
@@ -35,8 +34,12 @@ class Plane {
     });
     this.half = 0.54 * Math.max(...ends.map(([low, high]) => high - low)) || 1;
     this.middle = ends.map(([low, high]) => (low + high) / 2);
-    this.away = "";
+    this.medians = this.examples.classes.map((_, k) => {
+      const own = this.points.filter((_, i) => this.examples.y[i] === k);
+      return [0, 1].map((axis) => own.map((p) => p[axis]).sort((a, b) => a - b)[own.length >> 1]);
+    });
     this.draw();
+    this.tile();
   }
 
   project(z) { return [dot(this.u, z), dot(this.v, z)]; }
@@ -106,37 +109,44 @@ class Plane {
     this.onHover(best, ...(best < 0 ? [] : this.toPixel(this.points[best])));
   }
 
-  /* Decode a grid of latents, some in each frame, whenever the plane lies elsewhere. */
+  /* What the pictures behind the dots depend on: where the plane lies, not where in it z is. */
+  lie() {
+    const rest = this.moved(this.z, this.middle).map((value) => Math.round(1000 * value));
+    return [this.names, rest, this.half, this.middle, this.colours.ink].join();
+  }
+
+  /* Decode a grid of latents, some in each frame, if the plane lies elsewhere than before. */
   tile() {
-    const rest = this.moved(this.z, this.middle);
-    const away = [this.names, rest.map((value) => value.toFixed(4)), this.half, this.colours.ink].join();
-    if (away === this.away || this.look === "dots") return;
-    this.away = away;
-    const N = 17, [H, W] = this.pictures.shape, cell = Math.min(Math.max(H, W), 40);
-    const small = document.createElement("canvas");
-    [small.width, small.height] = [W, H];
-    const context = this.tiles.getContext("2d");
-    const places = Array.from({ length: N * N }, (_, i) => i);
-    const middle = (N - 1) / 2;
-    places.sort((a, b) => Math.hypot(a % N - middle, Math.floor(a / N) - middle)
-      - Math.hypot(b % N - middle, Math.floor(b / N) - middle));
-    let next = 0, first = true;
+    const lie = this.points && this.lie();
+    if (!lie || lie === this.tiled || lie === this.tiling || this.look === "dots" || !this.size) return;
+    this.tiling = lie;
+    const N = 17, [H, W] = this.pictures.shape, cell = Math.min(Math.max(H, W), 48), z = this.z;
+    const tiles = document.createElement("canvas"), small = document.createElement("canvas");
+    [small.width, small.height, tiles.width, tiles.height] = [W, H, N * cell, N * cell];
+    let next = 0;
     const some = () => {
-      if (away !== this.away) return;
-      if (first) [this.tiles.width, this.tiles.height, first] = [N * cell, N * cell, false];
-      for (const end = performance.now() + 10; next < places.length && performance.now() < end; next++) {
-        const column = places[next] % N, row = Math.floor(places[next] / N);
-        const p = [(column + 0.5) / N, (row + 0.5) / N].map((share) => share * this.size);
-        small.getContext("2d").putImageData(this.pictures.ink(this.pictures.decode(this.moved(rest, this.toPlane(...p)))), 0, 0);
-        context.drawImage(small, column * cell, row * cell, cell, cell);
+      if (lie !== this.tiling) return;
+      for (const end = performance.now() + 10; next < N * N && performance.now() < end; next++) {
+        const column = next % N, row = Math.floor(next / N);
+        const place = this.toPlane(...[column, row].map((at) => (at + 0.5) / N * this.size));
+        const x = this.pictures.decode(this.moved(z, place));
+        small.getContext("2d").putImageData(this.pictures.ink(x), 0, 0);
+        tiles.getContext("2d").drawImage(small, column * cell, row * cell, cell, cell);
       }
+      if (next < N * N) return requestAnimationFrame(some);
+      [this.tiles, this.tiled, this.tiling] = [tiles, lie, ""];
       this.draw();
-      if (next < places.length) requestAnimationFrame(some);
     };
     requestAnimationFrame(some);
   }
 
+  /* Draw in the next frame. */
   draw() {
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.drawNow());
+  }
+
+  drawNow() {
     const { canvas, colours, examples } = this, ratio = window.devicePixelRatio || 1;
     this.size = canvas.clientWidth;
     if (!this.size || !this.points) return;
@@ -145,13 +155,12 @@ class Plane {
     const pen = canvas.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, this.size, this.size);
-    this.tile();
-    if (this.look !== "dots") {
-      pen.globalAlpha = this.look === "both" ? 0.3 : 1;
+    this.axes(pen);
+    if (this.look !== "dots" && this.tiles) {
+      pen.globalAlpha = (this.look === "both" ? 0.3 : 1) * (this.tiled === this.lie() ? 1 : 0.4);
       pen.drawImage(this.tiles, 0, 0, this.size, this.size);
       pen.globalAlpha = 1;
     }
-    this.axes(pen);
     if (this.look !== "pictures") this.dots(pen, examples);
     if (this.mine) this.ring(pen);
     const [x, y] = this.toPixel(this.project(this.z));
@@ -210,11 +219,7 @@ class Plane {
 
   /* Where the classes' names stand: at their medians, pushed apart where they would overlap. */
   labels() {
-    const { y, classes } = this.examples, room = 20;
-    const places = classes.map((_, k) => {
-      const own = this.points.filter((_, i) => y[i] === k);
-      return this.toPixel([0, 1].map((axis) => own.map((p) => p[axis]).sort((a, b) => a - b)[own.length >> 1]));
-    });
+    const room = 20, places = this.medians.map((median) => this.toPixel(median));
     for (let round = 0; round < 50; round++)
       for (const a of places)
         for (const b of places) {
