@@ -140,7 +140,9 @@ def page_html(
             "(H, W, 3)."
         )
     if model.latent < 2:
-        raise OptionError(X)
+        raise OptionError(
+            "the model has 1 latent dimension, but a page shows a plane; train one with at least 2."
+        )
     n = min(len(x), EXAMPLES, max(1, PIXELS // model.n_pixels))
     chosen = np.arange(n) * len(x) // n
     relevance = explore.relevance(model, x)

@@ -66,7 +66,7 @@ class Plane {
     const { canvas } = this;
     const place = (event) => {
       const box = canvas.getBoundingClientRect();
-      return [event.clientX - box.left, event.clientY - box.top];
+      return [event.clientX - box.left - canvas.clientLeft, event.clientY - box.top - canvas.clientTop];
     };
     const drag = (event) => {
       const [x, y] = place(event).map((value) => Math.min(Math.max(value, 0), this.size));
