@@ -98,13 +98,13 @@ def test_encoder_and_decoder_are_the_library_s(tab, tmp_path, options):
     tab.wait_for_selector("#main", state="visible")
     rng = np.random.default_rng(3)
     for z in rng.standard_normal((3, made.latent)) * [[0], [1], [3]]:
-        mean = numbers(tab, "minivae.decode(given)", z.tolist())
+        mean = numbers(tab, "minivae.network.decode(given)", z.tolist())
         np.testing.assert_allclose(mean, decoded(made, z), atol=TOLERANCE)
     for x in DIGITS.x_test[:3]:
         encoded = made.encode(made.prepare(x[None]))
-        mu = numbers(tab, "minivae.encode(given).mu", x.tolist())
+        mu = numbers(tab, "minivae.network.encode(given).mu", x.tolist())
         if isinstance(encoded, tuple):
-            sigma = numbers(tab, "minivae.encode(given).sigma", x.tolist())
+            sigma = numbers(tab, "minivae.network.encode(given).sigma", x.tolist())
             expected = np.exp(np.clip(encoded[1][0], *made.logvar_range) / 2)
             np.testing.assert_allclose(sigma, expected, rtol=TOLERANCE)
             encoded = encoded[0]
@@ -126,7 +126,7 @@ def test_the_error_function_of_the_page_is_exact(tab, tmp_path):
     tab.wait_for_selector("#main", state="visible")
     wide = x.astype("float64")
     expected = 0.5 * wide * (1 + erf(wide / np.sqrt(2)))
-    np.testing.assert_allclose(numbers(tab, "minivae.decode([0, 0])"), expected, atol=1e-15)
+    np.testing.assert_allclose(numbers(tab, "minivae.network.decode([0, 0])"), expected, atol=1e-15)
 
 
 def test_the_mouse_moves_across_the_plane_and_the_pixels_follow(opened):
@@ -138,7 +138,7 @@ def test_the_mouse_moves_across_the_plane_and_the_pixels_follow(opened):
     tab.mouse.down()
     for right, down in ((100, 100), (150, 130), (box["width"] - 40, box["height"] - 9)):
         tab.mouse.move(box["x"] + right, box["y"] + down, steps=3)
-        z = numbers(tab, "minivae.z")
+        z = numbers(tab, "minivae.state().z")
         # The canvas has a border of one pixel, which belongs to its box and not to the plane.
         size = box["width"] - 2
         place = np.array([(right - 1) / size, 1 - (down - 1) / size])
@@ -146,11 +146,11 @@ def test_the_mouse_moves_across_the_plane_and_the_pixels_follow(opened):
             z, middle + half * (2 * place - 1), atol=2 * half / size
         )  # a pixel
         x = decoded(made, z)
-        np.testing.assert_allclose(numbers(tab, "minivae.x"), x, atol=TOLERANCE)
+        np.testing.assert_allclose(numbers(tab, "minivae.state().x"), x, atol=TOLERANCE)
         np.testing.assert_allclose(bytes_of(tab, "output").T, [255 * x] * 3, atol=0.51)
     tab.mouse.up()
     tab.mouse.move(box["x"] + 50, box["y"] + 50)
-    np.testing.assert_array_equal(numbers(tab, "minivae.z"), z)
+    np.testing.assert_array_equal(numbers(tab, "minivae.state().z"), z)
     assert f"= {z[0]:.2f}".replace("-", "−") in tab.text_content("#where")
 
 
@@ -158,9 +158,9 @@ def test_a_finger_moves_the_point(opened):
     tab = opened(model(), size=(390, 844), has_touch=True)
     tab.locator("#plane").scroll_into_view_if_needed()
     box = tab.locator("#plane").bounding_box()
-    before = numbers(tab, "minivae.z")
+    before = numbers(tab, "minivae.state().z")
     tab.touchscreen.tap(box["x"] + 0.9 * box["width"], box["y"] + 0.9 * box["height"])
-    after = numbers(tab, "minivae.z")
+    after = numbers(tab, "minivae.state().z")
     assert after[0] > before[0] or after[1] < before[1]
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -171,45 +171,51 @@ def test_arrow_keys_move_the_point(opened):
     tab.focus("#plane")
     tab.keyboard.press("Home")
     middle, half = tab.evaluate("[minivae.plane.middle, minivae.plane.half]")
-    np.testing.assert_allclose(numbers(tab, "minivae.z"), middle, atol=1e-12)
+    np.testing.assert_allclose(numbers(tab, "minivae.state().z"), middle, atol=1e-12)
     for key, step in (
         ("ArrowRight", (0.02, 0)),
         ("ArrowUp", (0, 0.02)),
         ("Shift+ArrowLeft", (-0.125, 0)),
         ("Shift+ArrowDown", (0, -0.125)),
     ):
-        before = numbers(tab, "minivae.z")
+        before = numbers(tab, "minivae.state().z")
         tab.keyboard.press(key)
-        np.testing.assert_allclose(numbers(tab, "minivae.z") - before, np.multiply(step, half))
+        np.testing.assert_allclose(
+            numbers(tab, "minivae.state().z") - before, np.multiply(step, half)
+        )
     np.testing.assert_allclose(
-        numbers(tab, "minivae.x"), decoded(made, numbers(tab, "minivae.z")), atol=TOLERANCE
+        numbers(tab, "minivae.state().x"),
+        decoded(made, numbers(tab, "minivae.state().z")),
+        atol=TOLERANCE,
     )
 
 
 def test_a_slider_sets_its_dimension_alone(opened):
     made = model(latent=4)
     tab = opened(made)
-    before = numbers(tab, "minivae.z")
+    before = numbers(tab, "minivae.state().z")
     slider = tab.get_by_label("z3", exact=True)
     slider.fill("1.5")
     expected = before.copy()
     expected[2] = 1.5
-    np.testing.assert_allclose(numbers(tab, "minivae.z"), expected)
-    np.testing.assert_allclose(numbers(tab, "minivae.x"), decoded(made, expected), atol=TOLERANCE)
+    np.testing.assert_allclose(numbers(tab, "minivae.state().z"), expected)
+    np.testing.assert_allclose(
+        numbers(tab, "minivae.state().x"), decoded(made, expected), atol=TOLERANCE
+    )
     slider.press("ArrowRight")
-    assert numbers(tab, "minivae.z")[2] == pytest.approx(1.51)
+    assert numbers(tab, "minivae.state().z")[2] == pytest.approx(1.51)
 
 
 def test_two_dimensions_of_many_are_picked_for_the_plane(opened):
     tab = opened(model(latent=4))
     tab.select_option("#across", label="z4")
     tab.select_option("#up", label="z1")
-    before = numbers(tab, "minivae.z")
+    before = numbers(tab, "minivae.state().z")
     box = tab.locator("#plane").bounding_box()
     place = [1 + share * (box["width"] - 2) for share in (0.8, 0.2)]
     tab.mouse.click(box["x"] + place[0], box["y"] + place[1])
     middle, half = tab.evaluate("[minivae.plane.middle, minivae.plane.half]")
-    z = numbers(tab, "minivae.z")
+    z = numbers(tab, "minivae.state().z")
     np.testing.assert_allclose(z[[1, 2]], before[[1, 2]], atol=1e-12)
     np.testing.assert_allclose(z[[3, 0]], middle + 0.6 * half * np.array([1, 1]), atol=4e-3 * half)
     tab.select_option("#up", label="z4")  # the other one makes room
@@ -244,7 +250,7 @@ def test_what_is_drawn_is_encoded_and_painted_again(opened):
     assert image[2:6, 3:5].min() > 0.3
     assert image[:, [0, 1, 6, 7]].max() == 0
     mu, _ = made.encode(made.prepare(x[None]))
-    z = numbers(tab, "minivae.z")
+    z = numbers(tab, "minivae.state().z")
     np.testing.assert_allclose(z, mu[0], rtol=TOLERANCE, atol=TOLERANCE)
     rebuilt = made.reconstruct(made.prepare(x[None]))[0]
     np.testing.assert_allclose(bytes_of(tab, "rebuilt")[:, 0], 255 * rebuilt, atol=0.51)
@@ -302,7 +308,9 @@ def test_dots_are_the_examples_and_show_them(opened):
     points = numbers(tab, "minivae.plane.points")
     np.testing.assert_allclose(points, mu[: len(points)], atol=1e-5)
     np.testing.assert_allclose(
-        numbers(tab, "minivae.example(4)"), np.rint(255 * DIGITS.x_test[4]) / 255, atol=1e-12
+        numbers(tab, "minivae.examples.picture(4)"),
+        np.rint(255 * DIGITS.x_test[4]) / 255,
+        atol=1e-12,
     )
     inside = abs(points - tab.evaluate("minivae.plane.middle")).max(axis=1)
     i = int(inside.argmin())
@@ -317,18 +325,18 @@ def test_dots_are_the_examples_and_show_them(opened):
 def test_buttons_do_what_they_say(opened):
     tab = opened(model(latent=3), scheme="dark")
     tab.click("#home")
-    assert numbers(tab, "minivae.z").tolist() == [0, 0, 0]
+    assert numbers(tab, "minivae.state().z").tolist() == [0, 0, 0]
     tab.click("#surprise")
-    assert (numbers(tab, "minivae.z") != 0).all()
+    assert (numbers(tab, "minivae.state().z") != 0).all()
     tab.click("#walk")
     tab.wait_for_timeout(80)
-    first = numbers(tab, "minivae.z")
+    first = numbers(tab, "minivae.state().z")
     tab.wait_for_timeout(80)
-    assert (numbers(tab, "minivae.z") != first).any()
+    assert (numbers(tab, "minivae.state().z") != first).any()
     tab.click("#walk")
-    first = numbers(tab, "minivae.z")
+    first = numbers(tab, "minivae.state().z")
     tab.wait_for_timeout(50)
-    np.testing.assert_array_equal(numbers(tab, "minivae.z"), first)
+    np.testing.assert_array_equal(numbers(tab, "minivae.state().z"), first)
     for look in ("dots", "pictures", "both"):
         tab.click(f"#look button[value={look}]")
         assert tab.get_attribute(f"#look button[value={look}]", "aria-pressed") == "true"
@@ -347,7 +355,7 @@ def test_pictures_of_other_shapes_and_shades(opened, shape):
     tab.click("#strip button >> nth=0")
     given = numbers(tab, "minivae.sketch.x")
     np.testing.assert_allclose(given, x[0], atol=2.01 / 255)
-    expected = np.clip(255 * (decoded(made, numbers(tab, "minivae.z")) + 1) / 4, 0, 255)
+    expected = np.clip(255 * (decoded(made, numbers(tab, "minivae.state().z")) + 1) / 4, 0, 255)
     channels = 3 if len(shape) == 3 else 1
     shown = bytes_of(tab, "output")[:, :channels].ravel()
     np.testing.assert_allclose(shown, expected, atol=0.51)
@@ -433,7 +441,7 @@ def test_dropout_and_layers_in_layers_run(tab, tmp_path):
     made = with_layer(inner)
     tab.goto(page(tmp_path, made).as_uri())
     tab.wait_for_selector("#main", state="visible")
-    mean = numbers(tab, "minivae.decode([1, -1])")
+    mean = numbers(tab, "minivae.network.decode([1, -1])")
     np.testing.assert_allclose(mean, decoded(made, [1, -1]), atol=TOLERANCE)
 
 

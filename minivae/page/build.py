@@ -32,7 +32,17 @@ from .program import program
 EXAMPLES, PIXELS = 1000, 800_000
 """Examples that a page holds, and pixels of all of them, at most."""
 
-SCRIPTS = ("network.js", "plane.js", "sketch.js", "explorer.js")
+SCRIPTS = (
+    "network.js",
+    "pictures.js",
+    "chart.js",
+    "plane.js",
+    "sketch.js",
+    "sliders.js",
+    "words.js",
+    "explorer.js",
+)
+"""In this order: each uses what those before it define."""
 
 
 def write_page(run: Run, path: str | Path, *, data: str | None = None) -> Path:

@@ -8,26 +8,29 @@ async function unpack(id, Type) {
     : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const planes = new Uint8Array(await new Response(stream).arrayBuffer());
-  const size = Type.BYTES_PER_ELEMENT, n = planes.length / size;
+  const size = Type.BYTES_PER_ELEMENT,
+    n = planes.length / size;
   const joined = new Uint8Array(planes.length);
   for (let byte = 0; byte < size; byte++)
     for (let i = 0; i < n; i++) joined[i * size + byte] = planes[byte * n + i];
-  return new Type(joined.buffer);  // little-endian, as every browser's machine is
+  return new Type(joined.buffer); // little-endian, as every browser's machine is
 }
 
-const sigmoid = (x) => x > 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
+const sigmoid = (x) => (x > 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 
 /* erf(x) = 2 / sqrt(pi) exp(-x^2) sum_n 2^n x^(2n+1) / (1 * 3 * ... * (2n+1)): no cancellation. */
 function erf(x) {
   if (Math.abs(x) > 6) return Math.sign(x);
-  let term = x, sum = x;
-  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) sum += term *= 2 * x * x / (2 * n + 1);
-  return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
+  let term = x,
+    sum = x;
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++)
+    sum += term *= (2 * x * x) / (2 * n + 1);
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
 const ACTIVATIONS = {
   relu: (x) => Math.max(x, 0),
-  leaky_relu: (x, step) => x > 0 ? x : step.slope * x,
+  leaky_relu: (x, step) => (x > 0 ? x : step.slope * x),
   tanh: (x) => Math.tanh(x),
   sigmoid,
   softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
@@ -44,11 +47,13 @@ class Network {
   /* y = x W + b, or an activation of every entry. */
   step(step, x) {
     if (step.op !== "linear") return x.map((value) => ACTIVATIONS[step.op](value, step));
-    const W = this.weights, y = new Float64Array(step.out);
+    const W = this.weights,
+      y = new Float64Array(step.out);
     for (let j = 0; j < step.out; j++) y[j] = W[step.b + j];
     for (let i = 0; i < step.in; i++) {
       if (x[i] === 0) continue;
-      const value = x[i], row = step.W + i * step.out;
+      const value = x[i],
+        row = step.W + i * step.out;
       for (let j = 0; j < step.out; j++) y[j] += value * W[row + j];
     }
     return y;
@@ -79,7 +84,8 @@ class Network {
 
   /* Grey values in [0, 1], cut into levels, each as a vector with one 1. */
   oneHot(x) {
-    const L = this.program.levels, out = new Float64Array(x.length * L);
+    const L = this.program.levels,
+      out = new Float64Array(x.length * L);
     for (let i = 0; i < x.length; i++) {
       const level = Math.floor(Math.fround(Math.fround(x[i]) * L));
       out[i * L + Math.min(Math.max(level, 0), L - 1)] = 1;
@@ -91,12 +97,14 @@ class Network {
   expected(logits, L) {
     const x = new Float64Array(logits.length / L);
     for (let i = 0; i < x.length; i++) {
-      const own = logits.subarray(i * L, (i + 1) * L), largest = Math.max(...own);
-      let sum = 0, total = 0;
+      const own = logits.subarray(i * L, (i + 1) * L),
+        largest = Math.max(...own);
+      let sum = 0,
+        total = 0;
       for (let level = 0; level < L; level++) {
         const e = Math.exp(own[level] - largest);
         sum += e;
-        total += e * level / (L - 1);
+        total += (e * level) / (L - 1);
       }
       x[i] = total / sum;
     }
