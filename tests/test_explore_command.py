@@ -1,6 +1,7 @@
 """`minivae explore`: what it draws of which model, and what it refuses."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -12,6 +13,7 @@ from minivae import data as datasets
 from minivae import explore
 from minivae.cli import main
 from minivae.commands import walks
+from minivae.errors import OptionError
 from minivae.runs import open_run
 
 STILL = {"interpolation.png", "traversals.png", "arithmetic.png", "latents.png"}
@@ -82,6 +84,15 @@ def test_all_that_a_model_has_is_drawn(runs, capsys, name, drawn, notes):
     for note in notes:
         assert note in err
     assert [path.name for path in Path().iterdir()] == ["walks"]
+
+
+@pytest.mark.parametrize(
+    ("has", "words"),
+    [({"kind": "gan"}, "no encoder"), ({"kind": "cvae", "encode": 1, "labels": "ab"}, "a class")],
+)
+def test_a_model_without_a_latent_space_of_its_own_is_refused(refuses, has, words):
+    with refuses(OptionError, words, has["kind"]):
+        walks.check_model(SimpleNamespace(**has))
 
 
 def test_the_newest_run_gets_a_new_folder_each_time(runs):

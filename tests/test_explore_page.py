@@ -57,6 +57,16 @@ def numbers(opened_page, expression, argument=None):
     return np.array(opened_page.evaluate(f"(given) => Array.from({expression})", argument))
 
 
+def latent(opened_page):
+    """Where the point is."""
+    return numbers(opened_page, "minivae.state().z")
+
+
+def shown(opened_page):
+    """What is painted there."""
+    return numbers(opened_page, "minivae.state().x")
+
+
 def bytes_of(opened_page, canvas):
     """Red, green and blue that a canvas shows."""
     js = """(id) => {
@@ -138,7 +148,7 @@ def test_the_mouse_moves_across_the_plane_and_the_pixels_follow(opened):
     tab.mouse.down()
     for right, down in ((100, 100), (150, 130), (box["width"] - 40, box["height"] - 9)):
         tab.mouse.move(box["x"] + right, box["y"] + down, steps=3)
-        z = numbers(tab, "minivae.state().z")
+        z = latent(tab)
         # The canvas has a border of one pixel, which belongs to its box and not to the plane.
         size = box["width"] - 2
         place = np.array([(right - 1) / size, 1 - (down - 1) / size])
@@ -146,11 +156,11 @@ def test_the_mouse_moves_across_the_plane_and_the_pixels_follow(opened):
             z, middle + half * (2 * place - 1), atol=2 * half / size
         )  # a pixel
         x = decoded(made, z)
-        np.testing.assert_allclose(numbers(tab, "minivae.state().x"), x, atol=TOLERANCE)
+        np.testing.assert_allclose(shown(tab), x, atol=TOLERANCE)
         np.testing.assert_allclose(bytes_of(tab, "output").T, [255 * x] * 3, atol=0.51)
     tab.mouse.up()
     tab.mouse.move(box["x"] + 50, box["y"] + 50)
-    np.testing.assert_array_equal(numbers(tab, "minivae.state().z"), z)
+    np.testing.assert_array_equal(latent(tab), z)
     assert f"= {z[0]:.2f}".replace("-", "−") in tab.text_content("#where")
 
 
@@ -158,9 +168,9 @@ def test_a_finger_moves_the_point(opened):
     tab = opened(model(), size=(390, 844), has_touch=True)
     tab.locator("#plane").scroll_into_view_if_needed()
     box = tab.locator("#plane").bounding_box()
-    before = numbers(tab, "minivae.state().z")
+    before = latent(tab)
     tab.touchscreen.tap(box["x"] + 0.9 * box["width"], box["y"] + 0.9 * box["height"])
-    after = numbers(tab, "minivae.state().z")
+    after = latent(tab)
     assert after[0] > before[0] or after[1] < before[1]
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -171,21 +181,19 @@ def test_arrow_keys_move_the_point(opened):
     tab.focus("#plane")
     tab.keyboard.press("Home")
     middle, half = tab.evaluate("[minivae.plane.middle, minivae.plane.half]")
-    np.testing.assert_allclose(numbers(tab, "minivae.state().z"), middle, atol=1e-12)
+    np.testing.assert_allclose(latent(tab), middle, atol=1e-12)
     for key, step in (
         ("ArrowRight", (0.02, 0)),
         ("ArrowUp", (0, 0.02)),
         ("Shift+ArrowLeft", (-0.125, 0)),
         ("Shift+ArrowDown", (0, -0.125)),
     ):
-        before = numbers(tab, "minivae.state().z")
+        before = latent(tab)
         tab.keyboard.press(key)
-        np.testing.assert_allclose(
-            numbers(tab, "minivae.state().z") - before, np.multiply(step, half)
-        )
+        np.testing.assert_allclose(latent(tab) - before, np.multiply(step, half))
     np.testing.assert_allclose(
-        numbers(tab, "minivae.state().x"),
-        decoded(made, numbers(tab, "minivae.state().z")),
+        shown(tab),
+        decoded(made, latent(tab)),
         atol=TOLERANCE,
     )
 
@@ -193,29 +201,27 @@ def test_arrow_keys_move_the_point(opened):
 def test_a_slider_sets_its_dimension_alone(opened):
     made = model(latent=4)
     tab = opened(made)
-    before = numbers(tab, "minivae.state().z")
+    before = latent(tab)
     slider = tab.get_by_label("z3", exact=True)
     slider.fill("1.5")
     expected = before.copy()
     expected[2] = 1.5
-    np.testing.assert_allclose(numbers(tab, "minivae.state().z"), expected)
-    np.testing.assert_allclose(
-        numbers(tab, "minivae.state().x"), decoded(made, expected), atol=TOLERANCE
-    )
+    np.testing.assert_allclose(latent(tab), expected)
+    np.testing.assert_allclose(shown(tab), decoded(made, expected), atol=TOLERANCE)
     slider.press("ArrowRight")
-    assert numbers(tab, "minivae.state().z")[2] == pytest.approx(1.51)
+    assert latent(tab)[2] == pytest.approx(1.51)
 
 
 def test_two_dimensions_of_many_are_picked_for_the_plane(opened):
     tab = opened(model(latent=4))
     tab.select_option("#across", label="z4")
     tab.select_option("#up", label="z1")
-    before = numbers(tab, "minivae.state().z")
+    before = latent(tab)
     box = tab.locator("#plane").bounding_box()
     place = [1 + share * (box["width"] - 2) for share in (0.8, 0.2)]
     tab.mouse.click(box["x"] + place[0], box["y"] + place[1])
     middle, half = tab.evaluate("[minivae.plane.middle, minivae.plane.half]")
-    z = numbers(tab, "minivae.state().z")
+    z = latent(tab)
     np.testing.assert_allclose(z[[1, 2]], before[[1, 2]], atol=1e-12)
     np.testing.assert_allclose(z[[3, 0]], middle + 0.6 * half * np.array([1, 1]), atol=4e-3 * half)
     tab.select_option("#up", label="z4")  # the other one makes room
@@ -250,7 +256,7 @@ def test_what_is_drawn_is_encoded_and_painted_again(opened):
     assert image[2:6, 3:5].min() > 0.3
     assert image[:, [0, 1, 6, 7]].max() == 0
     mu, _ = made.encode(made.prepare(x[None]))
-    z = numbers(tab, "minivae.state().z")
+    z = latent(tab)
     np.testing.assert_allclose(z, mu[0], rtol=TOLERANCE, atol=TOLERANCE)
     rebuilt = made.reconstruct(made.prepare(x[None]))[0]
     np.testing.assert_allclose(bytes_of(tab, "rebuilt")[:, 0], 255 * rebuilt, atol=0.51)
@@ -268,8 +274,8 @@ def png(values):
 def test_a_file_is_opened_in_the_size_and_the_shades_of_the_model(opened):
     tab = opened(model())
     digit = DIGITS.x_test[5].reshape(8, 8)
-    for name, shown in (("five.png", digit), ("dark.png", 1 - digit)):
-        file = {"name": name, "mimeType": "image/png", "buffer": png(shown)}
+    for name, values in (("five.png", digit), ("dark.png", 1 - digit)):
+        file = {"name": name, "mimeType": "image/png", "buffer": png(values)}
         tab.set_input_files("#file", file)
         tab.wait_for_selector(f"#own-help:has-text('{name}')")
         expected = np.rint(255 * digit) / 255
@@ -325,18 +331,18 @@ def test_dots_are_the_examples_and_show_them(opened):
 def test_buttons_do_what_they_say(opened):
     tab = opened(model(latent=3), scheme="dark")
     tab.click("#home")
-    assert numbers(tab, "minivae.state().z").tolist() == [0, 0, 0]
+    assert latent(tab).tolist() == [0, 0, 0]
     tab.click("#surprise")
-    assert (numbers(tab, "minivae.state().z") != 0).all()
+    assert (latent(tab) != 0).all()
     tab.click("#walk")
     tab.wait_for_timeout(80)
-    first = numbers(tab, "minivae.state().z")
+    first = latent(tab)
     tab.wait_for_timeout(80)
-    assert (numbers(tab, "minivae.state().z") != first).any()
+    assert (latent(tab) != first).any()
     tab.click("#walk")
-    first = numbers(tab, "minivae.state().z")
+    first = latent(tab)
     tab.wait_for_timeout(50)
-    np.testing.assert_array_equal(numbers(tab, "minivae.state().z"), first)
+    np.testing.assert_array_equal(latent(tab), first)
     for look in ("dots", "pictures", "both"):
         tab.click(f"#look button[value={look}]")
         assert tab.get_attribute(f"#look button[value={look}]", "aria-pressed") == "true"
@@ -355,10 +361,10 @@ def test_pictures_of_other_shapes_and_shades(opened, shape):
     tab.click("#strip button >> nth=0")
     given = numbers(tab, "minivae.sketch.x")
     np.testing.assert_allclose(given, x[0], atol=2.01 / 255)
-    expected = np.clip(255 * (decoded(made, numbers(tab, "minivae.state().z")) + 1) / 4, 0, 255)
+    expected = np.clip(255 * (decoded(made, latent(tab)) + 1) / 4, 0, 255)
     channels = 3 if len(shape) == 3 else 1
-    shown = bytes_of(tab, "output")[:, :channels].ravel()
-    np.testing.assert_allclose(shown, expected, atol=0.51)
+    painted = bytes_of(tab, "output")[:, :channels].ravel()
+    np.testing.assert_allclose(painted, expected, atol=0.51)
     assert tab.is_visible("#colour-label") == (channels == 3)
     if channels == 3:
         tab.click("#clear")

@@ -17,6 +17,7 @@ from minivae import explore, plots
 from minivae.data import Dataset, Pixels
 from minivae.errors import OptionError
 from minivae.explore_plots import film, plane, strips
+from minivae.models.base import Model
 from minivae.runs import Run
 from minivae.train import prepare_data
 
@@ -26,8 +27,6 @@ from .outputs import check_shape
 
 if TYPE_CHECKING:
     pass
-
-Drawn = "tuple[str, Axes | bytes]"
 
 FAR = 3.0
 """Standard deviations to either side that a traversal goes."""
@@ -54,6 +53,7 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
     """
     from tqdm.auto import tqdm
 
+    check_model(run.training.model)
     folder = _free_folder(run, options.out)
     steps = options.steps or 11
     if options.morph:
@@ -76,6 +76,26 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return sorted(folder.iterdir())
+
+
+def check_model(model: Model) -> None:
+    """Refuse a model that has no latent space, or one that needs more than a latent to decode.
+
+    Raises
+    ------
+    OptionError
+        If it cannot encode, or decodes a class beside the latent.
+    """
+    why = ""
+    if not hasattr(model, "encode"):
+        why = "has no encoder"
+    elif hasattr(model, "labels"):
+        why = "is given a class beside each latent"
+    if why:
+        raise OptionError(
+            f"a model of kind {model.kind!r} {why}, so there is no walk through its latent space "
+            "alone; explore a VAE or an autoencoder."
+        )
 
 
 def interpolation(run: Run, pairs: list[tuple[np.ndarray, np.ndarray]], steps: int) -> Iterator:
