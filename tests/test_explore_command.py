@@ -12,9 +12,10 @@ from PIL import Image
 from minivae import data as datasets
 from minivae import explore
 from minivae.cli import main
-from minivae.commands import walks
+from minivae.commands import walk_rows, walks
 from minivae.errors import OptionError
 from minivae.runs import open_run
+from minivae.train import prepare_data
 
 STILL = {"interpolation.png", "traversals.png", "arithmetic.png", "latents.png"}
 MOVING = {"interpolation.gif", "traversals.gif", "arithmetic.gif"}
@@ -51,6 +52,7 @@ def runs(tmp_path_factory):
         "space": train(folder / "space", "--latent", 4),
         "line": train(folder / "line", "--latent", 1),
         "autoencoder": train(folder / "ae", "--latent", 3, "--model", "autoencoder"),
+        "codes": train(folder / "codes", "--latent", 2, "--model", "autoencoder"),
         "table": train(
             folder / "t", "--latent", 3, "--likelihood", "gaussian", data=folder / "table.npy"
         ),
@@ -72,6 +74,7 @@ def made(folder):
         ("plane", STILL | MOVING | {"manifold.png"}, []),
         ("space", STILL | MOVING, ["no manifold: the model has 4 latent dimensions, not 2"]),
         ("autoencoder", STILL | MOVING, ["no manifold: the model has 3 latent"]),
+        ("codes", STILL | MOVING, ["no manifold: an autoencoder has no prior"]),
         ("line", (STILL | MOVING) - {"latents.png"}, ["no manifold", "no latents"]),
         ("table", {"latents.png"}, ["(5,) have no picture", "no interpolation", "no arithmetic"]),
     ],
@@ -128,7 +131,7 @@ def test_a_morph_goes_from_one_file_to_another(runs, monkeypatch):
     words = ("--morph", "a.png", "b.png", "--steps", 5, "--out", "morph")
     assert call("explore", runs["space"], *words) == 0
     assert made("morph") == {"interpolation.png", "interpolation.gif"}
-    prepared = walks.prepare_data(np.rint(255 * digits) / 255, run.training.settings, "val")
+    prepared = prepare_data(np.rint(255 * digits) / 255, run.training.settings, "val")
     for a, b, _, _ in given:
         assert set(np.unique([a, b])) <= {0, 1}  # binarized, as the model has learned
         assert abs(a - prepared[0]).mean() < 0.5
@@ -138,16 +141,22 @@ def test_a_morph_goes_from_one_file_to_another(runs, monkeypatch):
 def test_images_are_chosen_by_their_numbers(runs):
     run = open_run(runs["space"])
     x, _, _ = run.test_rows(run.load_data())
-    (pair,) = walks._pairs(x, None, [3, 14])
+    (pair,) = walk_rows.pairs(x, None, [3, 14])
     np.testing.assert_array_equal(pair, x[[3, 14]])
 
 
 def test_pairs_are_of_different_classes():
     x, y = np.arange(12.0)[:, None], np.array([2, 2, 0, 1, 0, 3, 1, 4, 5, 5, 2, 2])
-    pairs = walks._pairs(x, y, None)
+    pairs = walk_rows.pairs(x, y, None)
     assert [(float(a[0]), float(b[0])) for a, b in pairs] == [(2, 5), (3, 7), (0, 8)]
-    without = walks._pairs(x, None, None)
-    assert [(float(a[0]), float(b[0])) for a, b in without] == [(0, 4), (1, 5), (2, 6), (3, 7)]
+    for without in (None, np.ones(12, int)):
+        pairs = walk_rows.pairs(x, without, None)
+        assert [(float(a[0]), float(b[0])) for a, b in pairs] == [(0, 4), (1, 5), (2, 6), (3, 7)]
+
+
+def test_one_image_is_no_pair(refuses):
+    with refuses(OptionError, "one test image"):
+        walk_rows.pairs(np.zeros((1, 4)), None, None)
 
 
 def test_arithmetic_takes_the_classes_that_are_named(runs):
@@ -155,7 +164,7 @@ def test_arithmetic_takes_the_classes_that_are_named(runs):
     data = run.load_data()
     x, y, _ = run.test_rows(data)
     options = mock.Mock(having=None, lacking=None, classes=["3", "8"])
-    having, lacking, names = walks._groups(run, x, y, data, options)
+    having, lacking, names = walk_rows.groups(run, x, y, data, options)
     np.testing.assert_array_equal(having, x[y == 8])
     np.testing.assert_array_equal(lacking, x[y == 3])
     assert names == ("class 8", "class 3")
@@ -166,7 +175,7 @@ def test_arithmetic_takes_the_classes_that_lie_closest(runs):
     data = run.load_data()
     x, y, _ = run.test_rows(data)
     options = mock.Mock(having=None, lacking=None, classes=None)
-    *_, names = walks._groups(run, x, y, data, options)
+    *_, names = walk_rows.groups(run, x, y, data, options)
     z = run.codes(x)
     means = np.array([z[y == k].mean(axis=0) for k in range(10)])
     distances = np.linalg.norm(means[:, None] - means[None], axis=2) + 99 * np.eye(10)
@@ -186,7 +195,7 @@ def test_arithmetic_takes_groups_from_files(runs, capsys):
         words = ("--with", "0.npy", "--without", without, "--only", "arithmetic")
         assert call("explore", runs["space"], *words, "--out", f"from {without}") == 0
         assert made(f"from {without}") == {"arithmetic.png", "arithmetic.gif"}
-    rows = walks._all_rows(open_run(runs["space"]), "0.npy")
+    rows = walk_rows.all_rows(open_run(runs["space"]), "0.npy")
     assert len(rows) == (digits.y_train == 0).sum()
 
 
@@ -230,6 +239,7 @@ def wide_picture():
         ("table --only traversals", "cannot be drawn, since examples of shape (5,)"),
         ("line --only latents", "1 latent dimension"),
         ("plane --images 0 999", "--images 999 was given, but the test images are 0 to"),
+        ("plane --only traversals --images 999 0", "--images 999 was given"),
         ("plane --images 0", "expected 2 arguments"),
         ("plane --morph a.png", "expected 2 arguments"),
         ("plane --morph a.png wide.png", "wide.png has examples of shape (9, 9)"),

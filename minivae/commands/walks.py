@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,14 +18,10 @@ from minivae.errors import OptionError
 from minivae.explore_plots import film, plane, strips
 from minivae.models.base import Model
 from minivae.runs import Run
-from minivae.train import prepare_data
 
-from . import pictures
+from . import pictures, walk_rows
 from .explore import KINDS
 from .outputs import check_shape
-
-if TYPE_CHECKING:
-    pass
 
 FAR = 3.0
 """Standard deviations to either side that a traversal goes."""
@@ -57,7 +52,7 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
     folder = _free_folder(run, options.out)
     steps = options.steps or 11
     if options.morph:
-        x = np.concatenate([_picture(run, path) for path in options.morph])
+        x = np.concatenate([walk_rows.picture(run, path) for path in options.morph])
         parts = [("interpolation", lambda: interpolation(run, [(x[0], x[1])], steps))]
     else:
         parts = _chosen(run, options, steps)
@@ -231,26 +226,27 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[tuple]:
     check_shape(run, data.shape, data.name)
     x, y, part = run.test_rows(data)
     latent = run.training.model.latent
+    start = walk_rows.checked(options.images, len(x)) if options.images else [0]
     wanted = {
-        "interpolation": lambda: interpolation(run, _pairs(x, y, options.images), steps),
-        "traversals": lambda: traversals(run, x, x[options.images[0] if options.images else 0]),
+        "interpolation": lambda: interpolation(run, walk_rows.pairs(x, y, options.images), steps),
+        "traversals": lambda: traversals(run, x, x[start[0]]),
         "manifold": lambda: manifold(run),
-        "arithmetic": lambda: arithmetic(run, *_groups(run, x, y, data, options)),
+        "arithmetic": lambda: arithmetic(run, *walk_rows.groups(run, x, y, data, options)),
         "latents": lambda: latents(run, x, y, data, part),
     }
-    no_groups = y is None and not options.having and not options.classes
-    because = {
-        "manifold": latent != 2 and f"the model has {latent} latent dimensions, not 2",
-        "arithmetic": no_groups
-        and "the data have no classes; give two groups by --with and --without",
-        "latents": latent < 2 and "the model has 1 latent dimension",
-    }
+    because: dict[str, str] = {}
+    if not run.has_prior:
+        because["manifold"] = "an autoencoder has no prior to take quantiles of"
+    if latent != 2:
+        because["manifold"] = f"the model has {latent} latent dimensions, not 2"
+    if latent < 2:
+        because["latents"] = "the model has 1 latent dimension"
+    if not options.having and not options.classes and (y is None or len(np.unique(y)) < 2):
+        because["arithmetic"] = "the data have no two classes; give groups by --with and --without"
     if not plots.has_picture(run.shape):
         pictured = f"examples of shape {run.shape} have no picture"
         because |= dict.fromkeys(KINDS[:-1], pictured)
-    for kind in KINDS:
-        if not because.get(kind):
-            continue
+    for kind in because:
         if options.only and kind in options.only:
             raise OptionError(f"{kind} cannot be drawn, since {because[kind]}.")
         if not options.only:
@@ -260,75 +256,6 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[tuple]:
     if not chosen:
         raise OptionError("there is nothing to draw of this model and these data.")
     return chosen
-
-
-def _pairs(
-    x: np.ndarray | Pixels, y: np.ndarray | None, numbers: list[int] | None
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Images to go from and to: those of the numbers, or four pairs of different classes."""
-    if numbers:
-        for number in numbers:
-            if not 0 <= number < len(x):
-                raise OptionError(
-                    f"--images {number} was given, but the test images are 0 to {len(x) - 1}."
-                )
-        return [(x[numbers[0]], x[numbers[1]])]
-    firsts = range(min(8, len(x))) if y is None else np.unique(y, return_index=True)[1]
-    half = len(firsts) // 2
-    if half == 0:
-        raise OptionError(
-            "the data have one class or one image; name two images by --images, or by --morph."
-        )
-    return [(x[firsts[i]], x[firsts[i + half]]) for i in range(min(4, half))]
-
-
-def _groups(
-    run: Run,
-    x: np.ndarray | Pixels,
-    y: np.ndarray | None,
-    data: Dataset,
-    options: argparse.Namespace,
-) -> tuple:
-    """The arithmetic's two groups of rows, and what they are called."""
-    if options.having:
-        groups = [_all_rows(run, name) for name in (options.having, options.lacking)]
-        return *groups, tuple(Path(name).stem for name in (options.having, options.lacking))
-    present = [] if y is None else np.unique(y).tolist()
-    names = {k: data.labels[k] if data.labels else str(k) for k in present}
-    if options.classes:
-        known = {name: k for k, name in names.items()}
-        for name in options.classes:
-            if name not in known:
-                there = ", ".join(known) or "none"
-                raise OptionError(f"there is no class {name!r} in the test data, but: {there}.")
-        lack, have = (known[name] for name in options.classes)
-    elif len(present) < 2:
-        raise OptionError("the test data have fewer than two classes; give --with and --without.")
-    else:
-        z = run.codes(x)
-        centre = {k: z[y == k].mean(axis=0) for k in present}
-        pairs = itertools.combinations(present, 2)
-        lack, have = min(pairs, key=lambda pair: math.dist(*(centre[k] for k in pair)))
-    return x[y == have], x[y == lack], (f"class {names[have]}", f"class {names[lack]}")
-
-
-def _all_rows(run: Run, name: str) -> np.ndarray:
-    """All rows of a data set, of a folder, or of a single PNG file."""
-    if Path(name).suffix.lower() == ".png" and not Path(name).is_dir():
-        return _picture(run, name)
-    data = datasets.load(name)
-    check_shape(run, data.shape, name)
-    parts = [part for part in (data.pixels_train, data.pixels_test) if part is not None]
-    return prepare_data(np.concatenate([part[:] for part in parts]), run.training.settings, "val")
-
-
-def _picture(run: Run, path: str) -> np.ndarray:
-    """A picture as a row (1, n_pixels); one in which red, green and blue are equal may be grey."""
-    image = datasets.load_image(path)
-    if len(run.shape) == 2 and image.ndim == 3 and (image == image[..., :1]).all():
-        image = image[..., 0]
-    check_shape(run, image.shape, path)
-    return prepare_data(image.reshape(1, -1), run.training.settings, "val")
 
 
 def _free_folder(run: Run, out: str | None) -> Path:
