@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +53,13 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
     steps = options.steps or 11
     if options.morph:
         x = np.concatenate([walk_rows.picture(run, path) for path in options.morph])
-        parts = [("interpolation", lambda: interpolation(run, [(x[0], x[1])], steps))]
+        parts = [lambda: interpolation(run, [(x[0], x[1])], steps)]
     else:
         parts = _chosen(run, options, steps)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         temporary.mkdir()
-        for _, part in tqdm(parts, desc="drawing", disable=not sys.stderr.isatty(), leave=False):
+        for part in tqdm(parts, desc="drawing", disable=not sys.stderr.isatty(), leave=False):
             for name, drawn in part():
                 if isinstance(drawn, bytes):
                     (temporary / name).write_bytes(drawn)
@@ -220,7 +220,7 @@ def latents(
     yield "latents.png", plane(points, share, y, data.labels, title=f"{title} dimensions")
 
 
-def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[tuple]:
+def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[[], Iterator]]:
     """The pictures that are asked for; what cannot be drawn is said, or refused if it was named."""
     data = run.load_data() if options.data is None else datasets.load(options.data)
     check_shape(run, data.shape, data.name)
@@ -252,7 +252,7 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[tuple]:
         if not options.only:
             print(f"no {kind}: {because[kind]}", file=sys.stderr)
         del wanted[kind]
-    chosen = [(kind, wanted[kind]) for kind in wanted if not options.only or kind in options.only]
+    chosen = [wanted[kind] for kind in wanted if not options.only or kind in options.only]
     if not chosen:
         raise OptionError("there is nothing to draw of this model and these data.")
     return chosen
