@@ -1,13 +1,12 @@
 """Fixtures that all tests share."""
 
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-import browser
 from minivae import backend
 from minivae.errors import MinivaeError
 
@@ -32,22 +31,6 @@ def each_backend(request, monkeypatch):
     """Run the test on each backend of the CPU, by what "auto" stands for."""
     monkeypatch.setattr(backend, "default_backend", lambda: request.param)
     return request.param
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A headless Chromium for one file of tests (see `browser.py`)."""
-    with browser.chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def visit(chromium):
-    """`visit(path)` opens a page with the network off (see `browser.visited`)."""
-    with ExitStack() as stack:
-        yield lambda path, **options: stack.enter_context(
-            browser.visited(chromium, path, **options)
-        )
 
 
 @pytest.fixture
@@ -78,3 +61,25 @@ def pytest_sessionfinish(session):
             f"{skipped} tests were skipped, but MINIVAE_REQUIRE_ALL is set", red=True
         )
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium for one file of tests."""
+    import browser
+
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(chromium):
+    """`visit(path)` opens a page with the network off (see `browser.visited`)."""
+    from contextlib import ExitStack
+
+    import browser
+
+    with ExitStack() as stack:
+        yield lambda path, **options: stack.enter_context(
+            browser.visited(chromium, path, **options)
+        )
