@@ -9,6 +9,7 @@ from scipy.stats import norm
 from sklearn.decomposition import PCA
 
 from minivae import VAE, Autoencoder, explore
+from minivae.backend import get_backend
 from minivae.errors import OptionError, ShapeError
 from minivae.evaluation import evaluate
 
@@ -26,10 +27,16 @@ def identity(latent):
     made = VAE(
         latent, (), latent, likelihood="gaussian", rng=np.random.default_rng(0), dtype="float64"
     )
+    eye = made.backend.asarray(np.eye(latent), "float64")
     made.params.theta[...] = 0
-    made.encoder.heads.params["W"][:, :latent] = np.eye(latent)
-    made.decoder[0].params["W"][...] = np.eye(latent)
+    made.encoder.heads.params["W"][:, :latent] = eye
+    made.decoder[0].params["W"][...] = eye
     return made
+
+
+def host(made, array):
+    """A copy of the model's array on the host."""
+    return np.array(made.backend.to_host(array))
 
 
 def angle(a, b):
@@ -47,6 +54,14 @@ def test_the_arc_is_that_of_scipy_on_the_sphere():
     u, v = RNG.standard_normal((2, 6))
     u, v = u / np.linalg.norm(u), v / np.linalg.norm(v)
     np.testing.assert_allclose(explore.spherical(u, v, T), geometric_slerp(u, v, T), atol=1e-14)
+
+
+def test_paths_are_the_same_on_every_backend(each_backend):
+    on = get_backend("auto")
+    a, b = RNG.standard_normal((2, 4))
+    for path in explore.PATHS.values():
+        found = path(*(on.asarray(z, "float64") for z in (a, b)), T)
+        np.testing.assert_allclose(on.to_host(found), path(a, b, T), rtol=1e-13)
 
 
 def test_the_arc_turns_evenly_and_its_length_goes_evenly_from_end_to_end():
@@ -85,12 +100,14 @@ def test_paths_keep_the_dtype(dtype):
 
 def test_an_interpolation_decodes_the_path_between_the_means(each_backend):
     made, x = model(), RNG.standard_normal((2, 6))
-    mu, _ = made.encode(x)
+    mu, _ = made.encode(made.prepare(x))
+    a, b = host(made, mu)
     for name, path in explore.PATHS.items():
         images = explore.interpolate(made, *x, n=5, path=name)
-        expected = made.decode(path(*mu.copy(), np.linspace(0, 1, 5)))
-        np.testing.assert_allclose(images, expected, rtol=1e-12)
-    np.testing.assert_allclose(images[[0, -1]], made.reconstruct(x), rtol=1e-10)
+        z = made.backend.asarray(path(a, b, np.linspace(0, 1, 5)), "float64")
+        np.testing.assert_allclose(images, host(made, made.decode(z)), rtol=1e-12)
+    rebuilt = host(made, made.reconstruct(made.prepare(x)))
+    np.testing.assert_allclose(images[[0, -1]], rebuilt, rtol=1e-10)
 
 
 @pytest.mark.parametrize(("n", "path"), [(1, "linear"), (5, "cubic")])
@@ -116,7 +133,7 @@ def test_many_data_are_encoded_in_parts(monkeypatch):
     np.testing.assert_allclose(explore.relevance(made, x), whole[2], rtol=1e-14)
 
 
-def test_relevance_is_the_mean_kl():
+def test_relevance_is_the_mean_kl(each_backend):
     made, x = model(), RNG.standard_normal((9, 6))
     expected = evaluate(made, x, rng=np.random.default_rng(0))["kl_per_dim"]
     np.testing.assert_allclose(explore.relevance(made, x), expected, rtol=1e-12)
@@ -128,12 +145,13 @@ def test_relevance_of_an_autoencoder_is_the_variance_of_its_codes():
 
 
 def test_a_traversal_sets_one_entry_at_a_time(each_backend):
-    z = np.array([0.1, 0.2, 0.3])
-    walks = explore.traverse(identity(3), z, [-1, 5], dims=[2, 0])
+    made = identity(3)
+    z = made.backend.asarray(np.array([0.1, 0.2, 0.3]), "float64")
+    walks = explore.traverse(made, z, [-1, 5], dims=[2, 0])
     expected = [[[0.1, 0.2, -1], [0.1, 0.2, 5]], [[-1, 0.2, 0.3], [5, 0.2, 0.3]]]
     np.testing.assert_allclose(walks, expected, rtol=1e-15)
-    assert explore.traverse(identity(3), z, [0.0]).shape == (3, 1, 3)
-    np.testing.assert_array_equal(z, [0.1, 0.2, 0.3])
+    assert explore.traverse(made, z, [0.0]).shape == (3, 1, 3)
+    np.testing.assert_array_equal(host(made, z), [0.1, 0.2, 0.3])
 
 
 def test_a_traversal_of_what_there_is_not_is_refused(refuses):
@@ -158,15 +176,19 @@ def test_the_manifold_is_the_decoded_grid(each_backend, refuses):
 
 def test_an_attribute_is_the_difference_of_the_mean_latents(each_backend):
     having, lacking = RNG.standard_normal((5, 3)), RNG.standard_normal((4, 3))
-    d = explore.attribute(identity(3), having, lacking)
-    np.testing.assert_allclose(d, having.mean(axis=0) - lacking.mean(axis=0), rtol=1e-13)
-    moved = explore.decode(identity(3), explore.means(identity(3), lacking) + d)
+    made = identity(3)
+    d = explore.attribute(made, having, lacking)
+    expected = having.mean(axis=0) - lacking.mean(axis=0)
+    np.testing.assert_allclose(host(made, d), expected, rtol=1e-13)
+    moved = explore.decode(made, explore.means(made, lacking) + d)
     np.testing.assert_allclose(moved.mean(axis=0), having.mean(axis=0), rtol=1e-12)
 
 
-def test_the_principal_plane_is_that_of_scikit_learn():
+def test_the_principal_plane_is_that_of_scikit_learn(each_backend):
     z = RNG.standard_normal((40, 5)) * [1, 4, 2, 0.5, 3]
-    plane, directions, share = explore.principal_plane(z)
+    on = get_backend("auto")
+    *found, share = explore.principal_plane(on.asarray(z, "float64"))
+    plane, directions = (np.array(on.to_host(array)) for array in found)
     pca = PCA(2).fit(z)
     np.testing.assert_allclose(abs(directions), abs(pca.components_), atol=1e-10)
     np.testing.assert_allclose(abs(plane), abs(pca.transform(z)), atol=1e-10)
