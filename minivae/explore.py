@@ -250,14 +250,14 @@ def attribute(model: Model, having: np.ndarray | Pixels, lacking: np.ndarray | P
     return means(model, having).mean(axis=0) - means(model, lacking).mean(axis=0)  # (4)
 
 
-def principal_plane(z: Array) -> tuple[Array, Array, np.ndarray]:
-    """The plane in which latents (N, Z) vary most.
+def principal_plane(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The plane in which host latents (N, Z) vary most.
 
     Returns
     -------
-    plane : array, (N, 2)
+    plane : numpy.ndarray, (N, 2)
         Their coordinates in it, relative to their mean.
-    directions : array, (2, Z)
+    directions : numpy.ndarray, (2, Z)
         Unit vectors that span it; the largest entry of each is positive.
     share : numpy.ndarray, (2,)
         Share of the variance along each.
@@ -272,14 +272,11 @@ def principal_plane(z: Array) -> tuple[Array, Array, np.ndarray]:
             f"latents of shape {z.shape} were given, but a plane is laid through at least 2 "
             "latents of at least 2 dimensions."
         )
-    xp = array_module(z)
     centred = z - z.mean(axis=0)
-    _, S, Vt = xp.linalg.svd(centred, full_matrices=False)  # (5)
-    directions = Vt[:2]
-    largest = xp.take_along_axis(directions, abs(directions).argmax(axis=1)[:, None], axis=1)
-    directions = directions * xp.sign(largest)
-    total = float((S * S).sum()) or 1.0
-    share = np.array([float(s * s) / total for s in S[:2]])
+    _, S, Vt = np.linalg.svd(centred, full_matrices=False)  # (5)
+    largest = np.abs(Vt[:2]).argmax(axis=1)
+    directions = Vt[:2] * np.sign(Vt[[0, 1], largest])[:, None]
+    share = S[:2] ** 2 / max(np.sum(S**2), np.finfo(S.dtype).tiny)
     return centred @ directions.T, directions, share
 
 

@@ -213,10 +213,9 @@ def latents(
     if run.training.model.latent == 2:
         yield "latents.png", pictures.latents(run, x, y, data.labels, part)
         return
-    points, _, share = explore.principal_plane(explore.means(run.training.model, x))
+    points, _, share = explore.principal_plane(run.codes(x))
     what = "Posterior means" if run.has_prior else "Codes"
     title = f"{what} of {len(x)} {part} examples: principal plane of {run.training.model.latent}"
-    points = run.training.model.backend.to_host(points)
     yield "latents.png", plane(points, share, y, data.labels, title=f"{title} dimensions")
 
 

@@ -157,9 +157,8 @@ def page_html(
     chosen = np.arange(n) * len(x) // n
     relevance = explore.relevance(model, x)
     x, y = x[chosen], None if y is None else y[chosen]
-    codes = explore.means(model, x)
-    _, directions, share = explore.principal_plane(codes)
-    to_host = model.backend.to_host
+    codes = model.backend.to_host(explore.means(model, x))
+    _, directions, _ = explore.principal_plane(codes)
     low, high = limits
     pixels = np.clip(np.rint((x - low) * (255 / (high - low))), 0, 255).astype(np.uint8)
     facts: dict[str, Any] = {
@@ -169,8 +168,7 @@ def page_html(
         "background": _background(x, shape),
         "prior": isinstance(model, VAE),
         "relevance": relevance.tolist(),
-        "directions": to_host(directions).tolist(),
-        "share": share.tolist(),
+        "directions": directions.tolist(),
         "n": n,
         "name": name,
         "part": part,
@@ -184,7 +182,7 @@ def page_html(
         "style": _read("style.css"),
         "facts": json.dumps(facts, allow_nan=False).replace("<", "\\u003c"),
         "weights": pack(weights),
-        "codes": pack(to_host(codes).astype(np.float32).reshape(-1)),
+        "codes": pack(codes.astype(np.float32).reshape(-1)),
         "examples": pack(pixels.reshape(-1)),
         "script": "\n".join(_read(script) for script in SCRIPTS),
     }
