@@ -125,17 +125,17 @@ def film(
     _one_each(captions, T, "frame")
     captions = captions or [""] * T
     head = LINE if names else 0
-    canvases = [_in_rows(frame, shape, columns, head, limits, size) for frame in frames]
-    ax = show(canvases[0], title + max(captions, key=len), None)
+    first = _in_rows(frames[0], shape, columns, head, limits, size)
+    ax = show(first, title + max(captions, key=len), None)
     (drawn,) = ax.get_images()
-    tops = np.arange(-(-N // columns)) * canvases[0].shape[0] / -(-N // columns)
-    middles = _middles(min(N, columns), canvases[0].shape[1])
+    tops = np.arange(-(-N // columns)) * first.shape[0] / -(-N // columns)
+    middles = _middles(min(N, columns), first.shape[1])
     for i, name in enumerate(names):
         place = middles[i % columns], tops[i // columns] + head - 5
         ax.text(*place, name, ha="center", va="bottom", color="0.25", size=9)
     pictures = []
-    for canvas, caption in zip(canvases, captions, strict=True):
-        drawn.set_data(canvas)
+    for frame, caption in zip(frames, captions, strict=True):
+        drawn.set_data(_in_rows(frame, shape, columns, head, limits, size))
         ax.set_title(title + caption, loc="left")
         ax.figure.canvas.draw()
         rgb = np.asarray(ax.figure.canvas.buffer_rgba())[..., :3]
