@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", nargs=2, type=whole, metavar=("I", "J"), help=images)
     morph = "go from one picture to another and draw nothing else"
     parser.add_argument("--morph", nargs=2, metavar=("A.png", "B.png"), help=morph)
-    classes = "the arithmetic's classes (default: the two that lie closest)"
+    classes = "the arithmetic's classes (default: two whose distance is middling)"
     parser.add_argument("--classes", nargs=2, metavar=("FROM", "TO"), help=classes)
     having = "the arithmetic's groups, instead of two classes: data with an attribute ..."
     parser.add_argument("--with", dest="having", metavar="DATA", help=having)

@@ -63,8 +63,12 @@ def groups(
     else:
         z = run.codes(x)
         centre = {k: z[y == k].mean(axis=0) for k in present}
-        pairs = itertools.combinations(present, 2)
-        lack, have = min(pairs, key=lambda pair: math.dist(*(centre[k] for k in pair)))
+        # Of the closest two the difference may be nothing, of the farthest it crosses the others.
+        by_distance = sorted(
+            itertools.combinations(present, 2),
+            key=lambda pair: math.dist(*(centre[k] for k in pair)),
+        )
+        lack, have = by_distance[len(by_distance) // 2]
     return x[y == have], x[y == lack], (f"class {names[have]}", f"class {names[lack]}")
 
 
