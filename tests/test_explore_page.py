@@ -265,6 +265,21 @@ def test_what_is_drawn_is_encoded_and_painted_again(opened):
     assert numbers(tab, "minivae.sketch.x").sum() < x.sum()
 
 
+def test_a_picture_is_drawn_with_the_keyboard(opened):
+    tab = opened(model())
+    tab.click("#clear")
+    tab.keyboard.press("Shift+Tab")
+    assert tab.evaluate("document.activeElement.id") == "sketch"
+    assert tab.is_visible("#brush")
+    for key in ("Space", "ArrowUp", "Shift+ArrowUp", "Shift+ArrowUp"):
+        tab.keyboard.press(key)
+    image = numbers(tab, "minivae.sketch.x").reshape(8, 8)
+    assert (image[1:5, 3:5] > 0.1).all()
+    assert image[6:].max() == image[:, [0, 1, 6, 7]].max() == 0
+    tab.keyboard.press("Tab")
+    assert tab.is_hidden("#brush")
+
+
 def png(values):
     content = io.BytesIO()
     Image.fromarray(np.rint(255 * values).astype(np.uint8)).save(content, format="PNG")

@@ -46,10 +46,8 @@ class Sketch {
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
-      if (!this.drawn && !this.erasing) this.clear(); // a picture that was given makes room
-      this.drawn = true;
       last = at(event);
-      this.stroke(last, last);
+      this.begin(last);
       event.preventDefault();
     });
     canvas.addEventListener("pointermove", (event) => {
@@ -63,6 +61,44 @@ class Sketch {
     const stop = () => (last = null);
     canvas.addEventListener("pointerup", stop);
     canvas.addEventListener("pointercancel", stop);
+    this.listenToKeys();
+  }
+
+  /* Arrow keys move a brush by a pixel, Space paints with it, Shift paints along. */
+  listenToKeys() {
+    const { canvas } = this;
+    const brush = $("brush");
+    const [H, W] = pictures.shape;
+    let at = [W / 2, H / 2];
+    const show = () => {
+      brush.hidden = !canvas.matches(":focus-visible");
+      brush.style.left = `${(100 * at[0]) / W}%`;
+      brush.style.top = `${(100 * at[1]) / H}%`;
+    };
+    canvas.addEventListener("focus", show);
+    canvas.addEventListener("blur", show);
+    canvas.addEventListener("keydown", (event) => {
+      const next = [...at];
+      if (event.key === "ArrowLeft") next[0] -= 1;
+      else if (event.key === "ArrowRight") next[0] += 1;
+      else if (event.key === "ArrowUp") next[1] -= 1;
+      else if (event.key === "ArrowDown") next[1] += 1;
+      else if (event.key === " ") this.begin(at);
+      else return;
+      next[0] = Math.min(Math.max(next[0], 0), W);
+      next[1] = Math.min(Math.max(next[1], 0), H);
+      if (event.shiftKey && event.key !== " ") this.stroke(at, next);
+      at = next;
+      show();
+      event.preventDefault();
+    });
+  }
+
+  /* Set the brush down at a place; a picture that was given makes room for one that is drawn. */
+  begin(at) {
+    if (!this.drawn && !this.erasing) this.clear();
+    this.drawn = true;
+    this.stroke(at, at);
   }
 
   /* A line from a to b with a soft brush: each pixel as far as the brush covers it. */
