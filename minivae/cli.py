@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "train a model and leave a run folder",
     "sample": "draw new data from a trained model",
     "reconstruct": "encode data and decode them again",
+    "explore": "walk through a latent space: pictures, films, or a page to do it by hand",
     "evaluate": "measure a trained model: ELBO, its terms, log p(x)",
     "step": "follow one training step of a tiny VAE, number by number",
     "read": "build pages with every derivation beside its code",
