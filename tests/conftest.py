@@ -148,25 +148,3 @@ def pytest_sessionfinish(session):
             f"{skipped} tests were skipped, but MINIVAE_REQUIRE_ALL is set", red=True
         )
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A headless Chromium for one file of tests."""
-    import browser
-
-    with browser.chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def visit(chromium):
-    """`visit(path)` opens a page with the network off (see `browser.visited`)."""
-    from contextlib import ExitStack
-
-    import browser
-
-    with ExitStack() as stack:
-        yield lambda path, **options: stack.enter_context(
-            browser.visited(chromium, path, **options)
-        )
