@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import memory
+from .device import Stream
 
 
 class Flags:
@@ -197,6 +198,7 @@ class ndarray:
     def _read(self, name: str, order: str = "C", out: Any = None) -> np.ndarray:
         if self.size:
             memory.read(name)
+            Stream.null.synchronize()  # what was queued before has ended then
         if out is None:
             return self._host.copy(order)
         if (out.dtype, out.shape) != (self.dtype, self.shape):

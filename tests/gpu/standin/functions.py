@@ -192,21 +192,39 @@ def all(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> nd
 def argmax(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
 ) -> ndarray:
-    return _reduce("argmax", a, axis, out, keepdims=keepdims)
+    return _place("argmax", a, axis, dtype, out, keepdims)
 
 
 def argmin(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
 ) -> ndarray:
-    return _reduce("argmin", a, axis, out, keepdims=keepdims)
+    return _place("argmin", a, axis, dtype, out, keepdims)
+
+
+def _place(name: str, a: Any, axis: Any, dtype: Any, out: Any, keepdims: bool) -> ndarray:
+    found = getattr(np, name)(given(a), axis=axis, keepdims=keepdims)
+    return result(np.asarray(found, dtype), name, out)
 
 
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> ndarray:
     return _reduce("cumsum", a, axis, out, dtype=dtype)
 
 
-for _method in (sum, prod, mean, var, std, max, min, any, all, argmax, argmin, cumsum):
+def _argmax(
+    self: ndarray, axis: Any = None, out: Any = None, dtype: Any = None, keepdims: bool = False
+) -> ndarray:
+    return argmax(self, axis, dtype, out, keepdims)
+
+
+def _argmin(
+    self: ndarray, axis: Any = None, out: Any = None, dtype: Any = None, keepdims: bool = False
+) -> ndarray:
+    return argmin(self, axis, dtype, out, keepdims)
+
+
+for _method in (sum, mean, var, std, max, min, any, all, cumsum):
     setattr(ndarray, _method.__name__, _method)
+ndarray.argmax, ndarray.argmin = _argmax, _argmin
 
 
 # Products
@@ -234,6 +252,8 @@ def dot(a: Any, b: Any, out: Any = None) -> ndarray:
 
 
 def vdot(a: Any, b: Any) -> ndarray:
+    if given(a).size != given(b).size:
+        raise ValueError("Axis dimension mismatch")
     with np.errstate(all="ignore"):
         return result(np.vdot(given(a), given(b)), "vdot")
 

@@ -69,10 +69,7 @@ def decide_types(inputs: list, outputs: list, given: list) -> tuple[list, dict]:
 def _arguments(kernel: Any, args: tuple, out: Any = None) -> tuple[list, list]:
     nin, nout = len(kernel.in_params), len(kernel.out_params)
     if len(args) not in (nin, nin + nout):
-        raise TypeError(
-            f"Wrong number of arguments for {kernel.name!r}. It must be either {nin} or "
-            f"{nin + nout} (with outputs), but given {len(args)}."
-        )
+        raise TypeError(kernel.wrong_number.format(kernel.name, nin, nin + nout, len(args)))
     outputs = list(args[nin:]) if out is None else [out]
     inputs = [arg if isinstance(arg, ndarray) else number(arg) for arg in args[:nin]]
     if any(not isinstance(array, ndarray) for array in outputs):
@@ -210,6 +207,11 @@ def _as_host(value: Any, dtype: np.dtype) -> np.ndarray:
 class ElementwiseKernel:
     """A body that is executed for each entry of the broadcast inputs."""
 
+    wrong_number = (
+        "Wrong number of arguments for {!r}. It must be either {} or {} (with outputs), "
+        "but given {}."
+    )
+
     def __init__(
         self,
         in_params: str,
@@ -298,6 +300,8 @@ def _new(shape: tuple, dtype: np.dtype) -> ndarray:
 
 class ReductionKernel:
     """An expression of each entry of the broadcast inputs, joined along axes."""
+
+    wrong_number = "Wrong number of arguments for {}"
 
     def __init__(
         self,

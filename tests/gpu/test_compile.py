@@ -1,0 +1,64 @@
+"""NVIDIA's compiler takes every kernel, for four generations of GPUs, without a GPU."""
+
+import pytest
+
+from gpu import nvrtc
+from gpu.real import cupy
+from minivae.cuda import specs
+
+each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+@pytest.fixture(autouse=True)
+def known():
+    nvrtc.require_known_cupy()
+
+
+@each_dtype
+@pytest.mark.parametrize("spec", specs(), ids=lambda spec: spec.name)
+def test_every_kernel_compiles(spec, dtype):
+    texts = nvrtc.sources(spec.build(cupy), dtype)
+    assert texts
+    for types, text in texts.items():
+        for architecture in nvrtc.ARCHITECTURES:
+            made = nvrtc.binary(text, architecture)
+            assert made.startswith(b"\x7fELF"), (types, architecture)
+
+
+WRONG = {
+    "a name that is not there": ("T x", "y = exponential(x)"),
+    "two types in max": ("T x", "y = max(x, 0)"),
+    "an input is written to": ("T x", "x = 1; y = x"),
+    "no semicolon": ("T x", "T e = x y = e"),
+}
+
+
+@each_dtype
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_body_is_refused(wrong, dtype):
+    inputs, body = WRONG[wrong]
+    made = cupy.ElementwiseKernel(inputs, "T y", body, "wrong")
+    (text,) = nvrtc.sources(made, dtype).values()
+    with pytest.raises(cupy.cuda.compiler.CompileException):
+        nvrtc.binary(text, "80")
+
+
+@each_dtype
+def test_a_wrong_reduction_is_refused(dtype):
+    made = cupy.ReductionKernel("T x", "T y", "x * z", "a + b", "y = a", "0", "wrong")
+    (text,) = nvrtc.sources(made, dtype).values()
+    with pytest.raises(cupy.cuda.compiler.CompileException):
+        nvrtc.binary(text, "80")
+
+
+def test_an_architecture_that_is_not_there_is_refused():
+    made = cupy.ElementwiseKernel("T x", "T y", "y = x", "right")
+    (text,) = nvrtc.sources(made, "float32").values()
+    with pytest.raises(cupy.cuda.compiler.CompileException):
+        nvrtc.binary(text, "13")
+
+
+def test_another_cupy_is_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(nvrtc, "moved", True)
+    with pytest.raises(pytest.fail.Exception, match=r"^CuPy internals moved: .*\.$"):
+        nvrtc.require_known_cupy()
