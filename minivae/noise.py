@@ -23,6 +23,7 @@ import math
 import numpy as np
 
 from .backend import Array, Backend, array_module, kernel
+from .cuda import Elementwise
 from .elementary import log, turn
 from .loop import loop, together
 from .team import COSTLY, in_parts
@@ -83,3 +84,26 @@ def from_uniform_numba(u: Array) -> Array:
     (u,) = together(u=u)
     in_parts(_from_uniform, (u,), least=COSTLY)
     return u
+
+
+# On the GPU: one launch instead of ten.
+
+_FROM_UNIFORM_CUDA = Elementwise(
+    "normal",
+    "T u1, T u2",
+    "T eps1, T eps2",
+    """
+    T r = sqrt(T(-2) * log(T(1) - u1));  // (1)
+    T angle = T(6.283185307179586) * (u2 - T(0.5));
+    eps1 = -r * cos(angle);  // (2)
+    eps2 = -r * sin(angle);  // (2)
+    """,
+)
+
+
+@kernel("cuda", of=from_uniform)
+def from_uniform_cuda(u: Array) -> Array:
+    """Kernel of `from_uniform`."""
+    eps = array_module(u).empty(u.shape, u.dtype)
+    _FROM_UNIFORM_CUDA(u[:, 0], u[:, 1], eps[:, 0], eps[:, 1])
+    return eps

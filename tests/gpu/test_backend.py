@@ -13,6 +13,7 @@ from minivae.cli import main
 from minivae.errors import BackendError
 from minivae.estimator import VAEEstimator
 from minivae.models import VAE, Autoencoder
+from minivae.noise import normal
 from minivae.ops import CASES, KL, LIKELIHOODS, Activation, Dense, Linear, find_case, kl
 from minivae.ops.clamp import Clamp
 
@@ -178,3 +179,16 @@ def test_the_estimator(cuda_backend):
 def test_the_manifold_is_drawn(cuda_backend):
     model = VAE(16, (5,), 2, rng=np.random.default_rng(0), backend="cuda")
     assert len(plots.manifold(model, (4, 4), n=3).images) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(0,), (1,), (7, 3), (64, 20)])
+def test_normal_noise_is_that_of_the_reference(cuda_backend, dtype, shape):
+    there, reference = (
+        normal(np.random.default_rng(2), shape, np.dtype(dtype), get_backend(name))
+        for name in ("cuda", "numpy")
+    )
+    assert there.shape == shape
+    assert there.dtype == dtype
+    atol = {"float32": 3e-6, "float64": 1e-14}[dtype]
+    np.testing.assert_allclose(cuda_backend.to_host(there), reference, atol=atol)

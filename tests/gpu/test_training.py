@@ -49,15 +49,15 @@ def count(steps, **options):
 @pytest.mark.parametrize(
     ("launches", "options"),
     [
-        (42, {}),
-        (42, {"rule": SGD}),
-        (42, {"rule": Momentum, "clip_norm": 1.0}),
-        (42, {"rule": AdamW}),
-        (54, {"samples": 3}),
+        (43, {}),
+        (43, {"rule": SGD}),
+        (43, {"rule": Momentum, "clip_norm": 1.0}),
+        (43, {"rule": AdamW}),
+        (55, {"samples": 3}),
         (33, {"kind": Autoencoder}),
-        (42, {"likelihood": "gaussian"}),
-        (44, {"likelihood": "gaussian_shared"}),
-        (43, {"likelihood": "gaussian_learned"}),
+        (43, {"likelihood": "gaussian"}),
+        (45, {"likelihood": "gaussian_shared"}),
+        (44, {"likelihood": "gaussian_learned"}),
     ],
     ids=str,
 )
@@ -75,8 +75,10 @@ def test_the_host_reads_nothing_in_a_step(cuda_backend, likelihood, options):
     )
     # Once an epoch: three sums, whether an update was refused, whether the weights are finite.
     assert few.read == many.read == ["float"] * 4 + ["bool"]
-    # The data and their order, and the noise of all these steps in one.
-    assert few.uploaded == many.uploaded == ["array", "array", "set"]
+    # The data and their order; then the noise, through pinned memory, which nobody waits for.
+    arrays = 1 if options.get("kind") is Autoencoder else 2
+    for seen, steps in ((few, 6), (many, 16)):
+        assert seen.uploaded == ["array", "array"] + ["set"] * (arrays * steps)
 
 
 # ---- the noise ----
