@@ -18,6 +18,8 @@ def lint(spec: Elementwise | Reduction) -> list[str]:
     - A number with a point is a double, and pulls float32 arithmetic up to it; `T(0.5)` is not.
     - A function of a bare integer, as `sqrt(2)`, computes in double too.
     - `std::`, atomics, and what the threads of a block share.
+    - Of a reduction of one input, CuPy may replace the parameters' names in the text, inside of
+      other words too; and a missing identity is T(), which takes part.
     """
     if isinstance(spec, Elementwise):
         texts = [spec.body]
@@ -37,4 +39,23 @@ def lint(spec: Elementwise | Reduction) -> list[str]:
             f"{spec.name}: {m[0]!r} computes in double; write T({m[1]})."
             for m in re.finditer(r"\b[a-z_]\w*\s*\((?:[^()]*,)?\s*(-?\d+)\s*(?=[,)])", bare)
         ]
+    if isinstance(spec, Reduction):
+        found += _lint_reduction(spec)
+    return found
+
+
+def _lint_reduction(spec: Reduction) -> list[str]:
+    found = []
+    if not spec.identity:
+        found.append(f"{spec.name}: without an identity it starts from 0; give one.")
+    inputs, outputs = (text.split(",") for text in (spec.inputs, spec.outputs))
+    if len(inputs) == len(outputs) == 1:
+        for declared, text in ((inputs[0], spec.map), (outputs[0], spec.post)):
+            name = declared.split()[-1]
+            words = {word for word in re.findall(r"\w+", text) if name in word and name != word}
+            found += [
+                f"{spec.name}: {name!r} is part of {word!r}, where CuPy would replace it; "
+                "give the parameter another name."
+                for word in sorted(words)
+            ]
     return found

@@ -4,7 +4,7 @@ import pytest
 
 from gpu import nvrtc
 from gpu.real import cupy
-from minivae.cuda import specs
+from minivae.cuda import Reduction, specs
 
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -23,6 +23,26 @@ def test_every_kernel_compiles(spec, dtype):
         for architecture in nvrtc.ARCHITECTURES:
             made = nvrtc.binary(text, architecture)
             assert made.startswith(b"\x7fELF"), (types, architecture)
+
+
+ONE_INPUT = [
+    spec
+    for spec in specs()
+    if isinstance(spec, Reduction) and "," not in spec.inputs + spec.outputs
+]
+
+
+@each_dtype
+@pytest.mark.parametrize("spec", ONE_INPUT, ids=lambda spec: spec.name)
+def test_a_reduction_of_one_input_compiles_as_cub_has_it(spec, dtype):
+    """For its faster form CuPy writes other names in the place of the parameters'."""
+    (ctype, name), (out_type, out_name) = spec.inputs.split(), spec.outputs.split()
+    texts = spec.map.replace(name, "in0"), spec.reduce, spec.post.replace(out_name, "out0")
+    made = cupy.ReductionKernel(
+        f"{ctype} in0", f"{out_type} out0", *texts, spec.identity, f"minivae_{spec.name}"
+    )
+    for text in nvrtc.sources(made, dtype).values():
+        assert nvrtc.binary(text, "80").startswith(b"\x7fELF")
 
 
 WRONG = {

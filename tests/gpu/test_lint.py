@@ -62,7 +62,15 @@ def test_a_planted_mistake_is_caught(planted, body, word):
 
 @pytest.mark.parametrize(
     ("form", "text"),
-    [("map", "0.5 * x"), ("post", "y = a / 2.0"), ("reduce", "a + b + 0.0"), ("identity", "1e-3")],
+    [
+        ("map", "0.5 * x"),
+        ("post", "y = a / 2.0"),
+        ("reduce", "a + b + 0.0"),
+        ("identity", "1e-3"),
+        ("identity", ""),
+        ("map", "exp(x)"),
+        ("post", "y = my(a)"),
+    ],
 )
 def test_every_part_of_a_reduction_is_read(planted, form, text):
     assert len(lint(planted(text, form))) == 1
