@@ -148,7 +148,7 @@ class Stage(threading.local):
     device fetches the other.
     """
 
-    SIZE = 2**24
+    SIZE = 2**23
     """Bytes of a half."""
     STEPS = 64
     """Steps that are drawn at once, at most."""
