@@ -1,7 +1,11 @@
 """NVIDIA's compiler takes every kernel, for four generations of GPUs, without a GPU."""
 
+import importlib
+import pkgutil
+
 import pytest
 
+import minivae
 from gpu import nvrtc
 from gpu.real import cupy
 from minivae.cuda import Reduction, specs
@@ -76,6 +80,20 @@ def test_an_architecture_that_is_not_there_is_refused():
     (text,) = nvrtc.sources(made, "float32").values()
     with pytest.raises(cupy.cuda.compiler.CompileException):
         nvrtc.binary(text, "13")
+
+
+def test_every_kernel_is_in_the_list():
+    """A module of minivae that defines one and is not imported for the list would be left out."""
+    listed = {spec.name for spec in specs()}
+    for module in pkgutil.walk_packages(minivae.__path__, "minivae."):
+        if not module.name.endswith("__main__") and ".solutions" not in module.name:
+            importlib.import_module(module.name)
+    assert {spec.name for spec in specs()} == listed
+
+
+def test_names_of_kernels_are_used_once():
+    names = [spec.name for spec in specs()]
+    assert len(names) == len(set(names))
 
 
 def test_another_cupy_is_refused_in_a_sentence(monkeypatch):
