@@ -122,7 +122,8 @@ class ndarray:
     def repeat(self, repeats: int, axis: int | None = None) -> "ndarray":
         if not isinstance(repeats, int):
             raise ValueError("the stand-in repeats every entry as often")
-        return result(self._host.repeat(repeats, axis), "repeat")
+        launches = 1 if axis is None else self.shape[axis]  # CuPy copies entry by entry
+        return result(self._host.repeat(repeats, axis), "repeat", launches=launches)
 
     def nonzero(self) -> "tuple[ndarray, ...]":
         memory.read("nonzero")  # their number is the shape of the result
@@ -249,10 +250,10 @@ def view(of: ndarray, host: np.ndarray) -> ndarray:
     return wrapped(host, of if of.base is None else of.base)
 
 
-def result(host: Any, name: str, out: ndarray | None = None) -> ndarray:
+def result(host: Any, name: str, out: ndarray | None = None, launches: int = 1) -> ndarray:
     """Make the array that a launch has computed, or write it to `out`."""
     host = np.asarray(host)
-    if host.size:
+    for _ in range(launches if host.size else 0):
         memory.launch(name)
     if out is None:
         return wrapped(memory.allocated(host))

@@ -285,15 +285,22 @@ def broadcast_to(array: Any, shape: Any) -> ndarray:
 def concatenate(
     tup: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> ndarray:
-    made = np.concatenate([_joined(a) for a in tup], axis, dtype=dtype, casting=casting)
-    return result(made, "concatenate", out)
+    parts = [_joined(a) for a in tup]
+    made = np.concatenate(parts, axis, dtype=dtype, casting=casting)
+    return result(made, "concatenate", out, _copies(parts))
 
 
 def stack(
     tup: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> ndarray:
-    made = np.stack([_joined(a) for a in tup], axis, dtype=dtype, casting=casting)
-    return result(made, "concatenate", out)
+    parts = [_joined(a) for a in tup]
+    made = np.stack(parts, axis, dtype=dtype, casting=casting)
+    return result(made, "concatenate", out, _copies(parts))
+
+
+def _copies(parts: list[np.ndarray]) -> int:
+    """Count the launches of CuPy: one for each array, or one for all from the ninth on."""
+    return 1 if len(parts) > 8 else len([part for part in parts if part.size])
 
 
 def _joined(a: Any) -> np.ndarray:

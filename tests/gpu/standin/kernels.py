@@ -378,9 +378,6 @@ class ReductionKernel:
         _run(self, source, (math.prod(outer), outer + inner), layout, more)
 
     def _source(self, known: dict) -> str:
-        start, started = f"_type_reduce({self.identity})", "true"
-        if not self.identity:
-            start, started = "_type_reduce()", "false"
         return f"""{_declarations(self, known)}
 #define REDUCE(a, b) ({self.reduce_expr})
 #define POST_MAP(a) ({self.post_map_expr})
@@ -397,22 +394,16 @@ for (_word _k = 0; _k < _K; ++_k)
 _Walk<_K> _over(_outer, _lengths, _outer_strides, _data);
 for (_word _o = 0; _o < _size; ++_o, _over.step()) {{
     _type_reduce _s[_PARTS];
-    bool _started[_PARTS];
-    for (int _k = 0; _k < _PARTS; ++_k) {{
-        _s[_k] = {start};
-        _started[_k] = {started};
-    }}
+    for (int _k = 0; _k < _PARTS; ++_k) _s[_k] = _type_reduce({self.identity});
     _Walk<_K> _at(_inner, _lengths + _outer, _inner_strides, _over.at);
     for (_word _j = 0; _j < _count; ++_j, _at.step()) {{
         {_names(self, self.in_params)}
-        _type_reduce _mapped = static_cast<_type_reduce>({self.map_expr});
-        int _k = _j % _PARTS;
-        _s[_k] = _started[_k] ? REDUCE(_s[_k], _mapped) : _mapped;
-        _started[_k] = true;
+        _type_reduce _a = static_cast<_type_reduce>({self.map_expr});
+        _s[_j % _PARTS] = REDUCE(_s[_j % _PARTS], _a);
     }}
     for (int _half = _PARTS / 2; _half > 0; _half /= 2)
         for (int _k = 0; _k < _half; ++_k)
-            if (_started[_k + _half]) _s[_k] = REDUCE(_s[_k], _s[_k + _half]);
+            _s[_k] = REDUCE(_s[_k], _s[_k + _half]);
     {{
     _Walk<_K>& _at = _over;
     {_names(self, self.out_params)}
