@@ -34,7 +34,7 @@ import numpy as np
 from .backend import Array, Backend, get_backend
 from .errors import BackendError
 
-INSTALL = "`pip install 'minivae[cuda13]'` (or 'minivae[cuda12]' for a driver of CUDA 12)"
+INSTALL = "`pip install 'cupy-cuda13x[ctk]'` ('cupy-cuda12x[ctk]' for a driver of CUDA 12)"
 
 _SPECS: "list[Elementwise | Reduction]" = []
 

@@ -50,7 +50,7 @@ def cupy(monkeypatch):
 def test_without_cupy(monkeypatch, refuses):
     monkeypatch.delitem(backend._BACKENDS, "cuda", raising=False)
     monkeypatch.setitem(sys.modules, "cupy", None)
-    with refuses(BackendError, "CuPy, which is not installed", "minivae[cuda13]", "'numba'"):
+    with refuses(BackendError, "CuPy, which is not installed", "cupy-cuda13x[ctk]", "'numba'"):
         get_backend("cuda")
     assert "cuda" in backend_names()
 
