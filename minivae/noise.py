@@ -33,7 +33,7 @@ from .workspace import empty
 def normal(
     rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, backend: Backend
 ) -> Array:
-    """Draw standard normal noise; uniform on the host, made normal where it is needed.
+    """Draw standard normal noise: uniform on the host, made normal where it is needed.
 
     Parameters
     ----------

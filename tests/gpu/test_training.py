@@ -49,15 +49,15 @@ def count(steps, **options):
 @pytest.mark.parametrize(
     ("launches", "options"),
     [
-        (43, {}),
-        (43, {"rule": SGD}),
-        (43, {"rule": Momentum, "clip_norm": 1.0}),
-        (43, {"rule": AdamW}),
-        (55, {"samples": 3}),
+        (44, {}),
+        (44, {"rule": SGD}),
+        (44, {"rule": Momentum, "clip_norm": 1.0}),
+        (44, {"rule": AdamW}),
+        (56, {"samples": 3}),
         (33, {"kind": Autoencoder}),
-        (43, {"likelihood": "gaussian"}),
-        (45, {"likelihood": "gaussian_shared"}),
-        (44, {"likelihood": "gaussian_learned"}),
+        (44, {"likelihood": "gaussian"}),
+        (46, {"likelihood": "gaussian_shared"}),
+        (47, {"likelihood": "gaussian_learned"}),
     ],
     ids=str,
 )

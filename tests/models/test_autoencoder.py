@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from arrays import assert_allclose, assert_array_equal, here, there
+from minivae.backend import get_backend
 from minivae.errors import NonFiniteError, OptionError, StateError
 from minivae.models import MODELS, VAE, Autoencoder
+from minivae.noise import normal
 from minivae.ops import LIKELIHOODS
 from minivae.optim import Adam
 
@@ -124,7 +126,7 @@ def test_the_encoder_has_one_head():
 
 def test_samples_are_decoded_normal_draws():
     model, _ = make()
-    z = np.random.default_rng(5).standard_normal((6, LATENT))
+    z = normal(np.random.default_rng(5), (6, LATENT), "float64", get_backend("numpy"))
     assert_allclose(model.sample(6, np.random.default_rng(5)), model.decode(there(z)))
 
 
