@@ -125,10 +125,10 @@ class Team:
     def _help(self, slot: np.ndarray, wanted: threading.Event) -> None:
         while True:
             wanted.wait()
+            wanted.clear()
             if self.ended:
                 return
             self.native.serve(slot.ctypes.data, self.sched_yield, self.usleep, LOOKS, NAPS)
-            wanted.clear()
 
     def end(self) -> None:
         """Let the threads go; a program that ends must not leave one in compiled code."""

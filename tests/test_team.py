@@ -131,6 +131,15 @@ def test_the_same_loop_with_arguments_of_other_types(at_work):
         np.testing.assert_array_equal(y, x + other)
 
 
+def test_the_threads_of_a_team_end_with_it():
+    made = Team(Blas.find(), 3)
+    with made:
+        made.matmul(np.ones((200, 300)), np.ones((300, 400)), np.empty((200, 400)))
+    assert all(helper.is_alive() for helper in made.helpers)
+    made.end()
+    assert not any(helper.is_alive() for helper in made.helpers)
+
+
 def test_whoever_does_a_part_the_numbers_are_the_same():
     """A team whose threads never come: the caller takes every order back."""
     rng = np.random.default_rng(3)
