@@ -4,12 +4,13 @@ import functools
 import os
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+import browser
 from gpu import standin
 from minivae import backend, cuda
 from minivae.errors import BackendError, MinivaeError
@@ -77,6 +78,22 @@ def each_backend(request, monkeypatch):
         name = _put_in_place(name, monkeypatch).name
     monkeypatch.setattr(backend, "default_backend", lambda: name)
     return name
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium for one file of tests (see `browser.py`)."""
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(chromium):
+    """`visit(path)` opens a page with the network off (see `browser.visited`)."""
+    with ExitStack() as stack:
+        yield lambda path, **options: stack.enter_context(
+            browser.visited(chromium, path, **options)
+        )
 
 
 @pytest.fixture

@@ -97,6 +97,22 @@ def output(run: Run, out: str | None, stem: str) -> Path:
     return path
 
 
+def fresh_file(out: str, suffix: str) -> Path:
+    """Return `out` as the path of a file that is not there yet.
+
+    Raises
+    ------
+    OptionError
+        If it exists, or its name ends in something else than `suffix`.
+    """
+    path = Path(out).expanduser()
+    if path.suffix.lower() != suffix:
+        raise OptionError(f"{path} was given as --out; its name must end in {suffix}.")
+    if path.exists():
+        raise OptionError(f"{path} exists already; name another file with --out, or delete it.")
+    return path
+
+
 def write(path: Path, picture: Callable, arrays: dict[str, np.ndarray], shape: tuple) -> None:
     """Write what was computed, in the kind that the file's name asks for, and print the name.
 
