@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from minivae.backend import backend_names
 from minivae.commands.train_options import whole
 
 EPILOG = """\
@@ -29,6 +30,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--importance-samples", type=whole, metavar="K", help=importance)
     limit = "use at most N test examples, evenly spread"
     parser.add_argument("--limit", type=whole, metavar="N", help=limit)
+    backend = "where to compute (default: auto)"
+    parser.add_argument(
+        "--backend", choices=("auto", *backend_names()), default="auto", help=backend
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -22,10 +22,11 @@ KINDS = (".png", ".npz", ".npy")
 
 def chosen_run(options: argparse.Namespace) -> Run:
     """Open the run that was named, or else the newest, which is then said on standard error."""
+    backend = getattr(options, "backend", "auto")
     if options.run is not None:
-        return open_run(options.run)
+        return open_run(options.run, backend)
     folder = newest()
-    run = open_run(folder)
+    run = open_run(folder, backend)
     untrained = "" if run.training.history else "; it has no finished epoch, so it is untrained"
     print(f"run: {folder} (the newest{untrained})", file=sys.stderr)
     return run
