@@ -38,8 +38,10 @@ def normal(
     Parameters
     ----------
     rng : numpy.random.Generator
-        Gives one uniform number for each normal one, and one more if their number is odd.
-    shape : tuple of int
+        Gives one uniform number for each normal one, and one more for each row of an odd width:
+        pairs lie within a row, so the noise of an example does not depend on how many examples are
+        drawn for at once.
+    shape : tuple of int, (..., Z)
         Shape.
     dtype : {float32, float64}
         dtype of the noise.
@@ -50,11 +52,12 @@ def normal(
     -------
     array of `shape`
     """
-    size = math.prod(shape)
-    u = empty((-(-size // 2), 2), dtype)
+    *rows, width = shape
+    pairs = -(-width // 2)
+    u = empty((math.prod(rows) * pairs, 2), dtype)
     rng.random(out=u, dtype=dtype)
-    noise = backend.call(from_uniform, backend.asarray(u, dtype))
-    return noise.reshape(-1)[:size].reshape(shape)
+    noise = backend.call(from_uniform, backend.asarray(u, dtype)).reshape(*rows, 2 * pairs)
+    return noise if width == 2 * pairs else backend.xp.ascontiguousarray(noise[..., :width])
 
 
 def from_uniform(u: Array) -> Array:

@@ -40,6 +40,15 @@ def test_the_ends_of_the_uniform_range_are_finite():
         np.testing.assert_allclose(z, expected, atol=5e-6)
 
 
+@pytest.mark.parametrize("width", [1, 2, 5, 20])
+def test_rows_drawn_at_once_and_one_after_the_other_are_the_same(width):
+    backend = get_backend("numba")
+    together = normal(np.random.default_rng(3), (9, 4, width), "float32", backend)
+    rng = np.random.default_rng(3)
+    parts = [normal(rng, (n, 4, width), "float32", backend) for n in (1, 5, 3)]
+    np.testing.assert_array_equal(np.concatenate(parts), together)
+
+
 @DTYPES
 @pytest.mark.parametrize("shape", [(0,), (1,), (7, 3), (64, 20), (5, 3, 2)])
 def test_the_kernel_is_its_reference_and_a_seed_fixes_the_noise(dtype, shape):
@@ -51,10 +60,9 @@ def test_the_kernel_is_its_reference_and_a_seed_fixes_the_noise(dtype, shape):
         np.testing.assert_array_equal(drawn[backend], again)
         assert drawn[backend].shape == shape
         assert drawn[backend].dtype == dtype
-        # As many uniform numbers are taken as there are normal ones, and one more to be even.
+        # As many uniform numbers are taken as there are normal ones, with an even width of rows.
         other = np.random.default_rng(2)
-        size = int(np.prod(shape))
-        other.random(size + size % 2, dtype=dtype)
+        other.random((*shape[:-1], shape[-1] + shape[-1] % 2), dtype=dtype)
         assert other.random() == rng.random()
     atol = {"float32": 3e-6, "float64": 1e-14}[dtype]
     np.testing.assert_allclose(drawn["numba"], drawn["numpy"], atol=atol)
