@@ -1,5 +1,6 @@
 """What the README shows works as it stands."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -10,12 +11,14 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def output():
+def output(tmp_path_factory):
     """Run the README's Python, all blocks in one namespace; return what it prints."""
     lines = []
     namespace = {"print": lambda value: lines.append(str(value))}
-    for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL):
-        exec(block, namespace)
+    with contextlib.chdir(tmp_path_factory.mktemp("readme")):
+        for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL):
+            exec(block, namespace)
+        lines += [path.name for path in Path().iterdir()]
     return lines
 
 
@@ -26,9 +29,13 @@ def test_the_first_example_learns(output):
 
 
 def test_the_second_example_names_the_mistake(output):
-    report = output[-1]
-    assert "WRONG" in report
+    (report,) = [printed for printed in output if "WRONG" in printed]
     assert "-1" in report.split("likely:")[1]
+
+
+def test_the_third_example_traces_a_step(output):
+    assert any("reparameterize" in printed and "dmu" in printed for printed in output)
+    assert output[-1] == "trace.html"
 
 
 def test_linked_files_exist():
