@@ -68,7 +68,7 @@ def by_sklearn(points, support, k):
 @pytest.mark.parametrize("n", [40, 700])  # below and above the rows that are measured at once
 def test_precision_and_recall_are_sklearns(n, k):
     rng = np.random.default_rng(3)
-    real, generated = rng.normal(size=(n, 2)), 0.7 * rng.normal(size=(90, 2)) + 0.5
+    real, generated = rng.normal(size=(n, 2)), rng.normal(size=(90, 2)) + 1.2
     precision, recall = precision_recall(real, generated, k)
     assert precision == by_sklearn(generated, real, k)
     assert recall == by_sklearn(real, generated, k)
