@@ -21,9 +21,11 @@ Source of (2), drawn anew whenever an example is fetched: Burda et al. (2016).
 
 import numpy as np
 
-from ..backend import kernel
+from ..backend import Array, array_module, kernel
+from ..cuda import Elementwise
 from ..errors import DtypeError, ShapeError
 from ..loop import loop
+from ..team import COSTLY, in_parts
 from ..workspace import empty
 
 
@@ -64,7 +66,7 @@ STORED = tuple(np.dtype(name) for name in ("uint8", "float32", "float64"))
 
 
 @loop
-def _fetch(pixels, rows, divisor, x):  # noqa: ANN001, ANN202
+def _fetch(x, rows, pixels, divisor):  # noqa: ANN001, ANN202
     for b in range(rows.size):
         row, out = pixels[rows[b]], x[b]
         for d in range(out.size):
@@ -72,7 +74,7 @@ def _fetch(pixels, rows, divisor, x):  # noqa: ANN001, ANN202
 
 
 @loop
-def _fetch_and_draw(pixels, rows, divisor, u, x):  # noqa: ANN001, ANN202
+def _fetch_and_draw(x, rows, u, pixels, divisor):  # noqa: ANN001, ANN202
     zero, one = x.dtype.type(0), x.dtype.type(1)
     for b in range(rows.size):
         row, noise, out = pixels[rows[b]], u[b], x[b]
@@ -111,11 +113,42 @@ def gather_numba(
     x = empty((rows.size, pixels.shape[1]), "float32" if pixels.dtype == "uint8" else pixels.dtype)
     rows = np.ascontiguousarray(rows, np.int64)
     if u is None:
-        _fetch(pixels, rows, x.dtype.type(divisor), x)
+        in_parts(_fetch, (x, rows), pixels, x.dtype.type(divisor), least=COSTLY)
         return x
     if u.shape != x.shape or u.dtype.char not in "fd":
         raise ShapeError(
             f"the noise is {u.dtype} of shape {u.shape}, but {x.shape} uniform numbers are needed."
         )
-    _fetch_and_draw(pixels, rows, x.dtype.type(divisor), np.ascontiguousarray(u), x)
+    u = np.ascontiguousarray(u)
+    in_parts(_fetch_and_draw, (x, rows, u), pixels, x.dtype.type(divisor), least=COSTLY)
     return x
+
+
+# On the GPU: one launch, from stored data that have been moved there once. The row numbers, (B, 1)
+# seen as (B, D), say for each entry from where it comes; `i` is its number.
+
+_FETCH_CUDA = Elementwise(
+    "gather",
+    "raw S pixels, int64 row, int64 width, T divisor",
+    "T x",
+    "x = T(pixels[row * width + i % width]) / divisor;  // (1)",
+)
+
+_FETCH_AND_DRAW_CUDA = Elementwise(
+    "gather_and_draw",
+    "raw S pixels, int64 row, int64 width, T divisor, U u",
+    "T x",
+    "x = u < T(pixels[row * width + i % width]) / divisor ? T(1) : T(0);  // (1), (2)",
+)
+
+
+@kernel("cuda", of=gather)
+def gather_cuda(pixels: Array, rows: Array, divisor: float = 1, u: Array | None = None) -> Array:
+    """Kernel of `gather`; the row numbers are trusted, for to look at them is to wait for them."""
+    xp = array_module(pixels, rows)
+    shape = len(rows), pixels.shape[1]
+    x = xp.empty(shape, "float32" if pixels.dtype == "uint8" else pixels.dtype)
+    row = xp.broadcast_to(rows[:, None], shape)
+    if u is None:
+        return _FETCH_CUDA(pixels, row, shape[1], divisor, x)
+    return _FETCH_AND_DRAW_CUDA(pixels, row, shape[1], divisor, u, x)

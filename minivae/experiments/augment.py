@@ -3,8 +3,8 @@
 From the 5,000 training digits of `mnist5k`, 5, 10, 50 or 200 of each class are drawn: that is all
 that is known. The classifier, 784-64-10, learns from
 
-    none        the real digits alone, about 300 updates
-    duplicates  the real digits alone, as many updates as with augmentation, about 1,500: four
+    none        the real digits alone, about 200 updates
+    duplicates  the real digits alone, as many updates as with augmentation, about 1,000: four
                 copies of each digit added
     jitter      four copies of each digit added, each shifted by up to 2 pixels and turned by up to
                 15 degrees
@@ -53,11 +53,11 @@ COPIES = 4
 """New examples for each real one."""
 
 BATCH = 50
-UPDATES = 300
+UPDATES = 200
 """Updates of the classifier on the real digits alone; with copies, there are 1 + COPIES as many."""
 
 GENERATOR = {"hidden": (128,), "latent": 8}
-GENERATOR_UPDATES = 2000
+GENERATOR_UPDATES = 1500
 
 
 def run(folder: str | Path, *, seeds: int = 20, progress: bool = True) -> dict[str, Any]:

@@ -27,12 +27,13 @@ Source: Rumelhart, Hinton and Williams (1986), equations 4 to 7, in matrix form.
 
 import numpy as np
 
-from ..backend import Array, Backend, kernel
+from ..backend import Array, Backend, array_module, kernel
 from ..case import Case
 from ..errors import OptionError, ShapeError
 from ..init import INITIALISERS
 from ..layer import Layer
 from ..loop import loop, same_dtype, together
+from ..team import in_parts, matmul, sum_in_parts
 from ..workspace import empty
 
 
@@ -80,7 +81,7 @@ def product(x: Array, W: Array, b: Array | None = None) -> Array:
         )
     if W.dtype != dtype or dtype.char not in "fd":
         same_dtype(x=x, W=W)
-    return np.matmul(x, W, out=empty((x.shape[0], W.shape[1]), dtype))
+    return matmul(x, W, out=empty((x.shape[0], W.shape[1]), dtype))
 
 
 @loop
@@ -93,19 +94,20 @@ def _add_bias(y, b):  # noqa: ANN001, ANN202
 
 @loop
 def _sum_rows(dy, db):  # noqa: ANN001, ANN202
-    for o in range(db.size):
-        db[o] = 0
+    total = db[0]
+    for o in range(total.size):
+        total[o] = 0
     for n in range(dy.shape[0]):
         row = dy[n]
         for o in range(row.size):
-            db[o] += row[o]  # (4)
+            total[o] += row[o]  # (4)
 
 
 @kernel("numba", of=forward)
 def forward_numba(x: Array, W: Array, b: Array) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     y = product(x, W, b)  # (1)
-    _add_bias(y, b)
+    in_parts(_add_bias, (y,), b)
     return y, (x, W)
 
 
@@ -120,9 +122,9 @@ def backward_params_numba(
             "it is the gradient of this layer's output."
         )
     (dy,) = together(dy=dy)
-    dW = np.matmul(x.T, dy, out=empty(W.shape, dy.dtype) if dW is None else dW)  # (3)
+    dW = matmul(x.T, dy, out=empty(W.shape, dy.dtype) if dW is None else dW)  # (3)
     db = empty(W.shape[1:], dy.dtype) if db is None else db
-    _sum_rows(dy, db)
+    sum_in_parts(_sum_rows, (dy,), db)
     return dW, db
 
 
@@ -133,6 +135,28 @@ def backward_numba(
     """Kernel of `backward`; dW and db are where to write."""
     dW, db = backward_params_numba(dy, x, W, dW, db)
     return product(dy, W.T), dW, db  # (2)
+
+
+# On the GPU the products are cuBLAS's; what is won is that they write where the gradients belong.
+
+
+@kernel("cuda", of=backward_params)
+def backward_params_cuda(
+    dy: Array, x: Array, W: Array, dW: Array | None = None, db: Array | None = None
+) -> tuple[Array, Array]:
+    """Kernel of `backward_params`; dW and db are where to write."""
+    xp = array_module(dy, x, W)
+    dW = xp.matmul(x.T, dy, out=dW)  # (3)
+    return dW, dy.sum(axis=0, out=db)  # (4)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(
+    dy: Array, x: Array, W: Array, dW: Array | None = None, db: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """Kernel of `backward`; dW and db are where to write."""
+    dW, db = backward_params_cuda(dy, x, W, dW, db)
+    return dy @ W.T, dW, db  # (2)
 
 
 class Linear(Layer):
