@@ -193,6 +193,16 @@ def jitter(
     N = len(x)
     angle = np.radians(rng.uniform(-degrees, degrees, (N, 1)))
     down, right = rng.uniform(-shift, shift, (2, N, 1))
+    parts = [
+        _moved(x[part].reshape(-1, H, W), angle[part], down[part], right[part])
+        for part in batches(N, 200)
+    ]
+    return np.concatenate(parts) if parts else x.copy()
+
+
+def _moved(x: np.ndarray, angle: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Turn and shift pictures (N, H, W) by one angle and two shifts each (N, 1)."""
+    N, H, W = x.shape
     # Where the pixel (i, j) of the result comes from: turned about the middle, then shifted.
     i, j = (axis.reshape(-1) for axis in np.mgrid[:H, :W])
     i, j = i - (H - 1) / 2, j - (W - 1) / 2
@@ -200,12 +210,12 @@ def jitter(
     columns = np.sin(angle) * i + np.cos(angle) * j + (W - 1) / 2 - right
     top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
     # A border of zeros, wide enough for the four neighbours of whatever lies outside.
-    padded = np.pad(x.reshape(N, H, W), ((0, 0), (1, 1), (1, 1)))
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
     n = np.arange(N)[:, None]
-    moved = np.zeros((N, H * W), x.dtype)
+    moved = np.zeros((N, H * W))
     for di in (0, 1):
         for dj in (0, 1):
             weight = (1 - np.abs(rows - top - di)) * (1 - np.abs(columns - left - dj))
             at = np.clip(top + di, -1, H) + 1, np.clip(left + dj, -1, W) + 1
-            moved += (weight * padded[n, *at]).astype(x.dtype)
-    return moved
+            moved += weight * padded[n, *at]
+    return moved.astype(x.dtype)
