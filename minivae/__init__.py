@@ -25,7 +25,7 @@ MODULES = {
 }
 """The public names, by the module that each is defined in."""
 
-SUBMODULES = [*MODULES, "check", "data", "plots"]
+SUBMODULES = [*MODULES, "check", "data", "explore", "plots", "trace"]
 """The modules that `import minivae` is enough for, as in `minivae.plots.images`."""
 
 _HOME = {name: module for module, names in MODULES.items() for name in names}

@@ -52,8 +52,7 @@ class Backend:
         a number makes the host wait: a training step reads none.
     ahead : callable
         `ahead(draw, steps)` gives `draw(step)` for each step, in order, as `map` does. Where there
-        is a device, what several steps need is drawn and moved at once; `draw` may call `asarray`,
-        but compute nothing with what that returns.
+        is a device, what several steps need is drawn at once, and fetched while earlier ones run.
     """
 
     name: str

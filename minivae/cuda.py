@@ -34,7 +34,7 @@ import numpy as np
 from .backend import Array, Backend, get_backend
 from .errors import BackendError
 
-INSTALL = "`pip install 'minivae[cuda13]'` (or 'minivae[cuda12]' for a driver of CUDA 12)"
+INSTALL = "`pip install 'cupy-cuda13x[ctk]'` ('cupy-cuda12x[ctk]' for a driver of CUDA 12)"
 
 _SPECS: "list[Elementwise | Reduction]" = []
 
@@ -133,22 +133,20 @@ def _compiled(cp: ModuleType, spec: _Spec) -> Any:
 
 def specs() -> "list[Elementwise | Reduction]":
     """All kernels for the GPU, in the order of their definition."""
-    from . import objectives, ops, optim  # noqa: F401 (they define them)
-    from .data import minibatch  # noqa: F401
+    from . import train  # noqa: F401 (it, and what it imports, define them)
 
     return list(_SPECS)
 
 
 class Stage(threading.local):
-    """What several steps need from the host, moved to the device in one copy.
+    """What several steps need from the host, moved to the device through pinned memory.
 
-    Inside a `with` block `put` writes into pinned memory, which the device reads without the host
-    waiting for it, and returns the place on the device where that will be; the copy is queued when
-    the block ends. There are two halves of pinned memory, so that one can be filled while the
-    device fetches the other.
+    Inside a `with` block `put` writes into pinned memory, from which the device fetches it in its
+    turn, without the host waiting for it. There are two halves of pinned memory, so that one can
+    be filled while the device fetches from the other.
     """
 
-    SIZE = 2**24
+    SIZE = 2**23
     """Bytes of a half."""
     STEPS = 64
     """Steps that are drawn at once, at most."""
@@ -157,7 +155,7 @@ class Stage(threading.local):
         self.cp, self.cupyx = cp, cupyx
         self.is_open = False
         self.halves: list[tuple[np.ndarray, Any]] = []  # pinned memory, and the end of its copy
-        self.asked = self.filled = 0
+        self.asked = 0
 
     def __enter__(self) -> "Stage":
         if not self.halves:
@@ -168,26 +166,26 @@ class Stage(threading.local):
         self.pinned, self.fetched = self.halves[0]
         self.fetched.synchronize()  # at once, unless the device is two blocks behind
         self.there = self.cp.empty(self.SIZE, np.uint8)
-        self.asked = self.filled = 0
-        self.is_open = True
+        self.asked, self.is_open = 0, True
         return self
 
     def put(self, values: np.ndarray) -> Array | None:
-        """Return where `values` will be on the device; None if there is no room for them."""
+        """Return `values` on the device; None if there is no room for them."""
         start = -(-self.asked // 256) * 256  # as CuPy aligns its arrays
         self.asked = stop = start + values.nbytes
         if stop > self.SIZE or not values.nbytes:
             return None
-        self.filled = stop
-        self.pinned[start:stop].view(values.dtype).reshape(values.shape)[...] = values
-        return self.there[start:stop].view(values.dtype).reshape(values.shape)
+        pinned, there = (
+            half[start:stop].view(values.dtype).reshape(values.shape)
+            for half in (self.pinned, self.there)
+        )
+        pinned[...] = values
+        there.set(pinned, stream=self.cp.cuda.get_current_stream())  # queued, not waited for
+        return there
 
     def __exit__(self, *_: object) -> None:
         self.is_open = False
-        if self.filled:
-            stream = self.cp.cuda.get_current_stream()
-            self.there[: self.filled].set(self.pinned[: self.filled], stream=stream)
-            self.fetched.record(stream)
+        self.fetched.record(self.cp.cuda.get_current_stream())
         del self.there  # the arrays that were put there keep it
 
     def ahead(self, draw: Callable, steps: Iterable) -> Iterator:

@@ -43,3 +43,7 @@ class OutOfMemoryError(MinivaeError, MemoryError):
 
 class StateError(MinivaeError, RuntimeError):
     """Something was called before what it needs, such as `backward` before `forward`."""
+
+
+class DerivationError(MinivaeError, ValueError):
+    """A formula is broken, no line cites an equation, or a line cites one that is not there."""

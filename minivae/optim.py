@@ -346,7 +346,7 @@ class Optimizer:
         norm = check_finite(params)
         if self.clip_norm is not None and norm > self.clip_norm:
             params.grad *= self.clip_norm / norm  # (8)
-        else:
+        elif self.squares:
             self._check_square(norm, params)
         if not self.state:
             self.state = {name: params.backend.xp.zeros_like(params.theta) for name in self.moments}
@@ -372,9 +372,9 @@ class Optimizer:
             self.guard = xp.zeros((), "float64"), xp.ones((), "float64")
         if not self.state:
             self.state = {name: xp.zeros_like(params.theta) for name in self.moments}
-        self.t += 1
         clip_norm = math.inf if self.clip_norm is None else self.clip_norm
         square = _SQUARE_CUDA(params.grad)
+        self.t += 1  # from here on nothing asks for memory
         _GUARD_CUDA(square, self._limit(params), clip_norm, self.t, *self.guard)
         self.update(params)
 
@@ -394,7 +394,7 @@ class Optimizer:
             return
         self.t, refused = int(-health) - 1, self.t
         norm = check_finite(params)  # says more, if the last gradient is bad
-        if self.clip_norm is None:
+        if self.squares and self.clip_norm is None:
             self._check_square(norm, params)
         raise NonFiniteError(
             f"the gradient of update {self.t + 1} held NaN, infinity or numbers whose squares are "

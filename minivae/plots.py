@@ -6,11 +6,11 @@ matplotlib is imported by the functions, when something is drawn.
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import explore
 from .canvas import grid, has_picture, new_figure, save, show
 from .errors import OptionError, ShapeError
 from .models.base import Model
@@ -151,14 +151,7 @@ def manifold(
     OptionError
         If the latent space has not two dimensions.
     """
-    if model.latent != 2:
-        raise OptionError(
-            f"the model has {model.latent} latent dimensions, but a manifold is drawn of 2; train "
-            "one with latent=2."
-        )
-    quantiles = [NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)]
-    z = np.array([(z1, z2) for z2 in reversed(quantiles) for z1 in quantiles])
-    decoded = model.backend.to_host(model.decode(model.backend.asarray(z, model.params.dtype)))
+    decoded = explore.manifold(model, n).reshape(n * n, -1)
     cells = [divmod(i, n) for i in range(n * n)]
     canvas = grid(decoded, cells, shape, limits, gap=1)
     return show(canvas, title, ax)

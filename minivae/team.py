@@ -111,7 +111,7 @@ class Team:
         self.scratch: dict[str, np.ndarray] = {}
         self.products: dict[str, tuple[int, int, int]] = {}
         self.jobs: dict[tuple, tuple[Loop, int, Any]] = {}
-        self.lock = threading.Lock()
+        self.lock, self.threads_of_blas = threading.Lock(), threads
         if threads > 1:
             native.serve.compile_for(*[0] * 5)
         self.helpers = [
@@ -142,6 +142,7 @@ class Team:
         """Wake the threads and let BLAS use one; None if another step is using the team."""
         if not self.lock.acquire(blocking=False):
             return None
+        self.threads_of_blas = self.blas.get_threads()
         self.blas.set_threads(1)
         for wanted in self.wanted:
             if not wanted.is_set():
@@ -149,7 +150,7 @@ class Team:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.blas.set_threads(self.threads)
+        self.blas.set_threads(self.threads_of_blas)
         self.lock.release()
 
     def matmul(self, a: Array, b: Array, out: Array) -> Array:

@@ -3,12 +3,14 @@
 import functools
 import os
 import re
-from contextlib import contextmanager
+import shutil
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+import browser
 from gpu import standin
 from minivae import backend, cuda
 from minivae.errors import BackendError, MinivaeError
@@ -51,6 +53,8 @@ def real_device():
 
 def _put_in_place(name, monkeypatch):
     """Make `get_backend("cuda")` the stand-in or the device; skip or fail where there is none."""
+    if name == "standin" and shutil.which("g++") is None:
+        pytest.skip("g++, which executes the bodies of kernels on the CPU, is not installed")
     found = stand_in() if name == "standin" else real_device()
     if isinstance(found, str):
         if os.environ.get("MINIVAE_REQUIRE_GPU"):
@@ -74,6 +78,22 @@ def each_backend(request, monkeypatch):
         name = _put_in_place(name, monkeypatch).name
     monkeypatch.setattr(backend, "default_backend", lambda: name)
     return name
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium for one file of tests (see `browser.py`)."""
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(chromium):
+    """`visit(path)` opens a page with the network off (see `browser.visited`)."""
+    with ExitStack() as stack:
+        yield lambda path, **options: stack.enter_context(
+            browser.visited(chromium, path, **options)
+        )
 
 
 @pytest.fixture

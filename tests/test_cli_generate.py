@@ -311,7 +311,7 @@ def refused(capsys, *words):
     [
         (["--label", "7"], "trained without labels"),
         (["--out", "x.tiff"], "folder of pictures"),
-        (["--out", "nowhere/x.png"], "no folder nowhere"),
+        (["--out", "nowhere/x.png"], "No such file"),
         (["--out", "folder", "--nearest"], "--nearest has no place"),
     ],
 )
@@ -332,6 +332,7 @@ def test_sample_refuses(plain, words, expected, capsys):
         (["augment", "unlabelled.npy", "--out", "x.npz"], "no labels"),
         (["augment", "gap.npz", "--out", "x.npz"], "class '1' has no training example"),
         (["augment", "mismatch.npz", "--out", "x.npz"], "one label for each of the 40"),
+        (["augment", "digits8", "--out", "nowhere/x.npz"], "no folder nowhere"),
         (["augment", "digits8", "--per-class", "0", "--out", "x.npz"], "at least 1"),
         (["augment", "digits8", "--out", "gap.npz"], "exists already"),
         (["augment", "--run", "RUN", "mnist5k", "--out", "x.npz"], "shape (28, 28)"),

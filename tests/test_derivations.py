@@ -2,44 +2,48 @@
 
 import importlib
 import inspect
-import io
 import pkgutil
-import re
-import tokenize
 
 import pytest
 
 import minivae.ops
+from minivae import derivations
 
-NAMES = sorted(
-    f"minivae.ops.{module.name}" for module in pkgutil.iter_modules(minivae.ops.__path__)
-)
-MODULES = [
-    importlib.import_module(f"minivae.{name}" if "." not in name else name)
-    for name in [*NAMES, "objectives", "optim", "noise", "elementary"]
-]
-
-
-def equations(module) -> list[int]:
-    return [int(n) for n in re.findall(r"\\tag\{(\d+)\}", module.__doc__)]
-
-
-def citations(module) -> set[int]:
-    tokens = tokenize.generate_tokens(io.StringIO(inspect.getsource(module)).readline)
-    comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
-    return {int(n) for comment in comments for n in re.findall(r"\((\d+)\)", comment)}
+OPERATIONS = [f"minivae.ops.{module.name}" for module in pkgutil.iter_modules(minivae.ops.__path__)]
+MODULES = [importlib.import_module(name) for name in sorted({*OPERATIONS, *derivations.modules()})]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_each_equation_is_cited_and_each_citation_exists(module):
-    assert citations(module) == set(equations(module))
-
-
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-def test_equations_are_numbered_in_order(module):
-    numbers = equations(module)
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert derivations.breaches(module.__doc__, inspect.getsource(module)) == []
 
 
 def test_the_derivations_are_found():
-    assert sum(len(equations(module)) for module in MODULES) > 50
+    found = derivations.modules()
+    assert {"minivae.ops.linear", "minivae.objectives", "minivae.optim"} <= set(found)
+    assert sum(len(derivations.equations(module.__doc__)) for module in MODULES) > 50
+    assert found[:2] == ["minivae.ops.linear", "minivae.ops.activations"]
+
+
+DOCSTRING = r"As in (1), $x$: $$ y = x \tag{1} $$ and $$ z = 2 y \tag{2} $$ (see 2014)"
+CODE = "y = x  # (1)\nz = 2 * y  # (2), not '# (3)'\n"
+
+
+def test_equations_and_citations():
+    assert derivations.equations(DOCSTRING) == {1: "y = x", 2: "z = 2 y"}
+    assert derivations.citations(CODE) == {1: [1], 2: [2, 3]}
+    assert derivations.citations("text = '# (4)'\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("docstring", "code", "phrase"),
+    [
+        (DOCSTRING, "y = x  # (1)\n", "no line cites equation (2)"),
+        (DOCSTRING, CODE, "line 2 cites equation (3), which is not there"),
+        (DOCSTRING + " by (7)", CODE, "the text speaks of equation (7), which is not there"),
+        (r"$$ a \tag{2} $$ $$ b \tag{1} $$", "# (1), (2)\n", "numbered 2, 1, not from 1 on"),
+        (r"$$ a \tag{1} $$ $$ b \tag{1} $$", "# (1)\n", "numbered 1, 1, not from 1 on"),
+    ],
+)
+def test_a_breach_is_named(docstring, code, phrase):
+    assert any(phrase in breach for breach in derivations.breaches(docstring, code))

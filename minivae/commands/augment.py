@@ -72,7 +72,8 @@ def augment(options: argparse.Namespace) -> int:
 
     from . import outputs
 
-    path = checked_output(options.out)
+    path = outputs.fresh_file(options.out, ".npz")
+    outputs.check_parent(path)
     if options.per_class < 1:
         raise _wrong("--per-class must be at least 1")
     data, model, y = source(options)
@@ -200,24 +201,6 @@ def experiment(options: argparse.Namespace) -> int:
     print(summary["text"])
     print(folder)
     return 0
-
-
-def checked_output(out: str) -> Path:
-    """Return the path of a new .npz file.
-
-    Raises
-    ------
-    OptionError
-        If it is none, or exists.
-    """
-    path = Path(out).expanduser()
-    if path.suffix.lower() != ".npz":
-        raise _wrong(f"{path} was given as --out, but its name must end in .npz")
-    if path.exists():
-        raise _wrong(f"{path} exists already; name another file with --out, or delete it")
-    if not path.absolute().parent.is_dir():
-        raise _wrong(f"{path} was to be written, but there is no folder {path.parent}")
-    return path
 
 
 def _wrong(what: str) -> Exception:

@@ -4,6 +4,7 @@ import argparse
 import textwrap
 from typing import Any
 
+from minivae.backend import backend_names
 from minivae.commands.train_options import whole
 
 EPILOG = """\
@@ -34,6 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     quality = "also compare samples with test data: Fréchet distance, precision and recall, in the "
     quality += "features of a small classifier that is trained for this"
     parser.add_argument("--quality", action="store_true", help=quality)
+    backend = "where to compute (default: auto)"
+    parser.add_argument(
+        "--backend", choices=("auto", *backend_names()), default="auto", help=backend
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -25,10 +25,11 @@ KINDS = (".png", ".npz", ".npy")
 
 def chosen_run(options: argparse.Namespace) -> Run:
     """Open the run that was named, or else the newest, which is then said on standard error."""
+    backend = getattr(options, "backend", "auto")
     if options.run is not None:
-        return open_run(options.run)
+        return open_run(options.run, backend)
     folder = newest()
-    run = open_run(folder)
+    run = open_run(folder, backend)
     untrained = "" if run.training.history else "; it has no finished epoch, so it is untrained"
     print(f"run: {folder} (the newest{untrained})", file=sys.stderr)
     return run
@@ -110,6 +111,22 @@ def output(run: Run, out: str | None, stem: str, *, folders: bool = False) -> Pa
     return path
 
 
+def fresh_file(out: str, suffix: str) -> Path:
+    """Return `out` as the path of a file that is not there yet.
+
+    Raises
+    ------
+    OptionError
+        If it exists, or its name ends in something else than `suffix`.
+    """
+    path = Path(out).expanduser()
+    if path.suffix.lower() != suffix:
+        raise OptionError(f"{path} was given as --out; its name must end in {suffix}.")
+    if path.exists():
+        raise OptionError(f"{path} exists already; name another file with --out, or delete it.")
+    return path
+
+
 def write(
     path: Path, picture: Callable | None, arrays: dict[str, np.ndarray], shape: tuple
 ) -> None:
@@ -126,7 +143,6 @@ def write(
     shape : tuple of int
         Shape that each row is given in the file.
     """
-    check_parent(path)
     if path.suffix.lower() == ".png":
         plots.save(picture(), path)
     else:

@@ -147,7 +147,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(training, "--patience", patience, **count)
     add(training, "--seed", "of everything random", type=seed, metavar="N")
     add(training, "--dtype", "of everything", choices=("float32", "float64"))
-    backend = "where to compute; auto is numba where it is installed, else numpy"
+    backend = "where to compute; auto is numba where it is installed, else numpy; cuda is a GPU"
     add(training, "--backend", backend, choices=("auto", *backend_names()))
 
     run = parser.add_argument_group("run")

@@ -176,11 +176,7 @@ class Model:
         return normal(rng, shape, self.params.dtype, self.backend)
 
     def draw_noise(self, rng: np.random.Generator, batch: int) -> Array | None:
-        """Draw the noise of one step for `batch` examples; None if the model takes none.
-
-        Drawn on the host and moved with `backend.asarray`, nothing more: on a device the noise of
-        several steps is drawn before the first number of it is there (`Backend.ahead`).
-        """
+        """Draw the noise of one step for `batch` examples; None if the model takes none."""
         raise TypeError(f"{type(self).__name__} must define draw_noise")
 
     def forward(self, x: Array, noise: Array | None, beta: float = 1.0) -> Terms:

@@ -6,7 +6,7 @@
 float32, Adam, the same first weights and minibatches for all; the data lie on the device. Both
 queue their work and wait for nothing, so a burst of steps is timed from a quiet device until it is
 quiet again; the contenders take turns. With --same-noise the losses must agree up to rounding.
-Needs a GPU, CuPy (`pip install 'minivae[cuda13]'`) and a PyTorch that was built for CUDA.
+Needs a GPU, CuPy (`pip install -e '.[cuda13]'`) and a PyTorch that was built for CUDA.
 """
 
 import argparse

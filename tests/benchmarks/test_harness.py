@@ -55,3 +55,27 @@ def test_workers_take_turns_and_a_failure_is_told(harness):
     told = "it ended with exit status 1: ValueError: no such luck"
     assert workers["broken"].error == told
     assert workers["unknown"].error == "KeyError: 'nobody'"
+
+
+@pytest.mark.parametrize("model", ["mlp", "iwae"])
+def test_on_a_gpu_the_same_model_is_measured(harness, cuda_backend, model):
+    p = harness["problems"].problem(model, 8, 3)
+    minivae = harness["contenders"].CONTENDERS["minivae"]
+    setting = harness["contenders"].Setting
+    losses = [
+        [float(step()) for _ in range(5)]
+        for step in (minivae(p, setting(1, name, same_noise=True)) for name in ("cuda", "numpy"))
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_without_a_gpu_nothing_is_measured(harness, monkeypatch, capsys):
+    from minivae import backend
+
+    monkeypatch.delitem(backend._BACKENDS, "cuda", raising=False)
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    device = importlib.import_module("device")
+    assert device.main(["--bursts", "2"]) == 2
+    told = capsys.readouterr().out
+    assert told.startswith("nothing was measured: the backend 'cuda' needs CuPy")
+    assert told.count("\n") == 1

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import memory
+from .device import Stream
 
 
 class Flags:
@@ -121,7 +122,8 @@ class ndarray:
     def repeat(self, repeats: int, axis: int | None = None) -> "ndarray":
         if not isinstance(repeats, int):
             raise ValueError("the stand-in repeats every entry as often")
-        return result(self._host.repeat(repeats, axis), "repeat")
+        launches = 1 if axis is None else self.shape[axis]  # CuPy copies entry by entry
+        return result(self._host.repeat(repeats, axis), "repeat", launches=launches)
 
     def nonzero(self) -> "tuple[ndarray, ...]":
         memory.read("nonzero")  # their number is the shape of the result
@@ -197,6 +199,7 @@ class ndarray:
     def _read(self, name: str, order: str = "C", out: Any = None) -> np.ndarray:
         if self.size:
             memory.read(name)
+            Stream.null.synchronize()  # what was queued before has ended then
         if out is None:
             return self._host.copy(order)
         if (out.dtype, out.shape) != (self.dtype, self.shape):
@@ -247,10 +250,10 @@ def view(of: ndarray, host: np.ndarray) -> ndarray:
     return wrapped(host, of if of.base is None else of.base)
 
 
-def result(host: Any, name: str, out: ndarray | None = None) -> ndarray:
+def result(host: Any, name: str, out: ndarray | None = None, launches: int = 1) -> ndarray:
     """Make the array that a launch has computed, or write it to `out`."""
     host = np.asarray(host)
-    if host.size:
+    for _ in range(launches if host.size else 0):
         memory.launch(name)
     if out is None:
         return wrapped(memory.allocated(host))

@@ -81,7 +81,7 @@ class Event:
 Stream.null = Stream(null=True)
 
 
-def get_current_stream() -> Stream:
+def get_current_stream(device_id: int = -1) -> Stream:
     return Stream.null
 
 

@@ -192,21 +192,39 @@ def all(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> nd
 def argmax(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
 ) -> ndarray:
-    return _reduce("argmax", a, axis, out, keepdims=keepdims)
+    return _place("argmax", a, axis, dtype, out, keepdims)
 
 
 def argmin(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
 ) -> ndarray:
-    return _reduce("argmin", a, axis, out, keepdims=keepdims)
+    return _place("argmin", a, axis, dtype, out, keepdims)
+
+
+def _place(name: str, a: Any, axis: Any, dtype: Any, out: Any, keepdims: bool) -> ndarray:
+    found = getattr(np, name)(given(a), axis=axis, keepdims=keepdims)
+    return result(np.asarray(found, dtype), name, out)
 
 
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> ndarray:
     return _reduce("cumsum", a, axis, out, dtype=dtype)
 
 
-for _method in (sum, prod, mean, var, std, max, min, any, all, argmax, argmin, cumsum):
+def _argmax(
+    self: ndarray, axis: Any = None, out: Any = None, dtype: Any = None, keepdims: bool = False
+) -> ndarray:
+    return argmax(self, axis, dtype, out, keepdims)
+
+
+def _argmin(
+    self: ndarray, axis: Any = None, out: Any = None, dtype: Any = None, keepdims: bool = False
+) -> ndarray:
+    return argmin(self, axis, dtype, out, keepdims)
+
+
+for _method in (sum, mean, var, std, max, min, any, all, cumsum):
     setattr(ndarray, _method.__name__, _method)
+ndarray.argmax, ndarray.argmin = _argmax, _argmin
 
 
 # Products
@@ -234,6 +252,8 @@ def dot(a: Any, b: Any, out: Any = None) -> ndarray:
 
 
 def vdot(a: Any, b: Any) -> ndarray:
+    if given(a).size != given(b).size:
+        raise ValueError("Axis dimension mismatch")
     with np.errstate(all="ignore"):
         return result(np.vdot(given(a), given(b)), "vdot")
 
@@ -265,15 +285,22 @@ def broadcast_to(array: Any, shape: Any) -> ndarray:
 def concatenate(
     tup: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> ndarray:
-    made = np.concatenate([_joined(a) for a in tup], axis, dtype=dtype, casting=casting)
-    return result(made, "concatenate", out)
+    parts = [_joined(a) for a in tup]
+    made = np.concatenate(parts, axis, dtype=dtype, casting=casting)
+    return result(made, "concatenate", out, _copies(parts))
 
 
 def stack(
     tup: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> ndarray:
-    made = np.stack([_joined(a) for a in tup], axis, dtype=dtype, casting=casting)
-    return result(made, "concatenate", out)
+    parts = [_joined(a) for a in tup]
+    made = np.stack(parts, axis, dtype=dtype, casting=casting)
+    return result(made, "concatenate", out, _copies(parts))
+
+
+def _copies(parts: list[np.ndarray]) -> int:
+    """Count the launches of CuPy: one for each array, or one for all from the ninth on."""
+    return 1 if len(parts) > 8 else len([part for part in parts if part.size])
 
 
 def _joined(a: Any) -> np.ndarray:

@@ -69,10 +69,7 @@ def decide_types(inputs: list, outputs: list, given: list) -> tuple[list, dict]:
 def _arguments(kernel: Any, args: tuple, out: Any = None) -> tuple[list, list]:
     nin, nout = len(kernel.in_params), len(kernel.out_params)
     if len(args) not in (nin, nin + nout):
-        raise TypeError(
-            f"Wrong number of arguments for {kernel.name!r}. It must be either {nin} or "
-            f"{nin + nout} (with outputs), but given {len(args)}."
-        )
+        raise TypeError(kernel.wrong_number.format(kernel.name, nin, nin + nout, len(args)))
     outputs = list(args[nin:]) if out is None else [out]
     inputs = [arg if isinstance(arg, ndarray) else number(arg) for arg in args[:nin]]
     if any(not isinstance(array, ndarray) for array in outputs):
@@ -210,6 +207,11 @@ def _as_host(value: Any, dtype: np.dtype) -> np.ndarray:
 class ElementwiseKernel:
     """A body that is executed for each entry of the broadcast inputs."""
 
+    wrong_number = (
+        "Wrong number of arguments for {!r}. It must be either {} or {} (with outputs), "
+        "but given {}."
+    )
+
     def __init__(
         self,
         in_params: str,
@@ -299,6 +301,8 @@ def _new(shape: tuple, dtype: np.dtype) -> ndarray:
 class ReductionKernel:
     """An expression of each entry of the broadcast inputs, joined along axes."""
 
+    wrong_number = "Wrong number of arguments for {}"
+
     def __init__(
         self,
         in_params: str,
@@ -374,9 +378,6 @@ class ReductionKernel:
         _run(self, source, (math.prod(outer), outer + inner), layout, more)
 
     def _source(self, known: dict) -> str:
-        start, started = f"_type_reduce({self.identity})", "true"
-        if not self.identity:
-            start, started = "_type_reduce()", "false"
         return f"""{_declarations(self, known)}
 #define REDUCE(a, b) ({self.reduce_expr})
 #define POST_MAP(a) ({self.post_map_expr})
@@ -393,22 +394,16 @@ for (_word _k = 0; _k < _K; ++_k)
 _Walk<_K> _over(_outer, _lengths, _outer_strides, _data);
 for (_word _o = 0; _o < _size; ++_o, _over.step()) {{
     _type_reduce _s[_PARTS];
-    bool _started[_PARTS];
-    for (int _k = 0; _k < _PARTS; ++_k) {{
-        _s[_k] = {start};
-        _started[_k] = {started};
-    }}
+    for (int _k = 0; _k < _PARTS; ++_k) _s[_k] = _type_reduce({self.identity});
     _Walk<_K> _at(_inner, _lengths + _outer, _inner_strides, _over.at);
     for (_word _j = 0; _j < _count; ++_j, _at.step()) {{
         {_names(self, self.in_params)}
-        _type_reduce _mapped = static_cast<_type_reduce>({self.map_expr});
-        int _k = _j % _PARTS;
-        _s[_k] = _started[_k] ? REDUCE(_s[_k], _mapped) : _mapped;
-        _started[_k] = true;
+        _type_reduce _a = static_cast<_type_reduce>({self.map_expr});
+        _s[_j % _PARTS] = REDUCE(_s[_j % _PARTS], _a);
     }}
     for (int _half = _PARTS / 2; _half > 0; _half /= 2)
         for (int _k = 0; _k < _half; ++_k)
-            if (_started[_k + _half]) _s[_k] = REDUCE(_s[_k], _s[_k + _half]);
+            _s[_k] = REDUCE(_s[_k], _s[_k + _half]);
     {{
     _Walk<_K>& _at = _over;
     {_names(self, self.out_params)}

@@ -12,11 +12,11 @@ from .array import ndarray, number, result
 class ufunc:
     """One launch that computes entry by entry, as NumPy's function of that name does."""
 
-    def __init__(self, host: Callable, name: str = "") -> None:
+    def __init__(self, host: Callable, name: str = "", prefix: str = "cupy_") -> None:
         self._host = host
         self.nin, self.nout = host.nin, host.nout
         self.nargs = self.nin + self.nout
-        self.__name__ = self.name = f"cupy_{name or host.__name__}"
+        self.__name__ = self.name = prefix + (name or host.__name__)
 
     def __call__(self, *args: Any, **kwargs: Any) -> ndarray:
         out, dtype = kwargs.pop("out", None), kwargs.pop("dtype", None)
@@ -61,7 +61,7 @@ class _Erf:
         return erf(x, out=out)
 
 
-erf = ufunc(_Erf())
+erf = ufunc(_Erf(), prefix="cupyx_scipy_special_")
 
 NAMES = (
     "absolute add arctan bitwise_and bitwise_or bitwise_xor ceil cos cosh divide equal exp "
@@ -72,6 +72,7 @@ NAMES = (
 )
 
 UFUNCS = {name: ufunc(getattr(np, name)) for name in NAMES.split()}
+UFUNCS["divide"] = ufunc(np.divide, "true_divide")
 UFUNCS |= {"abs": UFUNCS["absolute"], "true_divide": UFUNCS["divide"], "mod": UFUNCS["remainder"]}
 
 

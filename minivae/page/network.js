@@ -1,0 +1,113 @@
+/* The model: forward passes of the library's layers for one example, in float64 on its float32
+   weights. `FACTS.program` (program.py) says which steps to take. */
+
+async function unpack(id, Type) {
+  const text = document.getElementById(id).textContent;
+  const bytes = Uint8Array.fromBase64
+    ? Uint8Array.fromBase64(text)
+    : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const size = Type.BYTES_PER_ELEMENT,
+    n = planes.length / size;
+  const joined = new Uint8Array(planes.length);
+  for (let byte = 0; byte < size; byte++)
+    for (let i = 0; i < n; i++) joined[i * size + byte] = planes[byte * n + i];
+  return new Type(joined.buffer); // little-endian, as every browser's machine is
+}
+
+const sigmoid = (x) => (x > 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
+
+/* erf(x) = 2 / sqrt(pi) exp(-x^2) sum_n 2^n x^(2n+1) / (1 * 3 * ... * (2n+1)): no cancellation. */
+function erf(x) {
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let term = x,
+    sum = x;
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++)
+    sum += term *= (2 * x * x) / (2 * n + 1);
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
+const ACTIVATIONS = {
+  relu: (x) => Math.max(x, 0),
+  leaky_relu: (x, step) => (x > 0 ? x : step.slope * x),
+  tanh: (x) => Math.tanh(x),
+  sigmoid,
+  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  silu: (x) => x * sigmoid(x),
+  gelu: (x) => x * 0.5 * (1 + erf(x / Math.SQRT2)),
+};
+
+class Network {
+  constructor(program, weights) {
+    this.program = program;
+    this.weights = weights;
+  }
+
+  /* y = x W + b, or an activation of every entry. */
+  step(step, x) {
+    if (step.op !== "linear") return x.map((value) => ACTIVATIONS[step.op](value, step));
+    const W = this.weights,
+      y = new Float64Array(step.out);
+    for (let j = 0; j < step.out; j++) y[j] = W[step.b + j];
+    for (let i = 0; i < step.in; i++) {
+      if (x[i] === 0) continue;
+      const value = x[i],
+        row = step.W + i * step.out;
+      for (let j = 0; j < step.out; j++) y[j] += value * W[row + j];
+    }
+    return y;
+  }
+
+  run(steps, x) {
+    return steps.reduce((values, step) => this.step(step, values), x);
+  }
+
+  /* Where the image x is placed, mu, and how sure that is, sigma (null for an autoencoder). */
+  encode(x) {
+    const { encoder, latent, clamp, levels } = this.program;
+    const out = this.run(encoder, levels ? this.oneHot(x) : Float64Array.from(x));
+    if (!clamp) return { mu: out, sigma: null };
+    const logvar = out.slice(latent).map((v) => Math.min(Math.max(v, clamp[0]), clamp[1]));
+    return { mu: out.slice(0, latent), sigma: logvar.map((v) => Math.exp(v / 2)) };
+  }
+
+  /* The mean image of the latent z. */
+  decode(z) {
+    const { decoder, mean, levels } = this.program;
+    const out = this.run(decoder, Float64Array.from(z));
+    if (mean === "sigmoid") return out.map(sigmoid);
+    if (mean === "half") return out.slice(0, out.length / 2);
+    if (mean === "levels") return this.expected(out, levels);
+    return out;
+  }
+
+  /* Grey values in [0, 1], cut into levels, each as a vector with one 1. */
+  oneHot(x) {
+    const L = this.program.levels,
+      out = new Float64Array(x.length * L);
+    for (let i = 0; i < x.length; i++) {
+      const level = Math.floor(Math.fround(Math.fround(x[i]) * L));
+      out[i * L + Math.min(Math.max(level, 0), L - 1)] = 1;
+    }
+    return out;
+  }
+
+  /* Mean grey value under each pixel's softmax: level l stands for l / (L - 1). */
+  expected(logits, L) {
+    const x = new Float64Array(logits.length / L);
+    for (let i = 0; i < x.length; i++) {
+      const own = logits.subarray(i * L, (i + 1) * L),
+        largest = Math.max(...own);
+      let sum = 0,
+        total = 0;
+      for (let level = 0; level < L; level++) {
+        const e = Math.exp(own[level] - largest);
+        sum += e;
+        total += (e * level) / (L - 1);
+      }
+      x[i] = total / sum;
+    }
+    return x;
+  }
+}
