@@ -23,6 +23,7 @@ COMMANDS = {
     "reconstruct": "encode data and decode them again",
     "explore": "walk through a latent space: pictures, films, or a page to do it by hand",
     "evaluate": "measure a trained model: ELBO, its terms, log p(x)",
+    "augment": "make new labelled examples with a conditional VAE",
     "step": "follow one training step of a tiny VAE, number by number",
     "read": "build pages with every derivation beside its code",
     "bench": "measure the kernels and the training step on this machine",
