@@ -16,7 +16,7 @@ MODULES = {
     "estimator": ["VAEEstimator"],
     "evaluation": ["evaluate", "log_likelihood"],
     "layer": ["Layer", "Sequential"],
-    "models": ["VAE", "Autoencoder"],
+    "models": ["VAE", "Autoencoder", "ConditionalVAE"],
     "objectives": ["ELBO", "BetaSchedule", "ImportanceWeighted"],
     "ops": ["Activation", "Dense", "Dropout", "Linear"],
     "optim": ["SGD", "Adam", "AdamW", "Momentum"],
@@ -25,7 +25,17 @@ MODULES = {
 }
 """The public names, by the module that each is defined in."""
 
-SUBMODULES = [*MODULES, "check", "data", "explore", "plots", "trace"]
+SUBMODULES = [
+    *MODULES,
+    "augment",
+    "check",
+    "data",
+    "explore",
+    "plots",
+    "quality",
+    "statistics",
+    "trace",
+]
 """The modules that `import minivae` is enough for, as in `minivae.plots.images`."""
 
 _HOME = {name: module for module, names in MODULES.items() for name in names}
