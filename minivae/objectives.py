@@ -65,6 +65,10 @@ class Terms:
         """Lower bound on ln p(x) (B,), nats: without `beta` and free bits."""
         return -self.nll - self.kl.sum(axis=1) if self.tighter is None else self.tighter
 
+    def sums(self) -> dict[str, Array]:
+        """Sums over the batch, for the record of an epoch."""
+        return {"loss": self.loss * len(self.nll), "nll": self.nll.sum(), "kl": self.kl.sum()}
+
     def copy(self) -> "Terms":
         """Return the same numbers in arrays of their own."""
         tighter = None if self.tighter is None else self.tighter.copy()

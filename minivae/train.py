@@ -208,6 +208,8 @@ def fit(
 
     Raises
     ------
+    OptionError
+        If there is a patience, but a model under which held-out data have no loss.
     DataError
         If there are no training data, or they lie outside the likelihood's domain.
     NonFiniteError
@@ -231,6 +233,11 @@ def fit(
         training.rng,
         training.settings,
     )
+    if settings.patience and not model.encodes:
+        raise OptionError(
+            f"patience={settings.patience} was given, but under a {type(model).__name__} held-out "
+            "data have no loss to wait for; leave it out, and choose the epochs."
+        )
     for data in (x, x_val):
         if data is not None:
             model.likelihood.note(data)  # refuses what is outside the domain
@@ -244,7 +251,7 @@ def fit(
         if training.stopped:
             break
         order = rng.permutation(len(x))
-        sums = {name: model.backend.xp.zeros((), "float64") for name in ("loss", "nll", "kl")}
+        sums: dict[str, Any] = {}
         bar = tqdm(
             batches(len(x), settings.batch),
             total=steps,
@@ -263,13 +270,12 @@ def fit(
                 terms = model.step(model.prepare(batch), noise, beta_at(step))
                 optimizer.step(model.params)
             # Sums stay on the device, in float64; they are read once an epoch.
-            sums["loss"] += terms.loss * len(batch)
-            sums["nll"] += terms.nll.sum()
-            sums["kl"] += terms.kl.sum()
+            for name, total in terms.sums().items():
+                sums[name] = sums.get(name, 0) + total.astype("float64")
 
         record = {"epoch": epoch + 1, "beta": beta_at(epoch * steps + steps - 1)}
         record |= {name: float(total) / len(x) for name, total in sums.items()}
-        if x_val is not None:
+        if x_val is not None and model.encodes:
             record |= validate(training, x_val)
         for name, what in (("loss", "training"), ("val_loss", "validation")):
             if not math.isfinite(record.get(name, 0.0)):

@@ -15,7 +15,8 @@ NAMES = sorted(
     f"minivae.ops.{module.name}" for module in pkgutil.iter_modules(minivae.ops.__path__)
 )
 MODULES = [
-    importlib.import_module(name) for name in [*NAMES, "minivae.objectives", "minivae.optim"]
+    importlib.import_module(name)
+    for name in [*NAMES, "minivae.objectives", "minivae.optim", "minivae.models.gan"]
 ]
 
 

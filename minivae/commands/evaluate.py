@@ -58,6 +58,11 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
 
     from . import outputs, pictures
 
+    if not run.training.model.encodes:
+        raise OptionError(
+            f"{run.folder} holds a GAN, under which data have no loss and no ELBO; look at its "
+            "samples with `minivae sample`, or measure them against a VAE's with `minivae compare`."
+        )
     samples, seed = options.importance_samples, run.training.settings.seed
     if samples is not None and not run.has_prior:
         raise OptionError(

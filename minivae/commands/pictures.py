@@ -23,19 +23,22 @@ def draw(run: Run, data: Dataset) -> list[str]:
 
     Each file is replaced as a whole.
     """
-    history, latent = run.training.history, run.training.model.latent
+    history, model = run.training.history, run.training.model
+    latent = model.latent
     x, y, part = run.test_rows(data)
     what = f"{data.name} ({part})"
     drawn = {}
     if plots.has_picture(run.shape):
-        drawn["reconstructions.png"] = reconstructions(run, spread(x, 40), what)
+        if model.encodes:
+            drawn["reconstructions.png"] = reconstructions(run, spread(x, 40), what)
         drawn["samples.png"] = samples(run, sampled(run, 64, seed=run.training.settings.seed))
-        if latent == 2 and run.has_prior:
+        if latent == 2 and (run.has_prior or not model.encodes):
             drawn["manifold.png"] = manifold(run)
-    if latent == 2:
+    if latent == 2 and model.encodes:
         drawn["latent.png"] = latents(run, x, y, data.labels, part)
     if history:
         terms = ("loss", "nll", "kl") if run.has_prior else ("nll",)
+        terms = terms if model.encodes else ("d_loss", "g_loss")
         drawn["curves.png"] = plots.curves(history, terms)
     for name, picture in drawn.items():
         plots.save(picture, run.folder / name)
@@ -65,6 +68,8 @@ def samples(run: Run, x: np.ndarray, *, temperature: float = 1.0, draw: bool = F
     )
     warm = "" if temperature == 1 else f", temperature {temperature:g}"
     title = f"{what}{warm} ({'drawn pixels' if draw else 'means of the pixels'})"
+    if not run.training.model.encodes:
+        title = f"Samples of the generator{warm}"
     return plots.images(x, run.shape, limits=run.limits, title=title)
 
 

@@ -1,8 +1,9 @@
 """One model a file."""
 
 from .autoencoder import Autoencoder
+from .gan import GAN
 from .vae import VAE
 
-MODELS = {"vae": VAE, "autoencoder": Autoencoder}
+MODELS = {"vae": VAE, "autoencoder": Autoencoder, "gan": GAN}
 
-__all__ = ["MODELS", "VAE", "Autoencoder"]
+__all__ = ["GAN", "MODELS", "VAE", "Autoencoder"]

@@ -24,6 +24,12 @@ class Model:
     kind = ""
     """Name of the model in a configuration."""
 
+    parts = ("encoder", "decoder")
+    """What the two halves are called in `params`."""
+
+    encodes = True
+    """Whether data have a code, and so a reconstruction and a loss of their own."""
+
     params: Params
 
     def __init__(
@@ -73,13 +79,8 @@ class Model:
             rng=rng,
             **self.options,
         )
-        self.params = Params.join(
-            {
-                "encoder": self.encoder.params,
-                "decoder": self.decoder.params,
-                "likelihood": self.likelihood.params,
-            }
-        )
+        halves = dict(zip(self.parts, (self.encoder.params, self.decoder.params), strict=True))
+        self.params = Params.join({**halves, "likelihood": self.likelihood.params})
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
         raise TypeError(f"{type(self).__name__} must define _make_encoder")
@@ -186,13 +187,17 @@ class Model:
         """Overwrite `params.grad` with the gradient of the last forward pass's loss."""
         raise TypeError(f"{type(self).__name__} must define backward")
 
+    def expect_examples(self, x: Array) -> None:
+        """Raise `ShapeError` if a step is asked for on nothing."""
+        if len(x) == 0:
+            raise ShapeError("a step was asked for on 0 examples; give at least one.")
+
     def step(self, x: Array, noise: Array | None, beta: float = 1.0) -> Terms:
         """One forward and one backward pass: the terms, and `params.grad` overwritten.
 
         Updating is the optimizer's: `optimizer.step(model.params)`.
         """
-        if len(x) == 0:
-            raise ShapeError("a step was asked for on 0 examples; give at least one.")
+        self.expect_examples(x)
         with self.workspace:
             terms = self.forward(x, noise, beta)
             self.backward()

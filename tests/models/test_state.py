@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minivae.errors import StateError
-from minivae.models import VAE, Autoencoder
+from minivae.models import GAN, VAE, Autoencoder
 from minivae.optim import Adam
 
 pytestmark = pytest.mark.usefixtures("each_backend")
@@ -20,7 +20,7 @@ def model(kind=VAE):
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
-@pytest.mark.parametrize("kind", [VAE, Autoencoder])
+@pytest.mark.parametrize("kind", [VAE, Autoencoder, GAN])
 def test_a_copy_is_a_whole_model_of_its_own(duplicate, kind):
     original = model(kind)
     other = duplicate(original)
