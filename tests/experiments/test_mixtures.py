@@ -41,8 +41,8 @@ def test_the_data_themselves_cover_everything(mixture):
 @both
 def test_what_counts_as_covered(mixture):
     first, last = mixture.means[0], mixture.means[-1]
-    beside = first + [0, 2.9 * mixture.sigma]
-    outside = last + [0, 3.1 * mixture.sigma]
+    beside = first + np.array([0, 2.9 * mixture.sigma])
+    outside = last + np.array([0, 3.1 * mixture.sigma])
     assert mixture.coverage(np.array([beside, outside])) == (1, 0.5)
     assert mixture.coverage(np.array([outside])) == (0, 0.0)
     assert mixture.coverage(np.array([beside, first, last])) == (2, 1.0)
