@@ -1,0 +1,97 @@
+"""Rows that carry their class: the pixels of an example, then its label as a one-hot vector.
+
+    [ pixels (D) | 0 0 0 1 0 0 0 0 0 0 (C) ]
+
+A classifier and a conditional VAE learn from such rows, by the same loop as all models: whatever
+shuffles, fetches or binarizes rows need not know that there are labels in them, for zeros and ones
+stay what they are.
+"""
+
+import numpy as np
+
+from ..errors import DataError
+from .dataset import Dataset
+from .pixels import Pixels
+
+
+def class_names(data: Dataset) -> tuple[str, ...]:
+    """Names of a data set's classes, each of which has a training example.
+
+    Raises
+    ------
+    DataError
+        If the data have no labels, the labels are no numbers from 0, or a class has no example.
+    """
+    y, y_test = data.y_train, data.y_test
+    if y is None or (data.pixels_test is not None and y_test is None):
+        part = "training" if y is None else "test"
+        raise DataError(
+            f"{data.name!r} has no labels of its {part} examples, but a class has to be learned "
+            "from them; give labelled data, such as an .npz file with x and y, or a folder with "
+            "one subfolder of PNG files for each class."
+        )
+    every = y if y_test is None else np.concatenate([y, y_test])
+    if every.min() < 0:
+        raise DataError(
+            f"{data.name!r} has the label {every.min()}, but classes are numbered from 0; "
+            "number them 0, 1, 2 and so on, or name them by strings."
+        )
+    n_classes = max(int(every.max()) + 1, len(data.labels or ()))
+    names = tuple(data.labels or ())
+    names += tuple(str(k) for k in range(len(names), n_classes))
+    if n_classes > len(y) + 1000:  # a number that is no class, such as a postcode
+        raise DataError(
+            f"{data.name!r} has the label {every.max()}, which makes {n_classes} classes of "
+            f"{len(y)} examples; number the classes 0, 1, 2 and so on."
+        )
+    count = np.bincount(y, minlength=n_classes)
+    if not count.all():
+        missing = [names[k] for k in np.flatnonzero(count == 0)]
+        which = f"class {missing[0]!r} has" if len(missing) == 1 else f"{len(missing)} classes have"
+        first = "" if len(missing) == 1 else f", {missing[0]!r} first"
+        raise DataError(
+            f"{which} no training example in {data.name!r}{first}; give examples of each class, "
+            "or number the classes without gaps."
+        )
+    return names
+
+
+def labelled(x: np.ndarray | Pixels, y: np.ndarray, n_classes: int) -> np.ndarray | Pixels:
+    """Append labels to rows, as one-hot vectors.
+
+    Parameters
+    ----------
+    x : numpy.ndarray or Pixels, (N, D)
+        Examples.
+    y : numpy.ndarray, (N,), int
+        Their classes.
+    n_classes : int
+        C.
+
+    Returns
+    -------
+    numpy.ndarray or Pixels, (N, D + C)
+        Of the kind and dtype of x.
+
+    Raises
+    ------
+    DataError
+        If there is not one label for each example, or one is not in 0 ... C - 1.
+    """
+    y = np.asarray(y)
+    if y.shape != (len(x),) or y.dtype.kind not in "iu":
+        raise DataError(
+            f"{y.dtype} labels of shape {y.shape} were given for {len(x)} examples; give one whole "
+            "number for each."
+        )
+    if y.size and not (y.min() >= 0 and y.max() < n_classes):
+        wrong = y.min() if y.min() < 0 else y.max()
+        raise DataError(
+            f"there is a label {wrong}, but the classes are 0 to {n_classes - 1}; leave out those "
+            "examples, or train a model for their classes."
+        )
+    one_hot = np.eye(n_classes, dtype=x.dtype)[y]
+    if isinstance(x, Pixels) and x.divisor in range(256):
+        one = np.uint8(x.divisor)  # the byte that stands for 1
+        return Pixels(np.concatenate([x.bytes, one_hot.astype("u1") * one], axis=1), x.divisor)
+    return np.concatenate([x[:], one_hot], axis=1)

@@ -1,0 +1,157 @@
+r"""Classifier with an MLP: how a class follows from an example, and a feature space besides.
+
+    x (B, D) --Dense ... Dense--> features (B, F) --Linear--> logits (B, C) --softmax--> p(class)
+
+Its loss is the softmax cross-entropy, which is nothing new: a class is one variable with C levels,
+so it is the categorical likelihood (`ops/categorical.py`) of one variable. Logits $a$, one-hot
+label $y$, nats per example:
+
+$$ \text{nll}_n = -\sum_c y_{nc} \ln p_{nc}, \quad p_{nc} = e^{a_{nc}} / \sum_j e^{a_{nj}} $$
+
+The loss is its mean over the batch, and the backward pass is one chain, as the autoencoder's.
+
+It trains by `fit`, like every model, on rows that carry their label (`data/labelled.py`):
+
+>>> rows = labelled(digits.pixels_train, digits.y_train, 10)
+>>> fit(Training(Classifier(784, rng=rng), Adam(), rng, Settings(epochs=10)), rows)
+
+The last hidden layer is the feature space in which generated data are compared with real ones.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, Backend, get_backend
+from ..data.pixels import Pixels
+from ..errors import OptionError, ShapeError
+from ..evaluation import batches
+from ..objectives import Terms
+from ..ops import Categorical, Linear
+from ..params import Params
+from ..workspace import Workspace
+from .base import Model
+from .mlp import check_widths, mlp
+
+
+class CrossEntropy(Categorical):
+    """Categorical likelihood of one label with C classes: logits and one-hot labels (B, C)."""
+
+    def note(self, x: np.ndarray) -> str:
+        """Any examples will do: only their labels have a likelihood here."""
+        return ""
+
+
+class Classifier:
+    """MLP classifier.
+
+    Parameters
+    ----------
+    n_pixels : int
+        Numbers in one example.
+    hidden : sequence of int
+        Hidden widths, at least one; the last is that of the feature space.
+    classes : int
+        C, at least 2.
+    activation : str
+        One of `minivae.ops.ACTIVATIONS`.
+    rng : numpy.random.Generator
+        Draws the initial weights.
+    dtype : {"float32", "float64"}
+        dtype of everything.
+    backend : str or Backend
+        Where to compute.
+    """
+
+    def __init__(
+        self,
+        n_pixels: int,
+        hidden: Sequence[int] = (128, 64),
+        classes: int = 10,
+        *,
+        activation: str = "relu",
+        rng: np.random.Generator,
+        dtype: str = "float32",
+        backend: str | Backend = "auto",
+    ) -> None:
+        (self.n_pixels,) = check_widths([n_pixels], "n_pixels")
+        self.hidden = check_widths(hidden, "hidden")
+        (self.classes,) = check_widths([classes], "classes")
+        if not self.hidden:
+            raise OptionError("hidden=() was given, but a classifier here has a hidden layer.")
+        self.backend = get_backend(backend)
+        self.workspace = Workspace()
+        options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
+        self.likelihood = CrossEntropy(self.classes, **options)
+        widths = (self.n_pixels, *self.hidden)
+        self.body = mlp(widths, activation=activation, output="activated", rng=rng, **options)
+        self.head = Linear(self.hidden[-1], self.classes, rng=rng, **options)
+        self.params = Params.join({"body": self.body.params, "head": self.head.params})
+
+    def prepare(self, x: np.ndarray) -> Array:
+        """Bring host rows, with labels (N, D + C) or without (N, D), onto the backend.
+
+        Raises
+        ------
+        ShapeError
+            If they have another width.
+        """
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] not in (self.n_pixels, self.n_pixels + self.classes):
+            raise ShapeError(
+                f"the data have shape {x.shape}, but this classifier takes (N, {self.n_pixels}), "
+                f"and {self.classes} numbers more with labels; give examples of that width."
+            )
+        return self.backend.asarray(x, self.params.dtype)
+
+    def features(self, x: Array) -> Array:
+        """Last hidden layer (B, F) for x (B, D)."""
+        self.likelihood.cache = None  # `backward` is to refuse until the next `forward`
+        return self.body.forward(x)
+
+    def logits(self, x: Array) -> Array:
+        """Logits (B, C) for x (B, D)."""
+        return self.head.forward(self.features(x))
+
+    def draw_noise(self, rng: np.random.Generator, batch: int) -> None:
+        """A classifier takes no noise."""
+
+    def forward(self, rows: Array, noise: None = None, beta: float = 1.0) -> Terms:
+        """Compute the loss, the batch mean of nll, for rows with labels (B, D + C)."""
+        x, y = rows[:, : self.n_pixels], rows[:, self.n_pixels :]
+        nll = self.likelihood.forward(self.logits(x), y)
+        xp = self.backend.xp
+        none = xp.zeros((len(rows), 0), rows.dtype)  # no latents, hence no KL and no bound
+        return Terms(nll.mean(), nll, none, xp.full(len(rows), float("nan"), rows.dtype))
+
+    def backward(self) -> None:
+        """Overwrite `params.grad`: the chain rule from the loss back to the first layer."""
+        logits, *_ = self.likelihood.saved()
+        B = logits.shape[0]
+        dnll = self.backend.xp.full(B, 1 / B, logits.dtype)
+        self.body.backward_params(self.head.backward(self.likelihood.backward(dnll)))
+
+    step = Model.step
+
+    def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
+        """Most probable class (N,) of host data (N, D)."""
+        return self._by_rows(lambda rows: self.logits(rows).argmax(axis=1), x)
+
+    def embed(self, x: np.ndarray | Pixels) -> np.ndarray:
+        """Features (N, F) of host data (N, D)."""
+        return self._by_rows(self.features, x)
+
+    def accuracy(self, x: np.ndarray | Pixels, y: np.ndarray) -> float:
+        """Share of host data (N, D) whose most probable class is their label (N,)."""
+        return float(np.mean(self.predict(x) == y))
+
+    def _by_rows(self, function: Any, x: np.ndarray | Pixels) -> np.ndarray:
+        parts = [
+            self.backend.to_host(function(self.prepare(x[rows]))) for rows in batches(len(x), 500)
+        ]
+        return np.concatenate(parts)
+
+    def __repr__(self) -> str:
+        widths = "-".join(map(str, (self.n_pixels, *self.hidden, self.classes)))
+        return f"Classifier({widths}, {self.params.theta.size:,} parameters, {self.params.dtype})"
