@@ -28,7 +28,7 @@ from .checkpoint import load_checkpoint, save_checkpoint, write_atomically
 from .data import Dataset, Pixels
 from .errors import CheckpointError, DataError, OptionError
 from .evaluation import batches
-from .models import VAE
+from .models import GAN, VAE
 from .train import Training, prepare_data
 
 RUNS = Path("runs")
@@ -81,6 +81,11 @@ class Run:
     def has_prior(self) -> bool:
         """Whether the model has a prior, hence a KL and a bound."""
         return isinstance(self.training.model, VAE)
+
+    @property
+    def is_gan(self) -> bool:
+        """Whether the model is a GAN, under which data have neither codes nor a loss."""
+        return isinstance(self.training.model, GAN)
 
     @property
     def config(self) -> dict[str, Any]:

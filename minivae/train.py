@@ -19,6 +19,7 @@ from .data.pixels import Pixels
 from .errors import DataError, NonFiniteError, OptionError, StateError
 from .evaluation import batches, evaluate
 from .models.base import Model
+from .models.gan import GAN
 from .objectives import BetaSchedule
 from .optim import Optimizer
 from .workspace import empty
@@ -233,10 +234,11 @@ def fit(
         training.rng,
         training.settings,
     )
-    if settings.patience and not model.encodes:
+    adversarial = isinstance(model, GAN)
+    if settings.patience and adversarial:
         raise OptionError(
-            f"patience={settings.patience} was given, but under a {type(model).__name__} held-out "
-            "data have no loss to wait for; leave it out, and choose the epochs."
+            f"patience={settings.patience} was given, but under a GAN held-out data "
+            "have no loss to wait for; leave it out, and choose the epochs."
         )
     for data in (x, x_val):
         if data is not None:
@@ -275,7 +277,7 @@ def fit(
 
         record = {"epoch": epoch + 1, "beta": beta_at(epoch * steps + steps - 1)}
         record |= {name: float(total) / len(x) for name, total in sums.items()}
-        if x_val is not None and model.encodes:
+        if x_val is not None and not adversarial:
             record |= validate(training, x_val)
         for name, what in (("loss", "training"), ("val_loss", "validation")):
             if not math.isfinite(record.get(name, 0.0)):

@@ -58,7 +58,7 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
 
     from . import outputs, pictures
 
-    if not run.training.model.encodes:
+    if run.is_gan:
         raise OptionError(
             f"{run.folder} holds a GAN, under which data have no loss and no ELBO; look at its "
             "samples with `minivae sample`, or measure them against a VAE's with `minivae compare`."

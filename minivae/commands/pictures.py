@@ -23,22 +23,21 @@ def draw(run: Run, data: Dataset) -> list[str]:
 
     Each file is replaced as a whole.
     """
-    history, model = run.training.history, run.training.model
-    latent = model.latent
+    history, latent = run.training.history, run.training.model.latent
     x, y, part = run.test_rows(data)
     what = f"{data.name} ({part})"
     drawn = {}
     if plots.has_picture(run.shape):
-        if model.encodes:
+        if not run.is_gan:
             drawn["reconstructions.png"] = reconstructions(run, spread(x, 40), what)
         drawn["samples.png"] = samples(run, sampled(run, 64, seed=run.training.settings.seed))
-        if latent == 2 and (run.has_prior or not model.encodes):
+        if latent == 2 and (run.has_prior or run.is_gan):
             drawn["manifold.png"] = manifold(run)
-    if latent == 2 and model.encodes:
+    if latent == 2 and not run.is_gan:
         drawn["latent.png"] = latents(run, x, y, data.labels, part)
     if history:
         terms = ("loss", "nll", "kl") if run.has_prior else ("nll",)
-        terms = terms if model.encodes else ("d_loss", "g_loss")
+        terms = ("d_loss", "g_loss") if run.is_gan else terms
         drawn["curves.png"] = plots.curves(history, terms)
     for name, picture in drawn.items():
         plots.save(picture, run.folder / name)
@@ -68,7 +67,7 @@ def samples(run: Run, x: np.ndarray, *, temperature: float = 1.0, draw: bool = F
     )
     warm = "" if temperature == 1 else f", temperature {temperature:g}"
     title = f"{what}{warm} ({'drawn pixels' if draw else 'means of the pixels'})"
-    if not run.training.model.encodes:
+    if run.is_gan:
         title = f"Samples of the generator{warm}"
     return plots.images(x, run.shape, limits=run.limits, title=title)
 

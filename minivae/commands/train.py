@@ -195,7 +195,7 @@ def introduce(run: Run, data: Dataset, say: Callable) -> None:
 def meaning(run: Run) -> str:
     """Say what the validation loss is, and whether it bounds a likelihood."""
     model, settings = run.training.model, run.training.settings
-    if not model.encodes:
+    if run.is_gan:
         return "nats per example; each player's own, and none says how good the samples are"
     if not run.has_prior:
         return "nats per example; the reconstruction alone: an autoencoder bounds no likelihood"
@@ -220,7 +220,7 @@ def number(value: float) -> str:
 def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     """Train, and write the checkpoint and the metrics after each epoch."""
     columns = ("loss", "nll", "kl", "val_loss") if run.has_prior else ("nll", "val_nll")
-    if not run.training.model.encodes:
+    if run.is_gan:
         columns = ("d_loss", "g_loss")
     elif data.pixels_test is None:
         columns = columns[:-1]

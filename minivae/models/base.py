@@ -27,9 +27,6 @@ class Model:
     parts = ("encoder", "decoder")
     """What the two halves are called in `params`."""
 
-    encodes = True
-    """Whether data have a code, and so a reconstruction and a loss of their own."""
-
     params: Params
 
     def __init__(
@@ -187,17 +184,12 @@ class Model:
         """Overwrite `params.grad` with the gradient of the last forward pass's loss."""
         raise TypeError(f"{type(self).__name__} must define backward")
 
-    def expect_examples(self, x: Array) -> None:
-        """Raise `ShapeError` if a step is asked for on nothing."""
-        if len(x) == 0:
-            raise ShapeError("a step was asked for on 0 examples; give at least one.")
-
     def step(self, x: Array, noise: Array | None, beta: float = 1.0) -> Terms:
         """One forward and one backward pass: the terms, and `params.grad` overwritten.
 
         Updating is the optimizer's: `optimizer.step(model.params)`.
         """
-        self.expect_examples(x)
+        expect_examples(x)
         with self.workspace:
             terms = self.forward(x, noise, beta)
             self.backward()
@@ -211,3 +203,9 @@ class Model:
             f"{type(self).__name__}({widths}, {self.activation}, {self.likelihood.name}, {samples}"
             f"{self.params.theta.size:,} parameters, {self.params.dtype})"
         )
+
+
+def expect_examples(x: Array) -> None:
+    """Raise `ShapeError` if a step is asked for on nothing."""
+    if len(x) == 0:
+        raise ShapeError("a step was asked for on 0 examples; give at least one.")

@@ -54,7 +54,7 @@ from ..backend import Array, Backend
 from ..errors import OptionError, StateError
 from ..layer import Layer
 from ..ops import Activation, Bernoulli
-from .base import Model
+from .base import Model, expect_examples
 from .mlp import mlp
 
 OUTPUTS = ("bernoulli", "gaussian")
@@ -106,7 +106,6 @@ class GAN(Model):
 
     kind = "gan"
     parts = ("discriminator", "generator")
-    encodes = False
 
     def __init__(
         self,
@@ -219,7 +218,7 @@ class GAN(Model):
         ShapeError
             If there are no examples.
         """
-        self.expect_examples(x)
+        expect_examples(x)
         with self.workspace:
             g_loss, fake = self.generator_forward(noise)
             self.generator_backward()
