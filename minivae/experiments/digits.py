@@ -25,7 +25,7 @@ from ..data import Dataset
 from ..judge import Judge
 from ..plots import COLOURS
 from .contestants import host_samples, train
-from .outcome import Record, column, mean_sd, order, verdict, write_csv
+from .outcome import Record, column, mean_sd, order, steadier, verdict, write_csv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -148,9 +148,9 @@ def text(records: list[Record], judge: Judge) -> str:
         ),
         verdict(
             "The VAE is the more stable over seeds",
-            _steadier(vae["frechet"], gan["frechet"]),
-            f"SD of the Fréchet distance {_sd(vae['frechet'])} and {_sd(gan['frechet'])}, "
-            f"SD of the recall {_sd(vae['recall'], 3)} and {_sd(gan['recall'], 3)}",
+            steadier(_sd(vae["frechet"]), _sd(gan["frechet"])),
+            f"SD of the Fréchet distance {_sd(vae['frechet']):.2f} and {_sd(gan['frechet']):.2f}, "
+            f"SD of the recall {_sd(vae['recall']):.3f} and {_sd(gan['recall']):.3f}",
         ),
     ]
     which = {1: "The GAN", -1: "The VAE", 0: "Neither clearly"}
@@ -166,16 +166,9 @@ def text(records: list[Record], judge: Judge) -> str:
     return "\n".join(lines)
 
 
-def _sd(values: np.ndarray, digits: int = 2) -> str:
-    return f"{values.std(ddof=1):.{digits}f}" if len(values) > 1 else "unknown"
-
-
-def _steadier(a: np.ndarray, b: np.ndarray) -> int:
-    """Tell which SD is the smaller, 1 for a's, if one is more than 1.5 times the other."""
-    if len(a) < 2:
-        return 0
-    low, high = sorted((a.std(ddof=1), b.std(ddof=1)))
-    return 0 if high <= 1.5 * low else 1 if a.std() < b.std() else -1
+def _sd(values: np.ndarray) -> float:
+    """Standard deviation over the seeds; NaN, which nothing is compared with, of one alone."""
+    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
 
 
 def draw_samples(pictured: dict[str, np.ndarray], data: Dataset) -> "Figure":

@@ -46,6 +46,14 @@ def order(a: np.ndarray, b: np.ndarray) -> int:
     return int(interval.low > 0) - int(interval.high < 0)
 
 
+def steadier(a: float, b: float) -> int:
+    """Which of two standard deviations is the smaller: 1 for a, -1 for b, 0 if it cannot be told.
+
+    It can be told if one is more than 1.5 times the other.
+    """
+    return int(b > 1.5 * a) - int(a > 1.5 * b)
+
+
 def verdict(claim: str, outcome: int, figures: str) -> str:
     """Say whether a common claim holds: 1 confirmed, -1 the contrary, 0 not told apart."""
     words = {1: "confirmed", -1: "refuted", 0: "not confirmed (no clear difference)"}

@@ -22,7 +22,7 @@ from ..train import Training
 from .contestants import host_samples
 from .mixtures import SAMPLES, Mixture, energy_distance, ring
 from .modes import POINTS, learn
-from .outcome import Record, column, mean_sd, verdict, write_csv
+from .outcome import Record, column, mean_sd, steadier, verdict, write_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,18 +151,17 @@ def spread_table(records: list[Record]) -> tuple[str, list[str], list[list[str]]
 
 
 def text(records: list[Record]) -> str:
-    """What the figures say; two SD are told apart if one is 1.5 times the other or more."""
+    """What the figures say."""
     if len({r["seed"] for r in records}) < 2:
         return "Nothing is said about the spread over seeds, since there is only one seed."
     sentences = []
     for key, what in (("modes", "modes covered"), ("quality", "the high-quality fraction")):
         vae, gan = (spreads(records, name, key) for name in ("VAE", "GAN"))
         for i, over in enumerate(("seeds", "learning rates")):
-            clear = max(vae[i], gan[i]) > 1.5 * min(vae[i], gan[i])
             sentences.append(
                 verdict(
                     f"The VAE is the more stable in {what} over {over}",
-                    int(clear) * (1 if vae[i] < gan[i] else -1),
+                    steadier(vae[i], gan[i]),
                     f"SD {vae[i]:.2f} of the VAE, {gan[i]:.2f} of the GAN",
                 )
             )
