@@ -4,14 +4,15 @@ Both are 784-400-Z, once with Z = 2, which can be drawn, and once with Z = 20; b
 the same loop on 5,000 grey digits, with Adam at 1e-3 for 50 epochs of minibatches of 100. A VAE's
 code is its posterior mean.
 
-What they decode is judged beside the 1,000 test digits in the features of a classifier (`judge.py`),
-by the balls that each test digit's third neighbour spans (`quality.py`). A decoding that lies in no
-ball is far from every digit: a **hole**, if its code lay between the codes of two digits. So the
-share of holes is 1 - precision, and it is compared with that of plain reconstructions, since no
-decoder is perfect. Four sets of codes are decoded:
+What they decode is judged beside the 1,000 test digits in the features of a classifier
+(`judge.py`). A decoding is *far from every digit* if the nearest test digit is farther than it is
+for 95% of the training digits, so that 5% of real digits would be called far too. Where the code of
+such a decoding lies between the codes of two digits, there is a **hole**. The share of holes is to
+be compared with that at the codes themselves, since no decoder is perfect. Four sets of codes are
+decoded:
 
-    codes      those of the test digits: the reconstructions
-    between    (1 - t) z + t z' of pairs of test digits, at nine t from 0 to 1: interpolations
+    codes      those of 1,000 training digits: the reconstructions
+    between    (1 - t) z + t z' of pairs of them, at nine t from 0 to 1: interpolations
     prior      draws from N(0, I), which is the VAE's prior; the autoencoder has none
     fitted     draws from the normal distribution with the mean and covariance of the training codes
 """
@@ -28,7 +29,7 @@ from ..evaluation import evaluate
 from ..judge import Judge
 from ..models.base import Model
 from ..plots import COLOURS
-from ..quality import nearest, precision_recall
+from ..quality import nearest
 from .contestants import train
 from .outcome import Record, column, mean_sd, order, verdict, write_csv
 
@@ -78,6 +79,13 @@ def decoded(model: Model, z: np.ndarray) -> np.ndarray:
     return model.backend.to_host(model.decode(model.backend.asarray(z, model.params.dtype)))
 
 
+def far_limit(data: Dataset, judge: Judge) -> float:
+    """Distance to the nearest test digit that 95% of the training digits keep."""
+    real = judge.classifier.embed(data.x_test)
+    _, distance = nearest(judge.classifier.embed(data.pixels_train), real)
+    return float(np.quantile(distance, 0.95))
+
+
 def between(z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Codes (STEPS, N, Z) on the ways from each code to another one, drawn at random."""
     t = np.linspace(0, 1, STEPS, dtype=z.dtype)[:, None, None]
@@ -104,22 +112,24 @@ def measure(
     records: list[Record] = []
     models = {}
     real = judge.classifier.embed(data.x_test)
+    limit = far_limit(data, judge)
     plan = [(z, seed, name) for z in LATENTS for seed in range(seeds) for name in CONTESTANTS]
     for latent, seed, name in tqdm(plan, desc="autoencoder and VAE", disable=not progress):
         sizes = {"hidden": hidden, "latent": latent, "lr": 1e-3, "epochs": epochs}
         model = train(CONTESTANTS[name], data.pixels_train, **sizes, seed=seed)
         rng = np.random.default_rng([seed, 2])
-        z = codes_of(model, data.x_test)
+        n = len(data.x_test)
+        known = codes_of(model, data.x_train)
+        z = known[rng.permutation(len(known))[:n]]
         record = {"model": name, "latent": latent, "seed": seed}
         record["nll"] = evaluate(model, data.x_test, rng=np.random.default_rng(seed))["nll"]
         record["spread"] = float(z.std(axis=0).mean())
         for step, codes in enumerate(between(z, rng)):
-            features = judge.classifier.embed(decoded(model, codes))
-            record[f"holes {step}"] = 1 - precision_recall(real, features)[0]
-        n = len(data.x_test)
+            _, distance = nearest(judge.classifier.embed(decoded(model, codes)), real)
+            record[f"holes {step}"] = float((distance > limit).mean())
         draws = {
             "prior": rng.standard_normal((n, latent), dtype=z.dtype),
-            "fitted": fitted(codes_of(model, data.x_train), n, rng),
+            "fitted": fitted(known, n, rng),
         }
         for where, codes in draws.items():
             quality = judge.compare(data.x_test, decoded(model, codes))
@@ -156,7 +166,7 @@ def holes_table(records: list[Record]) -> tuple[str, list[str], list[list[str]]]
             mean_sd(column(records, "spread", **where)),
         ]
         rows.append([name, *cells, mean_sd(share[0], 1), mean_sd(share[STEPS // 2], 1)])
-    header = ["", "test nll, nats", "SD of the codes", "outside at a code, %", "half-way, %"]
+    header = ["", "test nll, nats", "SD of the codes", "far at a code, %", "half-way, %"]
     return f"Far from every digit, {_over(records)}", header, rows
 
 
@@ -244,7 +254,7 @@ def draw_plane(data: Dataset, judge: Judge, models: dict[tuple[str, int], Model]
         _, distance = nearest(judge.classifier.embed(decoded(model, lattice)), real)
         planes[name] = z, (low[0], high[0], low[1], high[1]), distance.reshape(n, n)
     most = max(distance.max() for _, _, distance in planes.values())
-    figure = new_figure(12.4, 5.8)
+    figure = new_figure(12.4, 5.4)
     panels = figure.subplots(1, 2)
     for ax, (name, (z, extent, distance)) in zip(panels, planes.items(), strict=True):
         drawn = ax.imshow(
@@ -254,7 +264,10 @@ def draw_plane(data: Dataset, judge: Judge, models: dict[tuple[str, int], Model]
             chosen = z[data.y_test == k]
             style = {"s": 11, "lw": 0.4, "edgecolor": "white", "color": COLOURS[k]}
             ax.scatter(*chosen.T, **style, label=str(k))
-        ax.set_title(f"{name}: distance of what a point decodes to from every test digit")
+        far = far_limit(data, judge)
+        ax.contour(distance, levels=[far], extent=extent, colors=[COLOURS[2]], linewidths=0.8)
+        share = 100 * (distance > far).mean()
+        ax.set_title(f"{name}: {share:.0f}% of the plane (inside red) far from every digit")
         ax.set(xlabel="$z_1$", ylabel="$z_2$")
     panels[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
     figure.colorbar(drawn, ax=panels, shrink=0.8, label="distance in the classifier's features")
@@ -274,6 +287,7 @@ def draw_holes(records: list[Record]) -> "Figure":
                 ax.plot(t, line, "o-", ms=3, color=colour, alpha=0.7, label=None if i else name)
         ax.set_title(f"Z = {latent}", loc="left")
         ax.set_xlabel("t, from one digit's code to another's")
+        ax.axhline(5, color="0.6", lw=1, ls=(0, (4, 3)), label="real digits")
         ax.set_ylim(bottom=0)
         ax.grid(color="0.92", lw=0.8)
         ax.set_axisbelow(True)
@@ -286,22 +300,22 @@ def draw_holes(records: list[Record]) -> "Figure":
 def draw_between(data: Dataset, judge: Judge, models: dict[tuple[str, int], Model]) -> "Figure":
     """Draw interpolations of both models, and the ten decodings half-way that are farthest off."""
     latent, rng = max(LATENTS), np.random.default_rng(0)
-    starts = [int(np.flatnonzero(data.y_test == k)[0]) for k in (0, 1, 3, 4, 6)]
-    ends = [int(np.flatnonzero(data.y_test == k)[1]) for k in (1, 7, 8, 2, 5)]
-    pairs = rng.permutation(len(data.x_test))
+    starts = [int(np.flatnonzero(data.y_train == k)[0]) for k in (0, 1, 3, 4, 6)]
+    ends = [int(np.flatnonzero(data.y_train == k)[1]) for k in (1, 7, 8, 2, 5)]
+    pairs = rng.integers(0, len(data.x_train), (2, len(data.x_test)))
     t = np.linspace(0, 1, STEPS, dtype="float32")[:, None]
-    figure = new_figure(10.6, 8.4)
-    panels = figure.subplots(2, 2, height_ratios=(5, 2.1))
+    figure = new_figure(10.6, 4.9)
+    panels = figure.subplots(2, 2, height_ratios=(5, 2))
     real = judge.classifier.embed(data.x_test)
     for column_of, name in zip(panels.T, CONTESTANTS, strict=True):
         model = models[name, latent]
-        z = codes_of(model, data.x_test)
+        z = codes_of(model, data.x_train)
         ways = [(1 - t) * z[i] + t * z[j] for i, j in zip(starts, ends, strict=True)]
         x = decoded(model, np.concatenate(ways))
         cells = [divmod(i, STEPS) for i in range(len(x))]
         column_of[0].imshow(grid(x, cells, data.shape, (0.0, 1.0)))
-        column_of[0].set_title(f"{name}, Z = {latent}: from one test digit to another", loc="left")
-        half = decoded(model, (z + z[pairs]) / 2)
+        column_of[0].set_title(f"{name}, Z = {latent}: from one digit to another", loc="left")
+        half = decoded(model, (z[pairs[0]] + z[pairs[1]]) / 2)
         _, distance = nearest(judge.classifier.embed(half), real)
         worst = half[np.argsort(-distance)[:18]]
         cells = [divmod(i, STEPS) for i in range(len(worst))]
@@ -315,13 +329,13 @@ def draw_between(data: Dataset, judge: Judge, models: dict[tuple[str, int], Mode
 def draw_samples(data: Dataset, models: dict[tuple[str, int], Model]) -> "Figure":
     """Draw samples of both models from N(0, I) and from the fitted normal distribution."""
     latent, n = max(LATENTS), 40
-    figure = new_figure(10.6, 5.8)
+    figure = new_figure(10.6, 4.8)
     panels = figure.subplots(2, 2)
     for row, name in zip(panels, CONTESTANTS, strict=True):
         model, rng = models[name, latent], np.random.default_rng(0)
         codes = {
             "N(0, I)": rng.standard_normal((n, latent)),
-            "the normal fitted to its codes": fitted(codes_of(model, data.x_train), n, rng),
+            "the fitted normal": fitted(codes_of(model, data.x_train), n, rng),
         }
         for ax, (label, z) in zip(row, codes.items(), strict=True):
             cells = [divmod(i, 10) for i in range(n)]

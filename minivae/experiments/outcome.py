@@ -56,5 +56,9 @@ def steadier(a: float, b: float) -> int:
 
 def verdict(claim: str, outcome: int, figures: str) -> str:
     """Say whether a common claim holds: 1 confirmed, -1 the contrary, 0 not told apart."""
-    words = {1: "confirmed", -1: "refuted", 0: "not confirmed (no clear difference)"}
+    words = {
+        1: "confirmed",
+        -1: "refuted",
+        0: "not confirmed (no difference that these seeds can tell)",
+    }
     return f"{claim}: {words[outcome]}; {figures}."

@@ -1,12 +1,12 @@
 """How much does the result hang on the seed and on the learning rate? A VAE and a GAN on the ring.
 
-Each model is trained on the ring of 8 Gaussians (`mixtures.py`) at five learning rates and several
-seeds, for 10,000 steps of 100; the models are those of `modes.py`. The VAE comes twice, with and
+Each model is trained on the ring of 8 Gaussians (`mixtures.py`) at four learning rates and several
+seeds, for 6,000 steps of 100; the models are those of `modes.py`. The VAE comes twice, with and
 without a warm-up of the KL, since it too can fail: where the KL outweighs what the untrained
 decoder gains from the latents, the posterior collapses onto the prior.
 
 A run that ends in NaN counts as one that covers nothing, and has no energy distance. While the runs
-at the middle learning rate go on, their samples are counted every fifth epoch.
+at 1e-3 go on, their samples are counted every fifth epoch.
 """
 
 import math
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 NAME = "stability"
 WHAT = "spread over seeds and learning rates: VAE and GAN on 8 Gaussians"
 
-RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 WATCHED = 1e-3
-EPOCHS = 100
+EPOCHS = 60
 EVERY = 5
 CONTESTANTS = {
     "VAE": {"kind": "vae"},
