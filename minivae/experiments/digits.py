@@ -57,7 +57,13 @@ def run(folder: str | Path, *, seeds: int = 3, progress: bool = True) -> dict[st
 
 
 def measure(
-    data: Dataset, judge: Judge, seeds: int, *, progress: bool, epochs: int = EPOCHS
+    data: Dataset,
+    judge: Judge,
+    seeds: int,
+    *,
+    progress: bool,
+    epochs: int = EPOCHS,
+    hidden: tuple[int, ...] = (400,),
 ) -> tuple[list[Record], dict[str, np.ndarray]]:
     """Train both models on each seed; return a record of each, and 50 samples of seed 0."""
     from tqdm.auto import tqdm
@@ -67,7 +73,7 @@ def measure(
     pictured = {"test digits": data.x_test[np.arange(50) * n // 50]}
     plan = [(seed, name) for seed in range(seeds) for name in CONTESTANTS]
     for seed, name in tqdm(plan, desc="digits", disable=not progress):
-        sizes = {"hidden": (400,), "latent": 20, "epochs": epochs}
+        sizes = {"hidden": hidden, "latent": 20, "epochs": epochs}
         model = train(x=data.pixels_train, **CONTESTANTS[name], **sizes, seed=seed)
         made = host_samples(model, n, seed)
         records.append({"model": name, "seed": seed, **judged(judge, data, made)})

@@ -4,8 +4,9 @@ import csv
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from minivae.experiments.outcome import column, mean_sd, order, verdict, write_csv
+from minivae.experiments.outcome import column, mean_sd, order, steadier, verdict, write_csv
 
 RECORDS = [
     {"model": "a", "seed": 0, "value": 1.0},
@@ -32,11 +33,24 @@ def test_means_and_deviations():
     assert mean_sd(np.array([1.0]), 1) == "1.0"
 
 
-def test_orders():
-    low, high = np.array([1.0, 1.1, 0.9, 1.0]), np.array([2.0, 2.1, 1.9, 2.2])
-    assert (order(high, low), order(low, high)) == (1, -1)
-    assert order(low, low + 0.01 * np.array([1, -1, 1, -1])) == 0
-    assert order(low[:1], high[:1]) == 0, "one seed tells nothing"
+def test_an_order_is_told_where_the_t_test_of_the_pairs_tells_it():
+    rng = np.random.default_rng(0)
+    told = []
+    for shift in (0.0, 0.5, 1.0, -0.5, -1.0):
+        for _ in range(20):
+            a, b = shift + rng.standard_normal(6), rng.standard_normal(6)
+            test = stats.ttest_rel(a, b)
+            expected = int(np.sign(test.statistic)) if test.pvalue < 0.05 else 0
+            assert order(a, b) == expected == -order(b, a)
+            told.append(expected)
+    assert set(told) == {-1, 0, 1}
+    assert order(a[:1], a[:1] + 9) == 0, "one seed tells nothing"
+    assert order(np.array([1.0, np.nan]), np.array([2.0, 2.0])) == 0
+
+
+def test_the_steadier_is_told_from_a_factor_of_one_and_a_half_on():
+    assert (steadier(1.0, 1.6), steadier(1.6, 1.0), steadier(1.0, 1.4)) == (1, -1, 0)
+    assert (steadier(0.0, 0.1), steadier(0.0, 0.0), steadier(np.nan, 1.0)) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(
