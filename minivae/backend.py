@@ -83,7 +83,7 @@ class Backend:
         kernel = _KERNELS.get((self.name, reference))
         if kernel is None:
             return reference(*arrays, **options)
-        return kernel(*arrays, **options, **(out or {}))
+        return kernel(*arrays, **options, **out) if out else kernel(*arrays, **options)
 
 
 def register(backend: Backend) -> Backend:

@@ -47,6 +47,7 @@ class Layer:
         self.call = self.backend.call
         self.params = Params(shapes or {}, dtype, self.backend)
         self.cache: tuple | None = None
+        self._fitting: set[tuple] = set()
 
     def forward(self, x: Array) -> Array:
         """Compute the output and remember what `backward` needs."""
@@ -75,7 +76,7 @@ class Layer:
             )
         return self.cache
 
-    def expect(self, name: str, array: Array, shape: Sequence[int | str]) -> None:
+    def expect(self, name: str, array: Array, shape: tuple[int | str, ...]) -> None:
         """Check an input at the layer's door.
 
         Parameters
@@ -84,7 +85,7 @@ class Layer:
             What the message calls the array.
         array : array
             The input.
-        shape : sequence of int or str
+        shape : tuple of int or str
             An int must match; a letter stands for any size.
 
         Raises
@@ -96,13 +97,9 @@ class Layer:
         if (
             isinstance(array, self.backend.array_type)
             and array.dtype == self.params.dtype
-            and len(have) == len(shape)
+            and ((have, shape) in self._fitting or self._fits(have, shape))
         ):
-            for size, want in zip(have, shape, strict=True):
-                if size != want and type(want) is not str:
-                    break
-            else:
-                return
+            return
         where = type(self).__name__
         if not isinstance(array, self.backend.array_type):
             raise BackendError(
@@ -120,6 +117,15 @@ class Layer:
             f"{name} has shape {array.shape}, but {where} expects ({wanted}); "
             "reshape it, or build the layer with other sizes."
         )
+
+    def _fits(self, have: tuple[int, ...], shape: tuple[int | str, ...]) -> bool:
+        """Whether a shape is the one expected; remembered, for a training asks again each step."""
+        fits = len(have) == len(shape) and all(
+            size == want or isinstance(want, str) for size, want in zip(have, shape, strict=True)
+        )
+        if fits and len(self._fitting) < 100:
+            self._fitting.add((have, shape))
+        return fits
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of `shape`; the same, unless a layer says otherwise."""

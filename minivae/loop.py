@@ -6,9 +6,9 @@ the source or, where that cannot be written, in the user's cache folder; so a ma
 
 What makes these loops fast, measured on 650,000 numbers (Adam): the division rules of NumPy
 (`error_model="numpy"`, x / 0 is inf) instead of Python's, whose check before each division keeps
-the processor from treating eight numbers at once: 10 times; and loops that start at 0. The loops
-run on one thread: the matrix products use all cores, and a second pool of threads would compete
-with theirs (Adam on two threads took 1.2 times as long as on one).
+the processor from treating eight numbers at once: 10 times; and loops that start at 0. A loop runs
+on the thread that calls it; `team.py` lets several threads take parts of the long ones. (Numba's
+own parallel loops were measured and not taken: to wake a thread for Adam cost more than it saved.)
 
 Two habits follow in every loop. A literal such as 0.5 is a float64 and would pull float32
 arithmetic up to it, so a constant is brought to the array's type first: `half = x.dtype.type(0.5)`.
@@ -97,6 +97,12 @@ class Loop:
         text += "".join(part.fingerprint() for part in self.parts().values())
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
+    def compile_for(self, *arguments: Any) -> None:
+        """Compile for arguments of these types, without a call."""
+        import numba
+
+        self.compiled.compile(tuple(map(numba.typeof, arguments)))
+
     def __call__(self, *arguments: Any) -> Any:
         """Run the compiled function."""
         return self.compiled(*arguments)
@@ -118,19 +124,22 @@ def together(**arrays: Array) -> list[Array]:
         If they differ, or are neither float32 nor float64: a compiled loop would read beyond the
         end of the shorter one.
     """
-    first = next(iter(arrays.values()))
-    shape, dtype = first.shape, first.dtype
-    result = []
+    given = list(arrays.values())
+    shape, dtype = given[0].shape, given[0].dtype
+    for array in given:
+        if array.shape != shape or array.dtype is not dtype or not array.flags.c_contiguous:
+            break
+    else:
+        if dtype.char in "fd":
+            return given
     for name, array in arrays.items():
         if array.shape != shape:
             raise ShapeError(
                 f"{name} has shape {array.shape}, but {next(iter(arrays))} has {shape}; "
                 "they are taken entry by entry, so give both the same shape."
             )
-        if array.dtype != dtype or dtype.char not in "fd":
-            same_dtype(**arrays)
-        result.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
-    return result
+    same_dtype(**arrays)
+    return [np.ascontiguousarray(array) for array in given]
 
 
 def same_dtype(**arrays: Array) -> None:

@@ -34,6 +34,7 @@ from .backend import Array, array_module, kernel
 from .errors import CheckpointError, NonFiniteError, OptionError, ShapeError
 from .loop import loop, together
 from .params import Params
+from .team import COSTLY, in_parts, sum_in_parts
 
 
 def sgd(theta: Array, grad: Array, lr: float) -> None:
@@ -113,14 +114,14 @@ def _in_place(**arrays: Array) -> None:
 def sgd_numba(theta: Array, grad: Array, lr: float) -> None:
     """Kernel of `sgd`."""
     _in_place(theta=theta, grad=grad)
-    _sgd(theta, grad, theta.dtype.type(lr))
+    in_parts(_sgd, (theta, grad), theta.dtype.type(lr))
 
 
 @kernel("numba", of=momentum)
 def momentum_numba(theta: Array, grad: Array, v: Array, lr: float, rho: float) -> None:
     """Kernel of `momentum`."""
     _in_place(theta=theta, grad=grad, v=v)
-    _momentum(theta, grad, v, theta.dtype.type(lr), theta.dtype.type(rho))
+    in_parts(_momentum, (theta, grad, v), theta.dtype.type(lr), theta.dtype.type(rho))
 
 
 @kernel("numba", of=adam)
@@ -141,7 +142,30 @@ def adam_numba(
     rate, per_root = lr / (1 - beta1**t), 1 / math.sqrt(1 - beta2**t)
     shrink = 1 - lr * weight_decay
     numbers = (beta1, 1 - beta1, beta2, 1 - beta2, rate, per_root, eps, shrink)
-    _adam(theta, grad, m, v, *map(theta.dtype.type, numbers))
+    in_parts(_adam, (theta, grad, m, v), *map(theta.dtype.type, numbers), least=COSTLY)
+
+
+def sum_of_squares(grad: Array) -> Array:
+    """Square of the norm of the gradient (P,), for (8)."""
+    xp = array_module(grad)
+    return xp.vdot(grad, grad)
+
+
+@loop(reorder=True)
+def _sum_of_squares(grad, total):  # noqa: ANN001, ANN202
+    one = grad.dtype.type(0)
+    for i in range(grad.size):
+        one += grad[i] * grad[i]
+    total[0] = one
+
+
+@kernel("numba", of=sum_of_squares)
+def sum_of_squares_numba(grad: Array) -> Array:
+    """Kernel of `sum_of_squares`."""
+    _in_place(grad=grad)
+    total = np.empty((), grad.dtype)
+    sum_in_parts(_sum_of_squares, (grad,), total, least=COSTLY)
+    return total
 
 
 def check_finite(params: Params) -> float:
@@ -154,7 +178,7 @@ def check_finite(params: Params) -> float:
     """
     xp = params.backend.xp
     with np.errstate(over="ignore"):
-        norm = math.sqrt(abs(float(xp.vdot(params.grad, params.grad))))
+        norm = math.sqrt(float(params.backend.call(sum_of_squares, params.grad)))
     if math.isfinite(norm):
         return norm
     # Either some entry is not finite, or the squares overflowed; then the largest is taken out.

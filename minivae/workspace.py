@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from . import team
+
 
 class _Current(threading.local):
     """The workspace whose block this thread is in."""
@@ -31,9 +33,15 @@ class Workspace:
 
     A block inside a block of the same workspace goes on with the outer one: `fit` opens it around
     fetching the minibatch, and `Model.step`, called in there, opens it once more.
+
+    Parameters
+    ----------
+    shared : bool
+        Let the block's products and loops be shared by the threads of the team (`team.py`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shared: bool = False) -> None:
+        self.shared = shared
         self.arrays: list[np.ndarray] = []
         self.next = 0
         self._depth = 0
@@ -44,6 +52,8 @@ class Workspace:
             self.next = 0
             self._outer = _current.workspace
             _current.workspace = self
+            if self.shared:
+                team.begin()
         self._depth += 1
         return self
 
@@ -51,10 +61,12 @@ class Workspace:
         self._depth -= 1
         if self._depth == 0:
             _current.workspace = self._outer
+            if self.shared:
+                team.end()
 
     def __reduce__(self) -> tuple:
         # A copy of a model begins with a workspace of its own.
-        return Workspace, ()
+        return Workspace, (self.shared,)
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

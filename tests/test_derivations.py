@@ -15,8 +15,8 @@ NAMES = sorted(
     f"minivae.ops.{module.name}" for module in pkgutil.iter_modules(minivae.ops.__path__)
 )
 MODULES = [
-    importlib.import_module(name)
-    for name in [*NAMES, "minivae.objectives", "minivae.optim", "minivae.models.gan"]
+    importlib.import_module(name if name in NAMES else f"minivae.{name}")
+    for name in [*NAMES, "objectives", "optim", "noise", "elementary", "models.gan"]
 ]
 
 

@@ -28,6 +28,7 @@ FUNCTIONS = {
     "expm1": (np.expm1, -87.3, 88.3, 3e-7),
     "tanh": (np.tanh, -30, 30, 5e-7),
     "log1p": (np.log1p, 0, 1, 2e-7),
+    "log": (np.log, 1e-37, 1e37, 2e-7),
     "sigmoid": (lambda x: np.where(x > 0, 1, np.exp(x)) / (1 + np.exp(-np.abs(x))), -87, 87, 3e-7),
 }
 each = pytest.mark.parametrize("name", FUNCTIONS)
@@ -50,6 +51,25 @@ def test_relative_error_in_float32(name):
     nonzero = expected != 0
     assert (error[nonzero] / np.abs(expected[nonzero])).max() < bound
     assert not error[~nonzero].any()
+
+
+turn = elementary.turn
+
+
+@loop
+def turned(v, cos, sin):
+    for i in range(v.size):
+        cos[i], sin[i] = turn(v[i])
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 1e-6), ("float64", 1e-15)])
+def test_absolute_error_of_cos_and_sin(dtype, bound):
+    v = np.linspace(-0.5, 0.5, 1_000_001).astype(dtype)
+    cos, sin = np.empty_like(v), np.empty_like(v)
+    turned(v, cos, sin)
+    angle = 2 * np.pi * v.astype("float64")
+    assert np.abs(cos - np.cos(angle)).max() < bound
+    assert np.abs(sin - np.sin(angle)).max() < bound
 
 
 @each

@@ -24,6 +24,7 @@ import numpy as np
 from ..backend import kernel
 from ..errors import DtypeError, ShapeError
 from ..loop import loop
+from ..team import COSTLY, in_parts
 from ..workspace import empty
 
 
@@ -64,7 +65,7 @@ STORED = tuple(np.dtype(name) for name in ("uint8", "float32", "float64"))
 
 
 @loop
-def _fetch(pixels, rows, divisor, x):  # noqa: ANN001, ANN202
+def _fetch(x, rows, pixels, divisor):  # noqa: ANN001, ANN202
     for b in range(rows.size):
         row, out = pixels[rows[b]], x[b]
         for d in range(out.size):
@@ -72,7 +73,7 @@ def _fetch(pixels, rows, divisor, x):  # noqa: ANN001, ANN202
 
 
 @loop
-def _fetch_and_draw(pixels, rows, divisor, u, x):  # noqa: ANN001, ANN202
+def _fetch_and_draw(x, rows, u, pixels, divisor):  # noqa: ANN001, ANN202
     zero, one = x.dtype.type(0), x.dtype.type(1)
     for b in range(rows.size):
         row, noise, out = pixels[rows[b]], u[b], x[b]
@@ -111,11 +112,12 @@ def gather_numba(
     x = empty((rows.size, pixels.shape[1]), "float32" if pixels.dtype == "uint8" else pixels.dtype)
     rows = np.ascontiguousarray(rows, np.int64)
     if u is None:
-        _fetch(pixels, rows, x.dtype.type(divisor), x)
+        in_parts(_fetch, (x, rows), pixels, x.dtype.type(divisor), least=COSTLY)
         return x
     if u.shape != x.shape or u.dtype.char not in "fd":
         raise ShapeError(
             f"the noise is {u.dtype} of shape {u.shape}, but {x.shape} uniform numbers are needed."
         )
-    _fetch_and_draw(pixels, rows, x.dtype.type(divisor), np.ascontiguousarray(u), x)
+    u = np.ascontiguousarray(u)
+    in_parts(_fetch_and_draw, (x, rows, u), pixels, x.dtype.type(divisor), least=COSTLY)
     return x

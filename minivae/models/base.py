@@ -8,10 +8,11 @@ import numpy as np
 from ..backend import Array, Backend, get_backend
 from ..errors import MinivaeError, OptionError, ShapeError
 from ..layer import Layer
+from ..noise import normal
 from ..objectives import Terms
 from ..ops import LIKELIHOODS
 from ..params import Params
-from ..workspace import Workspace, empty
+from ..workspace import Workspace
 from .mlp import check_widths, mlp
 
 
@@ -55,7 +56,7 @@ class Model:
         (self.latent,) = check_widths([latent], "latent")
         self.hidden = check_widths(hidden, "hidden")
         self.backend = get_backend(backend)
-        self.workspace = Workspace()
+        self.workspace = Workspace(shared=self.backend.name == "numba")
         self.likelihood_options = dict(likelihood_options or {})
         self.activation = activation
         self.options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
@@ -168,9 +169,7 @@ class Model:
 
     def normal(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Standard normal noise in the model's dtype, drawn on the host."""
-        noise = empty(shape, self.params.dtype)
-        rng.standard_normal(out=noise, dtype=self.params.dtype)
-        return self.backend.asarray(noise, self.params.dtype)
+        return normal(rng, shape, self.params.dtype, self.backend)
 
     def draw_noise(self, rng: np.random.Generator, batch: int) -> Array | None:
         """Draw the noise of one step for `batch` examples; None if the model takes none."""

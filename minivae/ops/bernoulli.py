@@ -31,6 +31,7 @@ from ..case import Case
 from ..elementary import exp_minus, log1p
 from ..init import logit
 from ..loop import loop
+from ..team import COSTLY, in_parts
 from ..workspace import empty
 from .activations import sigmoid_forward, softplus_forward
 from .likelihood import Likelihood, is_binary, require_unit_interval, rows, scaled_rows
@@ -74,7 +75,8 @@ def forward_numba(logits: Array, x: Array) -> tuple[Array, tuple]:
     """Kernel of `forward`; it keeps the bracket of (2)."""
     per_sample, data = rows(logits, x)
     nll, residual = empty(logits.shape[:-1], x.dtype), empty(logits.shape, x.dtype)
-    _loss(per_sample, data, nll.reshape(per_sample.shape[:2]), residual.reshape(per_sample.shape))
+    by_example = nll.reshape(per_sample.shape[:2]), residual.reshape(per_sample.shape)
+    in_parts(_loss, (per_sample, data, *by_example), least=COSTLY)
     return nll, (residual,)
 
 

@@ -23,6 +23,7 @@ from ..backend import Array, Backend, kernel
 from ..case import Case
 from ..errors import OptionError
 from ..loop import Loop, loop, together
+from ..team import CHEAP, COSTLY, in_parts, matmul, sum_in_parts
 from ..workspace import empty
 from . import linear
 from .activations import ACTIVATIONS, OPTIONS, SCALARS, _kept, f, slope
@@ -66,7 +67,7 @@ def _bias_and_f(a, b):  # noqa: ANN001, ANN202
 
 
 @loop
-def _bias_and_both(a, b, y, *options):  # noqa: ANN001, ANN002, ANN202
+def _bias_and_both(a, y, b, *options):  # noqa: ANN001, ANN002, ANN202
     for n in range(a.shape[0]):
         row, out = a[n], y[n]
         for o in range(row.size):
@@ -77,13 +78,14 @@ def _bias_and_both(a, b, y, *options):  # noqa: ANN001, ANN002, ANN202
 
 @loop
 def _slope_and_sum(dy, kept, da, db):  # noqa: ANN001, ANN202
-    for o in range(db.size):
-        db[o] = 0
+    total = db[0]
+    for o in range(total.size):
+        total[o] = 0
     for n in range(dy.shape[0]):
         upstream, k, row = dy[n], kept[n], da[n]
         for o in range(row.size):
             row[o] = upstream[o] * slope(k[o])  # (3)
-            db[o] += row[o]  # (4)
+            total[o] += row[o]  # (4)
 
 
 def _make_loops(activation: str) -> tuple[Loop, Loop]:
@@ -96,16 +98,22 @@ def _make_loops(activation: str) -> tuple[Loop, Loop]:
 LOOPS = {activation: _make_loops(activation) for activation in ACTIVATIONS}
 
 
+def _least(activation: str) -> int:
+    """Entries from which a forward pass is worth a second thread."""
+    return CHEAP if activation in ("relu", "leaky_relu") else COSTLY
+
+
 @kernel("numba", of=forward)
 def forward_numba(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, tuple]:
     """Kernel of `forward`; it keeps y, or f'(a) where that does not follow from y."""
     a = product(x, W, b)
     there, _ = LOOPS[activation]
     if SCALARS[activation][2]:
-        there(a, b)
+        in_parts(there, (a,), b, least=_least(activation))
         return a, (x, W, activation, a)
     y = empty(a.shape, a.dtype)
-    there(a, b, y, *(a.dtype.type(option) for option in OPTIONS.get(activation, {}).values()))
+    numbers = (a.dtype.type(option) for option in OPTIONS.get(activation, {}).values())
+    in_parts(there, (a, y), b, *numbers, least=_least(activation))
     return y, (x, W, activation, a)
 
 
@@ -117,7 +125,7 @@ def _through_f(
     da = empty(dy.shape, dy.dtype)
     db = empty(W.shape[1:], dy.dtype) if db is None else db
     _, back = LOOPS[activation]
-    back(dy, kept, da, db)
+    sum_in_parts(back, (dy, kept, da), db)
     return da, db
 
 
@@ -133,7 +141,7 @@ def backward_params_numba(
 ) -> tuple[Array, Array]:
     """Kernel of `backward_params`; dW and db are where to write."""
     da, db = _through_f(dy, activation, kept, W, db)
-    dW = np.matmul(x.T, da, out=empty(W.shape, da.dtype) if dW is None else dW)  # (4)
+    dW = matmul(x.T, da, out=empty(W.shape, da.dtype) if dW is None else dW)  # (4)
     return dW, db
 
 
@@ -149,7 +157,7 @@ def backward_numba(
 ) -> tuple[Array, Array, Array]:
     """Kernel of `backward`; dW and db are where to write."""
     da, db = _through_f(dy, activation, kept, W, db)
-    dW = np.matmul(x.T, da, out=empty(W.shape, da.dtype) if dW is None else dW)  # (4)
+    dW = matmul(x.T, da, out=empty(W.shape, da.dtype) if dW is None else dW)  # (4)
     return product(da, W.T), dW, db  # (4)
 
 

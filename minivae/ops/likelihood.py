@@ -23,6 +23,7 @@ from ..backend import Array
 from ..errors import DataError, ShapeError
 from ..layer import Layer
 from ..loop import loop, same_dtype, together
+from ..team import in_parts
 from ..workspace import empty
 
 
@@ -145,7 +146,7 @@ def rows_of_dnll(dnll: Array, kept: Array) -> Array:
 
 
 @loop
-def _scale_rows(dnll, residual, dout):  # noqa: ANN001, ANN202
+def _scale_rows(residual, dout, dnll):  # noqa: ANN001, ANN202
     for n in range(dnll.size):
         r, out = residual[n], dout[n]
         for i in range(r.size):
@@ -157,5 +158,6 @@ def scaled_rows(dnll: Array, residual: Array) -> Array:
     (residual,) = together(residual=residual)
     dout, width = empty(residual.shape, residual.dtype), residual.shape[-1]
     per_row = rows_of_dnll(dnll, residual)
-    _scale_rows(per_row, residual.reshape(-1, width), dout.reshape(-1, width))
+    by_row = residual.reshape(-1, width), dout.reshape(-1, width)
+    in_parts(_scale_rows, (*by_row, per_row))
     return dout

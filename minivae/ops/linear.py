@@ -33,6 +33,7 @@ from ..errors import OptionError, ShapeError
 from ..init import INITIALISERS
 from ..layer import Layer
 from ..loop import loop, same_dtype, together
+from ..team import in_parts, matmul, sum_in_parts
 from ..workspace import empty
 
 
@@ -80,7 +81,7 @@ def product(x: Array, W: Array, b: Array | None = None) -> Array:
         )
     if W.dtype != dtype or dtype.char not in "fd":
         same_dtype(x=x, W=W)
-    return np.matmul(x, W, out=empty((x.shape[0], W.shape[1]), dtype))
+    return matmul(x, W, out=empty((x.shape[0], W.shape[1]), dtype))
 
 
 @loop
@@ -93,19 +94,20 @@ def _add_bias(y, b):  # noqa: ANN001, ANN202
 
 @loop
 def _sum_rows(dy, db):  # noqa: ANN001, ANN202
-    for o in range(db.size):
-        db[o] = 0
+    total = db[0]
+    for o in range(total.size):
+        total[o] = 0
     for n in range(dy.shape[0]):
         row = dy[n]
         for o in range(row.size):
-            db[o] += row[o]  # (4)
+            total[o] += row[o]  # (4)
 
 
 @kernel("numba", of=forward)
 def forward_numba(x: Array, W: Array, b: Array) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     y = product(x, W, b)  # (1)
-    _add_bias(y, b)
+    in_parts(_add_bias, (y,), b)
     return y, (x, W)
 
 
@@ -120,9 +122,9 @@ def backward_params_numba(
             "it is the gradient of this layer's output."
         )
     (dy,) = together(dy=dy)
-    dW = np.matmul(x.T, dy, out=empty(W.shape, dy.dtype) if dW is None else dW)  # (3)
+    dW = matmul(x.T, dy, out=empty(W.shape, dy.dtype) if dW is None else dW)  # (3)
     db = empty(W.shape[1:], dy.dtype) if db is None else db
-    _sum_rows(dy, db)
+    sum_in_parts(_sum_rows, (dy,), db)
     return dW, db
 
 

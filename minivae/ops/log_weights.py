@@ -29,6 +29,7 @@ from ..backend import Array, array_module, kernel
 from ..case import Case
 from ..errors import ShapeError
 from ..loop import loop, same_dtype, together
+from ..team import in_parts
 from ..workspace import empty
 
 
@@ -53,7 +54,7 @@ def backward(dw: Array, z: Array) -> tuple[Array, Array, Array]:
 
 
 @loop(reorder=True)
-def _weigh(nll, z, logvar, eps, w):  # noqa: ANN001, ANN202
+def _weigh(z, eps, logvar, nll, w):  # noqa: ANN001, ANN202
     half = z.dtype.type(0.5)
     for n in range(z.shape[0]):
         for k in range(z.shape[1]):
@@ -65,7 +66,7 @@ def _weigh(nll, z, logvar, eps, w):  # noqa: ANN001, ANN202
 
 
 @loop
-def _minus_rows(dw, z, dz):  # noqa: ANN001, ANN202
+def _minus_rows(z, dz, dw):  # noqa: ANN001, ANN202
     for n in range(dw.size):
         row, out = z[n], dz[n]
         for j in range(row.size):
@@ -84,7 +85,7 @@ def forward_numba(nll: Array, z: Array, logvar: Array, eps: Array) -> tuple[Arra
     same_dtype(z=z, nll=nll, logvar=logvar)
     (nll,), (logvar,) = together(nll=nll), together(logvar=logvar)
     w = empty(nll.shape, z.dtype)
-    _weigh(nll, z, logvar, eps, w)
+    in_parts(_weigh, (z, eps, logvar, nll, w))
     return w, (z,)
 
 
@@ -97,7 +98,7 @@ def backward_numba(dw: Array, z: Array) -> tuple[Array, Array, Array]:
     (dw,), (z,) = together(dw=dw), together(z=z)
     dz = empty(z.shape, z.dtype)
     width = z.shape[-1]
-    _minus_rows(dw.reshape(-1), z.reshape(-1, width), dz.reshape(-1, width))
+    in_parts(_minus_rows, (z.reshape(-1, width), dz.reshape(-1, width), dw.reshape(-1)))
     per_example = 0.5 * dw.sum(axis=1)  # (4)
     return -dw, dz, np.repeat(per_example[:, None], width, axis=1)  # (2)
 

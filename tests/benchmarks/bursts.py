@@ -28,6 +28,9 @@ from pathlib import Path
 from typing import Any
 
 THREAD_VARIABLES = ("OMP", "OPENBLAS", "MKL", "NUMBA")
+LEFT_OUT = ("PYTHONDONTWRITEBYTECODE", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""Not handed on: no library is kept from writing its cache, and each chooses what suits this
+processor; to make OpenBLAS take it for another would slow NumPy's products alone."""
 FOREIGN, PATIENCE, WARM_UP = 0.15, 5, 30
 
 
@@ -35,7 +38,7 @@ def environment(threads: int) -> dict[str, str]:
     """Environment in which every library uses this many threads."""
     counts = {f"{name}_NUM_THREADS": str(threads) for name in THREAD_VARIABLES}
     root = str(Path(__file__).parents[2])
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
     return {**kept, **counts, "JAX_PLATFORMS": "cpu", "PYTHONPATH": root}
 
 

@@ -12,6 +12,7 @@ With --same-noise the losses must agree up to rounding, which shows that all do 
 import argparse
 import importlib.util
 import json
+import os
 import statistics
 import sys
 from pathlib import Path
@@ -66,11 +67,13 @@ def main(argv: list[str] | None = None) -> int:
     numbers = (options.batch, options.samples, options.threads, options.burst)
     if min(numbers) < 1 or options.steps < 2:
         parser.error("--steps must be at least 2, and the other numbers at least 1")
-    print(f"{processor()}, float32, {versions()}")
+    machine = f"{processor()}, {os.cpu_count()} cores, float32, {versions()}"
+    print(machine)
     rows = [(options.model, options.batch, options.samples, options.threads)]
     results = [measure(*row, names, options) for row in (BARS if options.all else rows)]
     if options.json:
-        Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+        found = {"machine": machine, "rows": results}
+        Path(options.json).write_text(json.dumps(found, indent=2) + "\n")
     return 0
 
 

@@ -1,0 +1,60 @@
+"""Normal noise from uniform noise: its distribution, its kernel, and what a seed fixes."""
+
+import numpy as np
+import pytest
+
+from minivae import get_backend
+from minivae.noise import from_uniform, normal
+
+scipy_stats = pytest.importorskip("scipy.stats")
+BACKENDS = pytest.mark.parametrize("backend", ["numpy", "numba"])
+DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+@BACKENDS
+@DTYPES
+def test_the_distribution_is_the_standard_normal(backend, dtype):
+    n = 1_000_000
+    z = normal(np.random.default_rng(0), (n,), dtype, get_backend(backend)).astype("float64")
+    # Moments within 5 standard errors; the Kolmogorov-Smirnov distance below its 0.1 % point.
+    for power, moment, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
+        assert abs((z**power).mean() - moment) < 5 * np.sqrt(variance / n)
+    assert scipy_stats.kstest(z, "norm").statistic < 1.95 / np.sqrt(n)
+
+
+@BACKENDS
+def test_the_two_of_a_pair_and_neighbouring_pairs_are_independent(backend):
+    z = normal(np.random.default_rng(1), (500_000, 2), "float32", get_backend(backend))
+    z = z.astype("float64")
+    for a, b in ((z[:, 0], z[:, 1]), (z[1:, 0], z[:-1, 1]), (z[:, 0] ** 2 - 1, z[:, 1] ** 2 - 1)):
+        scale = np.sqrt((a**2).mean() * (b**2).mean() / len(a))
+        assert abs((a * b).mean()) < 5 * scale
+
+
+def test_the_ends_of_the_uniform_range_are_finite():
+    u = np.array([[0, 0], [1 - 2**-24, 0], [1 - 2**-24, 1 - 2**-24], [0.5, 0.25]], "float32")
+    expected = [[0, 0], [np.sqrt(48 * np.log(2)), 0], [np.sqrt(48 * np.log(2)), 0]]
+    expected.append([0, np.sqrt(2 * np.log(2))])
+    for backend in ("numpy", "numba"):
+        z = get_backend(backend).call(from_uniform, u.copy())
+        np.testing.assert_allclose(z, expected, atol=5e-6)
+
+
+@DTYPES
+@pytest.mark.parametrize("shape", [(0,), (1,), (7, 3), (64, 20), (5, 3, 2)])
+def test_the_kernel_is_its_reference_and_a_seed_fixes_the_noise(dtype, shape):
+    drawn = {}
+    for backend in ("numpy", "numba"):
+        rng = np.random.default_rng(2)
+        drawn[backend] = normal(rng, shape, dtype, get_backend(backend))
+        again = normal(np.random.default_rng(2), shape, dtype, get_backend(backend))
+        np.testing.assert_array_equal(drawn[backend], again)
+        assert drawn[backend].shape == shape
+        assert drawn[backend].dtype == dtype
+        # As many uniform numbers are taken as there are normal ones, and one more to be even.
+        other = np.random.default_rng(2)
+        size = int(np.prod(shape))
+        other.random(size + size % 2, dtype=dtype)
+        assert other.random() == rng.random()
+    atol = {"float32": 3e-6, "float64": 1e-14}[dtype]
+    np.testing.assert_allclose(drawn["numba"], drawn["numpy"], atol=atol)
