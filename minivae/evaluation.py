@@ -129,7 +129,7 @@ def log_likelihood(
         total = np.zeros(len(data))
         for part in batches(samples, rows):
             eps = model.normal(rng, (len(data), part.stop - part.start, model.latent))
-            w = _host_weights(weigher, data, mu, logvar, eps)
+            w = _host_weights(weigher, model.observed(data), mu, logvar, eps)
             new_largest = np.maximum(largest, w.max(axis=1))
             total *= np.exp(largest - new_largest)
             total += np.exp(w - new_largest[:, None]).sum(axis=1)

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .data.pixels import Pixels
 from .errors import DataError, OptionError, ShapeError
 from .evaluation import batches
 
@@ -103,14 +104,17 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> tup
     return float(_inside(generated, real, k).mean()), float(_inside(real, generated, k).mean())
 
 
-def nearest(x: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest(x: np.ndarray, among: np.ndarray | Pixels) -> tuple[np.ndarray, np.ndarray]:
     """Nearest row of `among` (M, D) to each row of x (N, D): its number (N,) and distance (N,)."""
-    index, distance = np.empty(len(x), int), np.empty(len(x))
-    for rows in batches(len(x), 500):
-        squared = _squared_distances(x[rows], among)
-        index[rows] = squared.argmin(axis=1)
-        distance[rows] = np.sqrt(squared.min(axis=1))
-    return index, distance
+    x = np.asarray(x, "float64")
+    index, squared = np.zeros(len(x), int), np.full(len(x), np.inf)
+    for rows in batches(len(among), 500):
+        distances = _squared_distances(x, among[rows])
+        closest = distances.argmin(axis=1)
+        found = distances[np.arange(len(x)), closest]
+        index = np.where(found < squared, rows.start + closest, index)
+        squared = np.minimum(found, squared)
+    return index, np.sqrt(squared)
 
 
 def _inside(points: np.ndarray, support: np.ndarray, k: int) -> np.ndarray:

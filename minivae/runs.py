@@ -26,9 +26,10 @@ from . import data as datasets
 from .backend import Array, Backend
 from .checkpoint import load_checkpoint, save_checkpoint, write_atomically
 from .data import Dataset, Pixels
+from .data.labelled import labelled, numbers_of
 from .errors import CheckpointError, DataError, OptionError
 from .evaluation import batches
-from .models import GAN, VAE
+from .models import GAN, VAE, ConditionalVAE
 from .train import Training, prepare_data
 
 RUNS = Path("runs")
@@ -88,6 +89,11 @@ class Run:
         return isinstance(self.training.model, GAN)
 
     @property
+    def is_conditional(self) -> bool:
+        """Whether the model is told the class of each example."""
+        return isinstance(self.training.model, ConditionalVAE)
+
+    @property
     def config(self) -> dict[str, Any]:
         """What `config.json` says."""
         from . import __version__
@@ -125,16 +131,31 @@ class Run:
             )
         return data
 
+    def rows(self, data: Dataset) -> tuple[np.ndarray | Pixels, np.ndarray | Pixels | None]:
+        """Training rows and test rows, those of a conditional VAE with their labels."""
+        if not self.is_conditional:
+            return data.pixels_train, data.pixels_test
+        names, parts = self.training.model.labels, []
+        for x, y in ((data.pixels_train, data.y_train), (data.pixels_test, data.y_test)):
+            known = None if x is None else labelled(x, numbers_of(data, y, names), len(names))
+            parts.append(known)
+        return parts[0], parts[1]
+
     def test_rows(self, data: Dataset) -> tuple[np.ndarray | Pixels, np.ndarray | None, str]:
         """Test rows as the model takes them, their classes, and "test".
 
         They are binarized as the validation data of the training were. Data too few to have a test
         part lend their training part, and the third value is then "training".
         """
-        x, y, part = data.pixels_test, data.y_test, "test"
+        x_train, x = self.rows(data)
+        y, part = data.y_test, "test"
         if x is None:
-            x, y, part = data.pixels_train, data.y_train, "training"
+            x, y, part = x_train, data.y_train, "training"
         return prepare_data(x, self.training.settings, "val"), y, part
+
+    def pixels(self, x: np.ndarray) -> np.ndarray:
+        """Rows without the labels that a conditional VAE takes beside them."""
+        return x[:, : self.training.model.n_pixels]
 
     def in_batches(self, function: Callable[[Array], Array], x: np.ndarray | Pixels) -> np.ndarray:
         """Apply `function` of prepared data to host data (N, n_pixels), 500 rows at a time."""

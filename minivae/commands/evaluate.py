@@ -1,6 +1,7 @@
 """`minivae evaluate`: measure a trained model on data that it has not seen."""
 
 import argparse
+import textwrap
 from typing import Any
 
 from minivae.commands.train_options import whole
@@ -10,6 +11,7 @@ examples:
   minivae evaluate                                   the newest run on its test data
   minivae evaluate runs/001-mnist5k-vae --importance-samples 1000 --limit 100
   minivae evaluate --data mnist                      on other data of the same shape
+  minivae evaluate --quality                         Fréchet distance, precision and recall
   minivae evaluate --json > numbers.json
 """
 
@@ -29,6 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--importance-samples", type=whole, metavar="K", help=importance)
     limit = "use at most N test examples, evenly spread"
     parser.add_argument("--limit", type=whole, metavar="N", help=limit)
+    quality = "also compare samples with test data: Fréchet distance, precision and recall, in the "
+    quality += "features of a small classifier that is trained for this"
+    parser.add_argument("--quality", action="store_true", help=quality)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -40,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
 
     run = outputs.chosen_run(options)
     numbers = measure(run, options)
+    if options.quality:
+        numbers["quality"] = quality(run, options)
     print(json.dumps(numbers, indent=2) if options.json else table(numbers))
     return 0
 
@@ -52,6 +59,7 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
     """
     import numpy as np
 
+    from minivae.collapse import usage
     from minivae.errors import OptionError
     from minivae.evaluation import evaluate, log_likelihood
     from minivae.train import STREAMS
@@ -84,6 +92,7 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         "examples": len(x),
         "nll": terms["nll"],
         **dict.fromkeys(("kl", "elbo", "kl_per_dim", "active_dims")),
+        **dict.fromkeys(("mu_variance_per_dim", "active_units", "collapse")),
         "importance_weighted_bound": None,
         "importance_samples": samples,
         "log_likelihood": None,
@@ -95,12 +104,56 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         active = sum(kl > ACTIVE for kl in kl_per_dim)
         numbers |= {"kl": terms["kl"], "elbo": terms["elbo"]}
         numbers |= {"kl_per_dim": kl_per_dim, "active_dims": active}
+        used = usage(run.codes(x), terms["kl_per_dim"])
+        numbers |= {"mu_variance_per_dim": used.variance.tolist()}
+        numbers |= {"active_units": int(used.active.sum()), "collapse": used.report()}
         if model.samples is not None:
             numbers["importance_weighted_bound"] = terms["bound"]
     if samples is not None:
         estimate = log_likelihood(model, x, rng=np.random.default_rng([*noise, 1]), samples=samples)
         numbers["log_likelihood"] = float(estimate.mean())
         numbers["log_likelihood_se"] = float(estimate.std() / np.sqrt(len(x)))
+    return numbers
+
+
+def quality(run: Any, options: argparse.Namespace) -> dict[str, Any]:
+    """Compare samples from the prior with the test data, in a classifier's features.
+
+    As many samples are drawn as there are test examples, and shown by their means; the test data
+    stay as they are. As many training examples take the samples' place, to show what is good; the
+    classifier was trained on them, so it sees them a little farther from the test data than they
+    are.
+    """
+    import sys
+
+    import numpy as np
+
+    from minivae import data as datasets
+    from minivae.data.labelled import class_names
+    from minivae.judge import Judge
+
+    from . import outputs, pictures
+
+    if options.data is None:
+        data = run.load_data()
+    else:
+        data = datasets.load(options.data)
+        outputs.check_shape(run, data.shape, options.data)
+    judge = Judge.train(data, progress=sys.stderr.isatty())
+    real = pictures.spread(data.pixels_test, options.limit or len(data.pixels_test))
+    samples = pictures.sampled(run, len(real), seed=run.training.settings.seed)
+    rng = np.random.default_rng(run.training.settings.seed)
+    others = data.pixels_train[rng.permutation(len(data.pixels_train))[: len(real)]]
+    numbers: dict[str, Any] = {
+        "classifier_accuracy": vars(judge.accuracy),
+        "classifier": repr(judge.classifier),
+        "test_examples": len(real),
+        "samples": vars(judge.compare(real, samples)),
+        "training_examples": vars(judge.compare(real, others)),
+    }
+    if run.is_conditional and class_names(data) == run.training.model.labels:
+        turns = np.arange(len(samples)) % pictures.classes(run)
+        numbers["as_asked"] = judge.classifier.accuracy(samples, turns)
     return numbers
 
 
@@ -127,11 +180,41 @@ def table(numbers: dict[str, Any]) -> str:
             lines += [f"  ln p(x){numbers['log_likelihood']:10.3f}   {how}"]
         active = f"{numbers['active_dims']} of {len(per_dim)}"
         lines += ["", f"KL of each latent dimension ({active} active, above {ACTIVE} nats)"]
-        for start in range(0, len(per_dim), 10):
-            row = "".join(f" {kl:7.3f}" for kl in per_dim[start : start + 10])
-            lines += [f"  {start:>3}: {row}"]
+        lines += in_tens(per_dim)
+        active = f"{numbers['active_units']} of {len(per_dim)}"
+        what = "variance of the posterior mean above 0.01, Burda et al. 2016"
+        lines += ["", f"active units: {active} ({what})", *in_tens(numbers["mu_variance_per_dim"])]
+        lines += ["", *textwrap.wrap(numbers["collapse"], 96)]
     else:
         lines += ["  an autoencoder has no prior, hence no KL and no ELBO"]
     if numbers["note"]:
         lines += ["", numbers["note"]]
+    if "quality" in numbers:
+        lines += ["", *table_of_quality(numbers["quality"])]
     return "\n".join(lines)
+
+
+def in_tens(values: list[float]) -> list[str]:
+    """Lay out a number for each latent dimension, ten in a row."""
+    return [
+        f"  {start:>3}: " + "".join(f" {value:7.3f}" for value in values[start : start + 10])
+        for start in range(0, len(values), 10)
+    ]
+
+
+def table_of_quality(numbers: dict[str, Any]) -> list[str]:
+    """Lay out how samples compare with test data."""
+    n, accuracy = numbers["test_examples"], numbers["classifier_accuracy"]
+    interval = "{value:.1%} of test examples right [{low:.1%}, {high:.1%}]".format(**accuracy)
+    lines = [
+        f"quality, beside {n} test examples, in the last hidden layer of a classifier",
+        f"  ({numbers['classifier']}: {interval})",
+        f"  {'':<24}{'Fréchet':>9}{'precision':>11}{'recall':>8}",
+    ]
+    for key, what in (("samples", "samples"), ("training_examples", "it was trained on")):
+        row = numbers[key]
+        cells = f"{row['frechet']:>9.2f}{row['precision']:>11.3f}{row['recall']:>8.3f}"
+        lines += [f"  {f'{n} {what}':<24}{cells}"]
+    if "as_asked" in numbers:
+        lines += [f"  {numbers['as_asked']:.1%} of samples are taken for the class asked for"]
+    return lines

@@ -3,6 +3,9 @@
 import argparse
 import io
 import itertools
+import os
+import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +52,12 @@ def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray | Pixels
     if name_or_path is None:
         data = run.load_data()
     elif Path(name_or_path).suffix.lower() == ".png" and not Path(name_or_path).is_dir():
+        if run.is_conditional:
+            raise OptionError(
+                f"{run.folder} is a conditional VAE, which takes each example with its class, and "
+                f"{name_or_path} names none; give labelled data, such as a folder with one "
+                "subfolder of PNG files for each class."
+            )
         image = datasets.load_image(name_or_path)
         check_shape(run, image.shape, name_or_path)
         x = prepare_data(image.reshape(1, -1), run.training.settings, "val")
@@ -69,10 +78,11 @@ def check_shape(run: Run, shape: tuple[int, ...], name: str) -> None:
         )
 
 
-def output(run: Run, out: str | None, stem: str) -> Path:
+def output(run: Run, out: str | None, stem: str, *, folders: bool = False) -> Path:
     """Where to write: `out`, or the first free `<stem>-<number>.png` in the run folder.
 
-    Rows of a table have no picture, so without `out` theirs is an `.npz` file.
+    Rows of a table have no picture, so without `out` theirs is an `.npz` file. With `folders`, a
+    name without a suffix is that of a folder of pictures.
 
     Raises
     ------
@@ -85,9 +95,13 @@ def output(run: Run, out: str | None, stem: str) -> Path:
         names = (run.folder / f"{stem}-{i}{suffix}" for i in itertools.count(1))
         return next(path for path in names if not path.exists())
     path = Path(out).expanduser()
-    if path.suffix.lower() not in KINDS:
-        raise OptionError(f"{path} was given as --out; its name must end in {', '.join(KINDS)}.")
-    if path.suffix.lower() == ".png" and not pictured:
+    folder = folders and path.suffix == ""
+    if path.suffix.lower() not in KINDS and not folder:
+        folder_too = ", or in nothing for a folder of pictures" if folders else ""
+        raise OptionError(
+            f"{path} was given as --out; its name must end in {', '.join(KINDS)}{folder_too}."
+        )
+    if (folder or path.suffix.lower() == ".png") and not pictured:
         raise OptionError(
             f"examples of shape {run.shape} have no picture; name an .npz or .npy file with --out."
         )
@@ -105,15 +119,18 @@ def write(path: Path, picture: Callable, arrays: dict[str, np.ndarray], shape: t
         From `output`.
     picture : callable
         `picture() -> Axes`, for a `.png` file.
-    arrays : dict of str to numpy.ndarray, (N, n_pixels)
+    arrays : dict of str to numpy.ndarray, (N, n_pixels) or (N,)
         For a `.npz` file, by name; a `.npy` file gets the last one alone.
     shape : tuple of int
         Shape that each row is given in the file.
     """
+    check_parent(path)
     if path.suffix.lower() == ".png":
         plots.save(picture(), path)
     else:
-        arrays = {name: x.reshape(len(x), *shape) for name, x in arrays.items()}
+        arrays = {
+            name: x.reshape(len(x), *shape) if x.ndim == 2 else x for name, x in arrays.items()
+        }
         content = io.BytesIO()
         if path.suffix.lower() == ".npz":
             np.savez(content, **arrays)
@@ -121,3 +138,54 @@ def write(path: Path, picture: Callable, arrays: dict[str, np.ndarray], shape: t
             np.save(content, list(arrays.values())[-1])
         write_atomically(path, lambda file: file.write(content.getvalue()))
     print(path)
+
+
+def check_parent(path: Path) -> None:
+    """Refuse to write into a folder that is not there."""
+    if not path.parent.is_dir():
+        raise OptionError(
+            f"{path} was to be written, but there is no folder {path.parent}; make it first, or "
+            "name another place with --out."
+        )
+
+
+def write_folder(
+    folder: Path,
+    x: np.ndarray,
+    shape: tuple[int, ...],
+    limits: tuple[float, float],
+    classes: list[str] | None = None,
+) -> None:
+    """Write examples as PNG files of 8 bits, `0000.png` and so on, and print the folder's name.
+
+    The folder appears when all of it is written.
+
+    Parameters
+    ----------
+    folder : Path
+        From `output`.
+    x : numpy.ndarray, (N, n_pixels)
+        Examples.
+    shape : tuple of int
+        Shape of one, (H, W) or (H, W, 3).
+    limits : (float, float)
+        Values that are black and white.
+    classes : list of str, optional
+        Name of each example's class: a subfolder, as `minivae train FOLDER` reads them.
+    """
+    from PIL import Image
+
+    check_parent(folder)
+    low, high = limits
+    bytes_ = np.rint(np.clip((x - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    digits = max(4, len(str(len(x) - 1)))
+    try:
+        for i, pixels in enumerate(bytes_.reshape(len(x), *shape)):
+            place = temporary if classes is None else temporary / re.sub(r"\W+", "-", classes[i])
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(place / f"{i:0{digits}}.png")
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    print(folder)

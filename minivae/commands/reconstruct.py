@@ -40,6 +40,6 @@ def run(options: argparse.Namespace) -> int:
     path = outputs.output(run, options.out, "reconstruction")
     x, what = outputs.chosen_rows(run, options.data)
     x = pictures.spread(x, options.n)
-    arrays = {"original": x, "reconstruction": run.reconstruct(x)}
+    arrays = {"original": run.pixels(x), "reconstruction": run.reconstruct(x)}
     outputs.write(path, lambda: pictures.reconstructions(run, x, what), arrays, run.shape)
     return 0

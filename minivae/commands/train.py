@@ -15,6 +15,7 @@ import numpy as np
 from minivae import data as datasets
 from minivae import plots
 from minivae.data import Dataset
+from minivae.data.labelled import class_names
 from minivae.errors import NonFiniteError, OptionError
 from minivae.loop import announce
 from minivae.models import MODELS
@@ -110,9 +111,9 @@ def default_binarize(data: Dataset, model: str, likelihood: str) -> str:
 def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator) -> Model:
     """Build the model that the options describe."""
     names = ("hidden", "latent", "activation", "likelihood", "dtype", "backend")
-    names += {"vae": ("free_bits", "samples"), "gan": ("label_smoothing",)}.get(
-        options["model"], ()
-    )
+    of_a_vae = ("free_bits", "samples")
+    names += {"autoencoder": (), "gan": ("label_smoothing",)}.get(options["model"], of_a_vae)
+    given = {"labels": class_names(data)} if options["model"] == "cvae" else {}
     likelihood_options = {
         name: options[name] for name in ("sigma", "levels") if options[name] is not None
     }
@@ -121,6 +122,7 @@ def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator
         **{name: options[name] for name in names},
         likelihood_options=likelihood_options,
         rng=rng,
+        **given,
     )
     if options["bias_from_data"]:
         model.start_at(data.pixels_train.mean(axis=0))
@@ -240,7 +242,7 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     # steps on the way there would say it first, and worse.
     started = time.monotonic()
     with np.errstate(all="ignore"), announced(training.model, say):
-        x, x_val = data.pixels_train, data.pixels_test
+        x, x_val = run.rows(data)
         fit(training, x, x_val, after_epoch=after_epoch, progress=progress)
     if training.stopped:
         run.save()  # the weights are now those of the best epoch

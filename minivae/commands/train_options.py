@@ -25,6 +25,7 @@ examples:
   minivae train my_pictures/ --likelihood gaussian_shared --out runs/mine
   minivae train mnist5k --samples 5               the importance-weighted bound, K = 5
   minivae train --model gan                       a GAN on the same layers
+  minivae train --conditional                     with labels: then `minivae sample --label 7`
   minivae train --resume runs/001-mnist5k-vae --epochs 60
 """
 
@@ -70,6 +71,7 @@ OF_THE_VAE = ("beta", "schedule", "warmup", "free_bits", "samples")
 
 REFUSED = {
     "vae": (("label_smoothing",), "a VAE has no discriminator"),
+    "cvae": (("label_smoothing",), "a VAE has no discriminator"),
     "autoencoder": ((*OF_THE_VAE, "label_smoothing"), "an autoencoder has no prior"),
     "gan": ((*OF_THE_VAE, "patience"), "a GAN has no loss of held-out data and no KL"),
 }
@@ -128,6 +130,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     model = parser.add_argument_group("model")
     add(model, "--model", "what to train", choices=tuple(MODELS))
+    conditional = "give encoder and decoder the class of each example; the same as --model cvae"
+    model.add_argument("--conditional", action="store_true", help=conditional)
     widths = "widths of the hidden layers, first to last; none at all makes a linear model"
     add(model, "--hidden", widths, type=whole, nargs="*", metavar="N")
     add(model, "--latent", "latent dimensions; 2 can be drawn", **count)
@@ -180,7 +184,7 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
     Raises
     ------
     OptionError
-        If two data sets were given.
+        If two data sets or two models were given.
     """
     found = {name: getattr(options, name) for name in DEFAULTS}
     if options.dataset is not None:
@@ -190,6 +194,12 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
                 "one out."
             )
         found["data"] = options.dataset
+    if options.conditional:
+        if found["model"] not in (None, "cvae"):
+            raise OptionError(
+                f"two models were given, --conditional and --model {found['model']}; leave one out."
+            )
+        found["model"] = "cvae"
     return {name: value for name, value in found.items() if value is not None}
 
 

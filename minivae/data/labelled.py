@@ -7,6 +7,8 @@ shuffles, fetches or binarizes rows need not know that there are labels in them,
 stay what they are.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..errors import DataError
@@ -95,3 +97,38 @@ def labelled(x: np.ndarray | Pixels, y: np.ndarray, n_classes: int) -> np.ndarra
         one = np.uint8(x.divisor)  # the byte that stands for 1
         return Pixels(np.concatenate([x.bytes, one_hot.astype("u1") * one], axis=1), x.divisor)
     return np.concatenate([x[:], one_hot], axis=1)
+
+
+def numbers_of(data: Dataset, y: np.ndarray | None, names: Sequence[str]) -> np.ndarray:
+    """Class numbers (N,) that labels of a data set have in a model which knows classes by name.
+
+    Parameters
+    ----------
+    data : Dataset
+        Names its classes; where it does not, their numbers are their names.
+    y : numpy.ndarray, (N,), int, or None
+        Labels of one part of the data.
+    names : sequence of str
+        The model's classes.
+
+    Raises
+    ------
+    DataError
+        If there are no labels, or the model knows one of them not.
+    """
+    if y is None:
+        raise DataError(
+            f"{data.name!r} has no labels, but the model was trained on examples with theirs; give "
+            "labelled data."
+        )
+    number = {name: k for k, name in enumerate(names)}
+    present, place = np.unique(y, return_inverse=True)
+    known = data.labels or ()
+    called = [known[k] if 0 <= k < len(known) else str(k) for k in present.tolist()]
+    strangers = [name for name in called if name not in number]
+    if strangers:
+        raise DataError(
+            f"{data.name!r} has examples of class {strangers[0]!r}, but the model was trained on "
+            f"the classes {', '.join(names)}; give data of those."
+        )
+    return np.array([number[name] for name in called], int)[place]

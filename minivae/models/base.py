@@ -71,17 +71,18 @@ class Model:
             ) from None
         self.n_data = self.likelihood.data_width(self.n_pixels)
         self.encoder = self._make_encoder(rng)
-        self.decoder = mlp(
-            (self.latent, *reversed(self.hidden), self.likelihood.output_width(self.n_pixels)),
-            activation=activation,
-            rng=rng,
-            **self.options,
-        )
+        self.decoder = self._make_decoder(rng)
         halves = dict(zip(self.parts, (self.encoder.params, self.decoder.params), strict=True))
         self.params = Params.join({**halves, "likelihood": self.likelihood.params})
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
         raise TypeError(f"{type(self).__name__} must define _make_encoder")
+
+    def _make_decoder(self, rng: np.random.Generator, n_given: int = 0) -> Layer:
+        """MLP from the latents, and from `n_given` numbers beside them, to the likelihood."""
+        n_out = self.likelihood.output_width(self.n_pixels)
+        widths = (self.latent + n_given, *reversed(self.hidden), n_out)
+        return mlp(widths, activation=self.activation, rng=rng, **self.options)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -158,9 +158,9 @@ class VAE(Model):
             else ImportanceWeighted(self.decoder, self.likelihood)
         )
 
-    def _make_encoder(self, rng: np.random.Generator) -> GaussianEncoder:
+    def _make_encoder(self, rng: np.random.Generator, n_given: int = 0) -> GaussianEncoder:
         return GaussianEncoder(
-            self.n_data,
+            self.n_data + n_given,
             self.hidden,
             self.latent,
             activation=self.activation,
@@ -183,6 +183,10 @@ class VAE(Model):
         """Return mu and logvar (B, Z) of q(z | x) for x (B, n_data)."""
         self.forget()
         return self.encoder.forward(x)
+
+    def observed(self, x: Array) -> Array:
+        """Return the part of x that the likelihood is of: all of it."""
+        return x
 
     def reconstruct(self, x: Array) -> Array:
         """Mean image (B, n_pixels) decoded from the posterior mean of x (B, n_data)."""
