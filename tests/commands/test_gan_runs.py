@@ -70,12 +70,24 @@ def test_samples_and_their_seed(gan):
     assert call("sample", gan, "--n", 9, "--out", "c.png") == 0
 
 
+def test_its_samples_are_judged(gan, capsys):
+    assert call("evaluate", gan, "--quality") == 0
+    out = capsys.readouterr().out
+    assert "nll" not in out
+    assert "GAN(64-12-2" in out
+    assert call("evaluate", gan, "--quality", "--json") == 0
+    numbers = json.loads(capsys.readouterr().out)
+    assert set(numbers) == {"run", "model", "epochs", "quality"}
+    assert numbers["quality"]["samples"]["frechet"] > 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ("sample GAN --draw", "gives the data themselves"),
         ("reconstruct GAN", "a GAN has no encoder"),
         ("evaluate GAN", "under which data have no loss"),
+        ("evaluate GAN --quality --importance-samples 5", "--quality alone"),
     ],
 )
 def test_what_a_gan_cannot_do_is_one_sentence(gan, words, message, capsys):
