@@ -159,9 +159,11 @@ def text(records: list[Record], judge: Judge) -> str:
             f"SD of the recall {_sd(vae['recall']):.3f} and {_sd(gan['recall']):.3f}",
         ),
     ]
-    which = {1: "The GAN", -1: "The VAE", 0: "Neither clearly"}
+    nearer = {1: "The GAN has the", -1: "The VAE has the", 0: "Neither has a clearly"}[
+        order(vae["frechet"], gan["frechet"])
+    ]
     lines.append(
-        f"{which[order(vae['frechet'], gan['frechet'])]} has the smaller Fréchet distance: "
+        f"{nearer} smaller Fréchet distance: "
         f"{vae['frechet'].mean():.2f} of the VAE, {gan['frechet'].mean():.2f} of the GAN, "
         f"{real['frechet'].mean():.2f} of training digits."
     )

@@ -29,6 +29,7 @@ WHAT = "modes covered and quality of samples: VAE and GAN on 8 and on 25 Gaussia
 POINTS = 10_000
 EPOCHS = 200
 CONTESTANTS = {"VAE": "vae", "GAN": "gan"}
+SIZES = {"hidden": (128, 128), "latent": 2}
 MEANS = "VAE, means"
 
 
@@ -86,9 +87,6 @@ def learn(kind: str, x: np.ndarray, *, warm: bool = True, epochs: int, **options
     return train(kind, x, **SIZES, likelihood="gaussian", epochs=epochs, **options)
 
 
-SIZES = {"hidden": (128, 128), "latent": 2}
-
-
 def table(mixture: Mixture, records: list[Record]) -> tuple[str, list[str], list[list[str]]]:
     """Title, header and rows for one mixture."""
     rows = []
@@ -130,17 +128,17 @@ def text(mixtures: list[Mixture], records: list[Record]) -> str:
         )
         sentences.append(
             verdict(
-                "The VAE covers more modes",
+                f"On the {mixture.name}, the VAE covers more modes",
                 order(vae["modes"], gan["modes"]),
                 f"{vae['modes'].mean():.1f} of {n} against {gan['modes'].mean():.1f} of the GAN "
                 f"(worst seed: {vae['modes'].min():.0f} and {gan['modes'].min():.0f})",
             )
         )
-        nearer = {1: "The GAN", -1: "The VAE", 0: "Neither clearly"}[
+        nearer = {1: "The GAN is nearer", -1: "The VAE is nearer", 0: "Neither is clearly nearer"}[
             order(vae["distance"], gan["distance"])
         ]
         sentences.append(
-            f"{nearer} is nearer to the mixture as a whole: energy distance "
+            f"{nearer} to the mixture as a whole: energy distance "
             f"{vae['distance'].mean():.4f} of the VAE, {gan['distance'].mean():.4f} of the GAN."
         )
     return "\n".join(sentences)

@@ -93,8 +93,9 @@ def section_html(section: Section) -> str:
     said = "".join(f"<p>{_marked(line)}</p>" for line in section.summary["text"].splitlines())
     pictures = "".join(_figure(section.folder / name) for name in section.summary["pictures"])
     tables = "".join(_table(*table) for table in section.summary["tables"])
+    title = section.what[0].upper() + section.what[1:]
     return (
-        f'<h2 id="{escape(section.name)}">{escape(section.what)}</h2>\n'
+        f'<h2 id="{escape(section.name)}">{escape(title)}</h2>\n'
         f'<p class="soft"><code>{escape(section.command)}</code> took {section.seconds:.0f} s; '
         f"its files are in <code>{escape(section.folder.name)}/</code></p>\n"
         f'<div class="said">{said}</div>\n{pictures}\n{tables}'

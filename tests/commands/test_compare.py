@@ -77,7 +77,7 @@ def test_it_writes_tables_pictures_and_a_page(small, capsys):
     assert summary["tables"][0][2][0] == ["seeds", "4"]
 
     html = (folder / "index.html").read_text()
-    assert "what is &lt;small&gt;" in html
+    assert "What is &lt;small&gt;" in html
     assert "Counts &lt;all&gt;" in html
     assert "a &amp; b" in html
     assert '<span class="yes">confirmed</span>' in html
