@@ -159,11 +159,11 @@ def text(records: list[Record], judge: Judge) -> str:
             f"SD of the recall {_sd(vae['recall']):.3f} and {_sd(gan['recall']):.3f}",
         ),
     ]
-    nearer = {1: "The GAN has the", -1: "The VAE has the", 0: "Neither has a clearly"}[
+    smaller = {1: "The GAN has the", -1: "The VAE has the", 0: "Neither has a clearly"}[
         order(vae["frechet"], gan["frechet"])
     ]
     lines.append(
-        f"{nearer} smaller Fréchet distance: "
+        f"{smaller} smaller Fréchet distance: "
         f"{vae['frechet'].mean():.2f} of the VAE, {gan['frechet'].mean():.2f} of the GAN, "
         f"{real['frechet'].mean():.2f} of training digits."
     )
