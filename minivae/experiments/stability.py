@@ -1,7 +1,7 @@
 """How much does the result hang on the seed and on the learning rate? A VAE and a GAN on the ring.
 
 Each model is trained on the ring of 8 Gaussians (`mixtures.py`) at four learning rates and several
-seeds, for 6,000 steps of 100; the models are those of `modes.py`. The VAE comes twice, with and
+seeds, for 4,000 steps of 100; the models are those of `modes.py`. The VAE comes twice, with and
 without a warm-up of the KL, since it too can fail: where the KL outweighs what the untrained
 decoder gains from the latents, the posterior collapses onto the prior.
 
@@ -33,7 +33,7 @@ WHAT = "spread over seeds and learning rates: VAE and GAN on 8 Gaussians"
 
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 WATCHED = 1e-3
-EPOCHS = 60
+EPOCHS = 40
 EVERY = 5
 CONTESTANTS = {
     "VAE": {"kind": "vae"},
