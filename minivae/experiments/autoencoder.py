@@ -214,10 +214,9 @@ def text(records: list[Record], judge: Judge) -> str:
         a, v = values("prior frechet")
         lines.append(
             verdict(
-                f"With Z = {latent}, N(0, I) gives digits with the VAE and none with the "
-                "autoencoder",
+                f"With Z = {latent}, samples from N(0, I) are better with the VAE",
                 order(a, v),
-                f"Fréchet distance {v.mean():.1f} and {a.mean():.1f}, precision "
+                f"Fréchet distance {v.mean():.1f} and {a.mean():.1f} of the autoencoder, precision "
                 f"{values('prior precision')[1].mean():.2f} and "
                 f"{values('prior precision')[0].mean():.2f}, recall "
                 f"{values('prior recall')[1].mean():.2f} and "
@@ -288,10 +287,10 @@ def draw_holes(records: list[Record]) -> "Figure":
         ax.set_title(f"Z = {latent}", loc="left")
         ax.set_xlabel("t, from one digit's code to another's")
         ax.axhline(5, color="0.6", lw=1, ls=(0, (4, 3)), label="real digits")
-        ax.set_ylim(bottom=0)
         ax.grid(color="0.92", lw=0.8)
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylim(bottom=0)  # last: it ends the scaling by what is drawn
     panels[0].set_ylabel("far from every digit, %")
     panels[0].legend(frameon=False)
     return figure
