@@ -22,6 +22,7 @@ COMMANDS = {
     "sample": "draw new data from a trained model",
     "reconstruct": "encode data and decode them again",
     "evaluate": "measure a trained model: ELBO, its terms, log p(x)",
+    "augment": "make new labelled examples with a conditional VAE",
     "compare": "rerun the experiments: VAE, autoencoder and GAN, measured side by side",
     "bench": "measure the kernels and the training step on this machine",
     "data": "list the data sets, or fetch one",
@@ -83,10 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         status, message = 130, "interrupted"
     except MemoryError as error:
-        status, message = (
-            2,
-            f"not enough memory ({error}); use a smaller model or batch",
-        )
+        said = f"not enough memory ({error}); use a smaller model or batch"
+        status, message = 2, str(error) if _is_ours(error) else said
     except OSError as error:
         status, message = 2, _of_os_error(error)
         _discard_output()

@@ -22,7 +22,7 @@ import math
 
 import numpy as np
 
-from .backend import Array, Backend, array_module, kernel
+from .backend import Array, Backend, array_module, get_backend, kernel
 from .elementary import log, turn
 from .loop import loop, together
 from .team import COSTLY, in_parts
@@ -32,7 +32,7 @@ from .workspace import empty
 def normal(
     rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, backend: Backend
 ) -> Array:
-    """Draw standard normal noise; uniform on the host, made normal where it is needed.
+    """Draw standard normal noise on the host, and bring it to where it is needed.
 
     Parameters
     ----------
@@ -52,8 +52,9 @@ def normal(
     size = math.prod(shape)
     u = empty((-(-size // 2), 2), dtype)
     rng.random(out=u, dtype=dtype)
-    noise = backend.call(from_uniform, backend.asarray(u, dtype))
-    return noise.reshape(-1)[:size].reshape(shape)
+    host = backend if backend.xp is np else get_backend("numpy")
+    noise = host.call(from_uniform, u).reshape(-1)[:size].reshape(shape)
+    return backend.asarray(noise, dtype)
 
 
 def from_uniform(u: Array) -> Array:

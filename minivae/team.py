@@ -44,6 +44,9 @@ LEAST_PRODUCT = 500_000
 CHEAP, COSTLY = 150_000, 30_000
 """Entries for which they were, in a loop that adds and multiplies, and in one with exponentials or
 from far memory."""
+PART_PRODUCT, PART_LOOP = 2_000_000, 30_000
+"""Multiplications, and entries, of which each part should have as many where there are more than
+two threads; not measured, for the machine had two cores."""
 FEW_ROWS = 96
 """Below that many rows, the columns of a product are divided: BLAS wants rows to work on."""
 TURN_BELOW = 256
@@ -122,10 +125,10 @@ class Team:
     def _help(self, slot: np.ndarray, wanted: threading.Event) -> None:
         while True:
             wanted.wait()
+            wanted.clear()
             if self.ended:
                 return
             self.native.serve(slot.ctypes.data, self.sched_yield, self.usleep, LOOKS, NAPS)
-            wanted.clear()
 
     def end(self) -> None:
         """Let the threads go; a program that ends must not leave one in compiled code."""
@@ -156,18 +159,24 @@ class Team:
         dtype = out.dtype
         char = dtype.char
         of_one_kind = a.dtype is b.dtype is dtype and char in self.blas.gemm
-        if m * n * k < LEAST_PRODUCT or not of_one_kind:
+        work = m * n * k
+        if work < LEAST_PRODUCT or not of_one_kind:
             return np.matmul(a, b, out=out)
         cblas, product_job, turned_job = self.products.get(char) or self._make_products(out)
+        parts = self._parts(work // PART_PRODUCT)
         as_given = not b.flags.f_contiguous or a.flags.f_contiguous
         if m <= TURN_BELOW and min(n, k) >= 100 and not as_given:
             turned = self._scratch(n, m, dtype)
             more, job, multiply = (turned,), turned_job, self.native.multiply_turned
         else:
             more, job, multiply = (m >= FEW_ROWS,), product_job, self.native.multiply
-        if not multiply(self.slots, job, self.sched_yield, cblas, a, b, out, self.threads, *more):
+        if not multiply(self.slots, job, self.sched_yield, cblas, a, b, out, parts, *more):
             np.matmul(a, b, out=out)
         return out
+
+    def _parts(self, wanted: int) -> int:
+        """How many parts to make of work: what is wanted, but two at least, as far as they go."""
+        return min(self.threads, max(2, wanted))
 
     def _make_products(self, out: Array) -> tuple[int, int, int]:
         """Addresses of BLAS's product, and of what a slot holds to call it."""
@@ -190,14 +199,12 @@ class Team:
 
     def in_parts(self, f: Loop, arrays: Sequence[Array], numbers: Sequence[Any]) -> None:
         """Call `f(*arrays, *numbers)` with as many parts of the arrays as there are threads."""
-        if self.threads == 1:
+        n = self._parts(arrays[0].size // PART_LOOP)
+        if n == 1:
             f(*arrays, *numbers)
             return
-        parts = [
-            (*(array[_part(array, i, self.threads)] for array in arrays), *numbers)
-            for i in range(self.threads)
-        ]
-        key = tuple((array.dtype.char, array.ndim) for array in arrays)
+        parts = [(*(array[_part(array, i, n)] for array in arrays), *numbers) for i in range(n)]
+        key = tuple(map(_kind, parts[1]))
         share, function, _ = self._job(f, key, parts[1])
         share(self.slots, function, self.sched_yield, parts[0], tuple(parts[1:]))
 
@@ -225,6 +232,13 @@ class Team:
         return self.native.share.using(f=f), compiled.address, compiled
 
 
+def _kind(argument: Any) -> Any:
+    """What Numba's type of an argument depends on."""
+    if hasattr(argument, "dtype"):
+        return argument.dtype.char, argument.ndim, argument.flags.c_contiguous
+    return type(argument)
+
+
 def _part(array: Array, i: int, of: int) -> slice:
     """Rows of part i of an array."""
     n = len(array)
@@ -248,18 +262,20 @@ def _of(threads: int) -> Team:
     return Team(Blas.find(), threads)
 
 
-def begin() -> None:
-    """Let the team, if there is one, work for this thread until `end`."""
-    blas = Blas.find()
-    team = _of(blas.get_threads()) if blas else None
-    _now.team = team.__enter__() if team else None
+def begin() -> Team | None:
+    """Let the team, if there is one, work for this thread; return the one that already did."""
+    before = _now.team
+    if before is None:
+        blas = Blas.find()
+        _now.team = _of(blas.get_threads()).__enter__() if blas else None
+    return before
 
 
-def end() -> None:
-    """Give the team back."""
-    if _now.team:
+def end(before: Team | None) -> None:
+    """Give the team back, unless it worked for this thread before `begin`."""
+    if before is None and _now.team is not None:
         _now.team.__exit__()
-    _now.team = None
+    _now.team = before
 
 
 def matmul(a: Array, b: Array, out: Array) -> Array:
@@ -311,7 +327,8 @@ def sum_in_parts(
     if team is None or team.threads == 1 or arrays[0].size < least:
         f(*arrays, total[None], *numbers)
         return
-    partial = np.empty((team.threads, *total.shape), total.dtype)
+    n = team._parts(arrays[0].size // PART_LOOP)
+    partial = np.empty((n, *total.shape), total.dtype)
     team.in_parts(f, (*arrays, partial), numbers)
     np.add(partial[0], partial[1], out=total)
     for row in partial[2:]:

@@ -46,6 +46,7 @@ class Workspace:
         self.next = 0
         self._depth = 0
         self._outer: Workspace | None = None
+        self._team_before: team.Team | None = None
 
     def __enter__(self) -> "Workspace":
         if self._depth == 0:
@@ -53,7 +54,7 @@ class Workspace:
             self._outer = _current.workspace
             _current.workspace = self
             if self.shared:
-                team.begin()
+                self._team_before = team.begin()
         self._depth += 1
         return self
 
@@ -62,7 +63,7 @@ class Workspace:
         if self._depth == 0:
             _current.workspace = self._outer
             if self.shared:
-                team.end()
+                team.end(self._team_before)
 
     def __reduce__(self) -> tuple:
         # A copy of a model begins with a workspace of its own.

@@ -10,6 +10,10 @@ from minivae.errors import OptionError
 SMALL = dict.fromkeys("BDIOZKL", 3)
 
 
+each_of_the_cpu = pytest.mark.parametrize("each_backend", ["numpy", "numba"], indirect=True)
+
+
+@each_of_the_cpu
 def test_every_operation_is_measured_in_both_forms(each_backend):
     rows = {row.name: row.seconds for row in bench.operations(SMALL, budget=0.001)}
     assert {"linear", "bernoulli", "negative_elbo", "adam, 18 numbers"} <= set(rows)
@@ -42,6 +46,7 @@ def test_the_products_are_those_of_a_step(samples, monkeypatch):
     assert len(bare) == 17  # 6 layers, 3 products each, without the data's gradient
 
 
+@each_of_the_cpu
 def test_the_command(tmp_path, monkeypatch, capsys, each_backend):
     monkeypatch.chdir(tmp_path)
     sizes = ["--batch", "3", "--hidden", "4", "--latent", "2", "--seconds", "0.001"]

@@ -17,6 +17,11 @@ pytestmark = [
         reason="the full MNIST is not here: MINIVAE_DATA is not set",
     ),
     pytest.mark.usefixtures("each_backend"),
+    pytest.mark.parametrize(
+        "each_backend",
+        ["numpy", "numba", pytest.param("cuda", marks=pytest.mark.gpu)],  # too long for a stand-in
+        indirect=True,
+    ),
 ]
 
 

@@ -114,6 +114,32 @@ def test_loops_in_parts(at_work, rows):
     np.testing.assert_array_equal(total, x.sum(axis=0))
 
 
+@loop
+def added(x, y, other):
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            y[i, j] = x[i, j] + other[j]
+
+
+def test_the_same_loop_with_arguments_of_other_types(at_work):
+    """What is handed over is read as what it is: bytes, floats, rows that are not contiguous."""
+    x = np.random.default_rng(6).random((100, 8))
+    numbers = np.arange(16)
+    for other in (numbers[:8].astype("uint8"), numbers[:8].astype("float32"), numbers[::2] * 1.0):
+        y = np.empty_like(x)
+        team.in_parts(added, (x, y), other, least=0)
+        np.testing.assert_array_equal(y, x + other)
+
+
+def test_the_threads_of_a_team_end_with_it():
+    made = Team(Blas.find(), 3)
+    with made:
+        made.matmul(np.ones((200, 300)), np.ones((300, 400)), np.empty((200, 400)))
+    assert all(helper.is_alive() for helper in made.helpers)
+    made.end()
+    assert not any(helper.is_alive() for helper in made.helpers)
+
+
 def test_whoever_does_a_part_the_numbers_are_the_same():
     """A team whose threads never come: the caller takes every order back."""
     rng = np.random.default_rng(3)
@@ -141,6 +167,19 @@ def test_blas_has_its_threads_back_after_a_step_and_after_an_error():
         assert blas.get_threads() == 2
         with Workspace():
             assert blas.get_threads() == 2
+
+
+def test_a_step_inside_a_step_leaves_the_outer_one_its_team():
+    with threadpool_limits(2):
+        with Workspace(shared=True):
+            outer = team._now.team
+            with Workspace(shared=True):
+                assert team._now.team is outer
+            assert team._now.team is outer
+            assert Blas.find().get_threads() == 1
+        assert team._now.team is None
+        assert Blas.find().get_threads() == 2
+        assert not outer.lock.locked()
 
 
 def losses(steps=30):

@@ -110,7 +110,9 @@ def output(run: Run, out: str | None, stem: str, *, folders: bool = False) -> Pa
     return path
 
 
-def write(path: Path, picture: Callable, arrays: dict[str, np.ndarray], shape: tuple) -> None:
+def write(
+    path: Path, picture: Callable | None, arrays: dict[str, np.ndarray], shape: tuple
+) -> None:
     """Write what was computed, in the kind that the file's name asks for, and print the name.
 
     Parameters

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from minivae.commands.train_options import finite, seed, whole
@@ -83,11 +84,11 @@ def run(options: argparse.Namespace) -> int:
         names = [labels[k] for k in y] if run.is_conditional else None
         outputs.write_folder(path, x, run.shape, run.limits, names)
         return 0
-    picture = lambda: pictures.samples(run, x, **how)  # noqa: E731
+    picture = partial(pictures.samples, run, x, **how)
     if options.nearest:
         found, distance = nearest_training(run, x)
         arrays = {"nearest": found, "distance": distance, **arrays}
-        picture = lambda: pictures.beside_nearest(run, x, found, **how)  # noqa: E731
+        picture = partial(pictures.beside_nearest, run, x, found, **how)
     outputs.write(path, picture, arrays, run.shape)
     return 0
 
@@ -135,7 +136,8 @@ def nearest_training(run: "Run", x: "np.ndarray") -> "tuple[np.ndarray, np.ndarr
     if part == "test":
         real = pictures.spread(data.pixels_test, 200)
         medians[f"{len(real)} test examples"] = nearest(real, data.pixels_train)[1]
-        medians["their reconstructions"] = nearest(run.reconstruct(rows), data.pixels_train)[1]
+        if hasattr(run.training.model, "reconstruct"):
+            medians["their reconstructions"] = nearest(run.reconstruct(rows), data.pixels_train)[1]
     for what, distances in medians.items():
         print(f"  {what:<24}{np.median(distances):8.2f}", file=sys.stderr)
     print("a memorized example would be at about 0", file=sys.stderr)

@@ -81,7 +81,7 @@ class Classifier:
         if not self.hidden:
             raise OptionError("hidden=() was given, but a classifier here has a hidden layer.")
         self.backend = get_backend(backend)
-        self.workspace = Workspace()
+        self.workspace = Workspace(shared=self.backend.name == "numba")
         options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
         self.likelihood = CrossEntropy(self.classes, **options)
         widths = (self.n_pixels, *self.hidden)
@@ -89,15 +89,16 @@ class Classifier:
         self.head = Linear(self.hidden[-1], self.classes, rng=rng, **options)
         self.params = Params.join({"body": self.body.params, "head": self.head.params})
 
-    def prepare(self, x: np.ndarray) -> Array:
-        """Bring host rows, with labels (N, D + C) or without (N, D), onto the backend.
+    def prepare(self, x: np.ndarray | Array) -> Array:
+        """Bring rows, with labels (N, D + C) or without (N, D), onto the backend.
 
         Raises
         ------
         ShapeError
             If they have another width.
         """
-        x = np.asarray(x)
+        if not isinstance(x, self.backend.array_type):
+            x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] not in (self.n_pixels, self.n_pixels + self.classes):
             raise ShapeError(
                 f"the data have shape {x.shape}, but this classifier takes (N, {self.n_pixels}), "

@@ -143,15 +143,17 @@ class ConditionalVAE(VAE):
         """Everything that builds a model of these sizes again, as JSON types."""
         return {**super().config, "labels": list(self.labels)}
 
-    def prepare(self, x: np.ndarray) -> Array:
-        """Bring host rows with labels (N, n_pixels + C) into the form that the model takes.
+    def prepare(self, x: np.ndarray | Array) -> Array:
+        """Bring rows with labels (N, n_pixels + C), of the host or the backend, into its form.
 
         Raises
         ------
         ShapeError
             If they have another width.
         """
-        x, classes = np.asarray(x), len(self.labels)
+        classes = len(self.labels)
+        if not isinstance(x, self.backend.array_type):
+            x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.n_pixels + classes:
             raise ShapeError(
                 f"the data have shape {x.shape}, but this conditional VAE takes rows of "

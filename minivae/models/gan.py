@@ -81,11 +81,6 @@ class Contest:
         """Sum of both (), batch mean; a number to look at, which nothing minimises."""
         return (self.d_loss + self.g_loss).mean()
 
-    def sums(self) -> dict[str, Array]:
-        """Sums over the batch, for the record of an epoch."""
-        d_loss, g_loss = self.d_loss.sum(), self.g_loss.sum()
-        return {"loss": d_loss + g_loss, "d_loss": d_loss, "g_loss": g_loss}
-
 
 class GAN(Model):
     """Generator and discriminator, MLPs of mirrored widths.
@@ -225,6 +220,7 @@ class GAN(Model):
             # The discriminator's gradients that this left are replaced by its own.
             d_loss = self.discriminator_forward(x, fake)
             self.discriminator_backward()
+            # A copy, as in `Model.step`: the next step uses the memory of this one again.
             return Contest(d_loss.copy(), g_loss.copy())
 
     def backward(self) -> None:

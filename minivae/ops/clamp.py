@@ -14,10 +14,13 @@ Whatever is computed from `logvar` afterwards must use $y$, in the sample and in
 (2) would not be the gradient of what is computed.
 """
 
-from ..backend import Array, Backend, array_module
+from ..backend import Array, Backend, array_module, kernel
 from ..case import Case, away_from
-from ..errors import OptionError
+from ..cuda import Elementwise
+from ..errors import OptionError, ShapeError
 from ..layer import Layer
+from ..loop import loop, same_dtype
+from ..workspace import empty
 
 
 def forward(x: Array, low: float, high: float) -> tuple[Array, tuple]:
@@ -29,6 +32,76 @@ def forward(x: Array, low: float, high: float) -> tuple[Array, tuple]:
 def backward(dy: Array, x: Array, low: float, high: float) -> Array:
     """Gradient dx, in the shape of dy."""
     return dy * ((low < x) & (x < high))  # (2)
+
+
+# The kernels, for x (B, D) whose rows may lie apart: logvar is the right half of the two heads.
+# Forward and backward at 128 x 20, float32, reference / kernel: 1.4.
+
+
+@loop
+def _clamp(x, low, high, y):  # noqa: ANN001, ANN202
+    for n in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            v = x[n, j]
+            y[n, j] = low if v < low else (high if v > high else v)  # (1), and NaN stays NaN
+
+
+@loop
+def _pass_inside(dy, x, low, high, dx):  # noqa: ANN001, ANN202
+    for n in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            inside = low < x[n, j] and x[n, j] < high
+            dx[n, j] = dy[n, j] * (x.dtype.type(1) if inside else x.dtype.type(0))  # (2)
+
+
+@kernel("numba", of=forward)
+def forward_numba(x: Array, low: float, high: float) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    if x.ndim != 2:
+        return forward(x, low, high)
+    same_dtype(x=x)
+    y = empty(x.shape, x.dtype)
+    _clamp(x, x.dtype.type(low), x.dtype.type(high), y)
+    return y, (x, low, high)
+
+
+@kernel("numba", of=backward)
+def backward_numba(dy: Array, x: Array, low: float, high: float) -> Array:
+    """Kernel of `backward`."""
+    if x.ndim != 2:
+        return backward(dy, x, low, high)
+    if dy.shape != x.shape:
+        raise ShapeError(f"dy has shape {dy.shape}, but {x.shape} is expected; as x has.")
+    same_dtype(dy=dy, x=x)
+    dx = empty(x.shape, x.dtype)
+    _pass_inside(dy, x, x.dtype.type(low), x.dtype.type(high), dx)
+    return dx
+
+
+# On the GPU: one launch in each direction, instead of two and four.
+
+_CLAMP_CUDA = Elementwise(
+    "clamp",
+    "T x, T low, T high",
+    "T y",
+    "y = x < low ? low : (x > high ? high : x);  // (1)",
+)
+
+_BACKWARD_CUDA = Elementwise(
+    "clamp_backward",
+    "T dy, T x, T low, T high",
+    "T dx",
+    "dx = dy * (low < x && x < high ? T(1) : T(0));  // (2)",
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(x: Array, low: float, high: float) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    return _CLAMP_CUDA(x, low, high), (x, low, high)
+
+
+kernel("cuda", of=backward)(_BACKWARD_CUDA)
 
 
 class Clamp(Layer):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from arrays import assert_allclose, here, there
 from minivae import Adam, Settings, Training, fit
 from minivae.data import load
 from minivae.data.labelled import labelled
@@ -15,34 +16,35 @@ D, HIDDEN, C, B = 5, (7, 3), 4, 11
 def make(activation="tanh"):
     rng = np.random.default_rng(0)
     model = Classifier(D, HIDDEN, C, activation=activation, rng=rng, dtype="float64")
-    model.params.theta[...] = rng.standard_normal(model.params.theta.size)
+    model.params.theta[...] = there(rng.standard_normal(model.params.theta.size))
     x, y = rng.standard_normal((B, D)), rng.integers(0, C, B)
     return model, x, y
 
 
 def test_the_loss_is_minus_the_log_of_the_true_classes_probability(each_backend):
     model, x, y = make()
-    e = np.exp(model.logits(x))
+    e = np.exp(here(model.logits(there(x))))
     p = e / e.sum(axis=1, keepdims=True)
-    terms = model.forward(labelled(x, y, C))
-    np.testing.assert_allclose(terms.nll, -np.log(p[np.arange(B), y]), rtol=1e-12)
-    assert float(terms.loss) == pytest.approx(terms.nll.mean(), rel=1e-12)
+    terms = model.forward(there(labelled(x, y, C)))
+    assert_allclose(terms.nll, -np.log(p[np.arange(B), y]), rtol=1e-12)
+    assert float(here(terms.loss)) == pytest.approx(here(terms.nll).mean(), rel=1e-12)
     assert terms.kl.shape == (B, 0)
 
 
 def test_the_gradient_is_the_numerical_one(each_backend):
     model, x, y = make()
-    rows = labelled(x, y, C)
+    rows = there(labelled(x, y, C))
     model.step(rows, None)
-    gradient, theta = model.params.grad.copy(), model.params.theta
-    for i in range(theta.size):
-        kept = theta[i]
-        theta[i] = kept + 1e-5
-        above = model.forward(rows).loss
-        theta[i] = kept - 1e-5
-        below = model.forward(rows).loss
-        theta[i] = kept
-        assert gradient[i] == pytest.approx((above - below) / 2e-5, rel=1e-6, abs=1e-9)
+    gradient, theta = here(model.params.grad).copy(), here(model.params.theta).copy()
+
+    def loss(i, step):
+        moved = theta.copy()
+        moved[i] += step
+        model.params.load(moved)
+        return float(here(model.forward(rows).loss))
+
+    numerical = [(loss(i, 1e-5) - loss(i, -1e-5)) / 2e-5 for i in range(theta.size)]
+    np.testing.assert_allclose(gradient, numerical, rtol=1e-6, atol=1e-9)
     assert np.abs(gradient).min() > 1e-6  # none was compared with nothing
 
 
@@ -51,22 +53,22 @@ def test_the_gradient_is_the_numerical_one(each_backend):
 def test_loss_and_gradient_are_pytorchs(each_backend, activation):
     torch = pytest.importorskip("torch")
     model, x, y = make(activation)
-    terms = model.step(labelled(x, y, C), None)
-    weights = {name: torch.tensor(model.params[name], requires_grad=True) for name in model.params}
+    terms = model.step(there(labelled(x, y, C)), None)
+    weights = {
+        name: torch.tensor(here(model.params[name]), requires_grad=True) for name in model.params
+    }
     h = torch.tensor(x)
     for i in range(2):
         h = getattr(torch, activation)(h @ weights[f"body.{i}.W"] + weights[f"body.{i}.b"])
     logits = h @ weights["head.W"] + weights["head.b"]
     loss = torch.nn.functional.cross_entropy(logits, torch.tensor(y))
     loss.backward()
-    np.testing.assert_allclose(model.features(x), h.detach().numpy(), rtol=1e-12)
-    assert float(terms.loss) == pytest.approx(loss.item(), rel=1e-12)
+    assert_allclose(model.features(there(x)), h.detach().numpy(), rtol=1e-12)
+    assert float(here(terms.loss)) == pytest.approx(loss.item(), rel=1e-12)
     for name, weight in weights.items():
         expected = weight.grad.numpy()
         assert np.abs(expected).max() > 1e-4
-        np.testing.assert_allclose(
-            model.params.grad_of(name), expected, rtol=1e-10, atol=1e-14, err_msg=name
-        )
+        assert_allclose(model.params.grad_of(name), expected, rtol=1e-10, atol=1e-14, err_msg=name)
 
 
 def train(seed=0, epochs=6):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from arrays import assert_allclose, here, there
 from minivae import VAE, Adam, Settings, Training, evaluate, fit, log_likelihood
 from minivae.checkpoint import load_checkpoint, save_checkpoint
 from minivae.data import load
@@ -28,7 +29,7 @@ def make(likelihood="bernoulli", hidden=HIDDEN, **options):
         dtype="float64",
         **options,
     )
-    model.params.theta[...] = 0.5 * rng.standard_normal(model.params.theta.size)
+    model.params.theta[...] = there(0.5 * rng.standard_normal(model.params.theta.size))
     x, y = rng.integers(0, 2, (B, D)).astype("float64"), np.arange(B) % C
     rows = model.prepare(labelled(x, y, C))
     return model, rows, model.draw_noise(rng, B)
@@ -50,20 +51,19 @@ def test_the_gradient_is_the_numerical_one(each_backend, options):
     model, rows, noise = make(**options)
     beta = 1.0 if "samples" in options else 1.7
     model.step(rows, noise, beta)
-    gradient, theta = model.params.grad.copy(), model.params.theta
-    numerical = np.empty(theta.size)
-    for i in range(theta.size):
-        kept = theta[i]
-        theta[i] = kept + 1e-5
-        above = model.forward(rows, noise, beta).loss
-        theta[i] = kept - 1e-5
-        below = model.forward(rows, noise, beta).loss
-        theta[i] = kept
-        numerical[i] = (above - below) / 2e-5
+    gradient, theta = here(model.params.grad).copy(), here(model.params.theta).copy()
+
+    def loss(i, step):
+        moved = theta.copy()
+        moved[i] += step
+        model.params.load(moved)
+        return float(here(model.forward(rows, noise, beta).loss))
+
+    numerical = np.array([(loss(i, 1e-5) - loss(i, -1e-5)) / 2e-5 for i in range(theta.size)])
     scale = np.abs(numerical).max()
     assert scale > 0.1
     np.testing.assert_allclose(gradient, numerical, rtol=0, atol=1e-8 * scale)
-    of_labels = model.params.grad_of("decoder.0.W")[Z:]
+    of_labels = here(model.params.grad_of("decoder.0.W"))[Z:]
     assert (np.abs(of_labels).max(axis=1) > 1e-3).all()  # each class has its bias, and learns it
 
 
@@ -75,8 +75,8 @@ def test_loss_and_gradient_are_pytorchs(each_backend, samples):
     model, rows, noise = make(samples=samples)
     terms = model.step(rows, noise)
 
-    w = {name: torch.tensor(model.params[name], requires_grad=True) for name in model.params}
-    given, eps = torch.tensor(rows), torch.tensor(noise)
+    w = {name: torch.tensor(here(model.params[name]), requires_grad=True) for name in model.params}
+    given, eps = torch.tensor(here(rows)), torch.tensor(here(noise))
     x, y = given[:, :D], given[:, D:]
     if samples is None:
         eps = eps[:, None]
@@ -100,13 +100,11 @@ def test_loss_and_gradient_are_pytorchs(each_backend, samples):
         bound = torch.logsumexp(log_w, dim=1) - np.log(samples)
     (-bound.mean()).backward()
 
-    np.testing.assert_allclose(terms.bound, bound.detach().numpy(), rtol=1e-10)
+    assert_allclose(terms.bound, bound.detach().numpy(), rtol=1e-10)
     for name, weight in w.items():
         expected = weight.grad.numpy()
         assert np.abs(expected).max() > 1e-4
-        np.testing.assert_allclose(
-            model.params.grad_of(name), expected, rtol=1e-9, atol=1e-12, err_msg=name
-        )
+        assert_allclose(model.params.grad_of(name), expected, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 def test_without_weights_of_the_label_it_is_a_vae():
@@ -138,13 +136,16 @@ def test_the_label_is_a_bias_of_its_class():
 
 def test_log_likelihood_is_that_of_the_weights_given_the_label(each_backend):
     model, rows, _ = make()
-    host = np.array(rows)
+    host = here(rows)
     found = log_likelihood(model, host, rng=np.random.default_rng(3), samples=50, rows=13)
-    mu, logvar = model.encode(rows)
+    mu, logvar = (here(head) for head in model.encode(rows))
     eps = np.concatenate(
         [  # as `log_likelihood` draws them: example by example, in parts of 13
             np.concatenate(
-                [model.normal(rng, (1, min(13, 50 - start), Z)) for start in range(0, 50, 13)],
+                [
+                    here(model.normal(rng, (1, min(13, 50 - start), Z)))
+                    for start in range(0, 50, 13)
+                ],
                 axis=1,
             )
             for rng in [np.random.default_rng(3)]
@@ -154,8 +155,9 @@ def test_log_likelihood_is_that_of_the_weights_given_the_label(each_backend):
     z = mu[:, None] + np.exp(logvar / 2)[:, None] * eps
     expected = np.empty(B)
     for n in range(B):
-        p = np.clip(model.decode(z[n], rows[n, D:].repeat(50).reshape(C, 50).T.copy()), 1e-12, 1)
-        log_p = np.where(rows[n, :D] == 1, np.log(p), np.log1p(-p)).sum(1)
+        y = np.broadcast_to(host[n, D:], (50, C))
+        p = here(model.decode(there(z[n]), there(y)))
+        log_p = np.where(host[n, :D] == 1, np.log(p), np.log1p(-p)).sum(1)
         log_q = (-(eps[n] ** 2) - logvar[n]).sum(1) / 2
         log_w = log_p - (z[n] ** 2).sum(1) / 2 - log_q
         expected[n] = np.log(np.mean(np.exp(log_w)))
