@@ -16,7 +16,7 @@ MODULES = {
     "estimator": ["VAEEstimator"],
     "evaluation": ["evaluate", "log_likelihood"],
     "layer": ["Layer", "Sequential"],
-    "models": ["VAE", "Autoencoder", "ConditionalVAE"],
+    "models": ["GAN", "VAE", "Autoencoder", "ConditionalVAE"],
     "objectives": ["ELBO", "BetaSchedule", "ImportanceWeighted"],
     "ops": ["Activation", "Dense", "Dropout", "Linear"],
     "optim": ["SGD", "Adam", "AdamW", "Momentum"],

@@ -24,6 +24,7 @@ COMMANDS = {
     "explore": "walk through a latent space: pictures, films, or a page to do it by hand",
     "evaluate": "measure a trained model: ELBO, its terms, log p(x)",
     "augment": "make new labelled examples with a conditional VAE",
+    "compare": "rerun the experiments: VAE, autoencoder and GAN, measured side by side",
     "step": "follow one training step of a tiny VAE, number by number",
     "read": "build pages with every derivation beside its code",
     "bench": "measure the kernels and the training step on this machine",

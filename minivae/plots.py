@@ -47,7 +47,13 @@ COLOURS = (
 MARKERS = "o^sDvP*X"
 """The first ten classes are discs; where there are more, the colours return with another marker."""
 
-PANELS = {"loss": "Loss", "nll": "Reconstruction (nll)", "kl": "KL from the prior"}
+PANELS = {
+    "loss": "Loss",
+    "nll": "Reconstruction (nll)",
+    "kl": "KL from the prior",
+    "d_loss": "Discriminator",
+    "g_loss": "Generator",
+}
 """Terms of a history that `curve` draws, and their titles."""
 
 
@@ -235,8 +241,8 @@ def curve(history: list[dict[str, Any]], term: str, *, ax: "Axes | None" = None)
     ----------
     history : list of dict
         As `Training.history`.
-    term : {"loss", "nll", "kl"}
-        Which.
+    term : {"loss", "nll", "kl", "d_loss", "g_loss"}
+        Which; the last two are a GAN's.
     ax : matplotlib Axes, optional
         Where to draw.
 
@@ -269,7 +275,7 @@ def curve(history: list[dict[str, Any]], term: str, *, ax: "Axes | None" = None)
     return ax
 
 
-def curves(history: list[dict[str, Any]], terms: Sequence[str] = tuple(PANELS)) -> "Figure":
+def curves(history: list[dict[str, Any]], terms: Sequence[str] = ("loss", "nll", "kl")) -> "Figure":
     """Draw several terms of a history in one figure, each in axes of its own (see `curve`)."""
     figure = new_figure(4.2 * len(terms), 3.6)
     for ax, term in zip(figure.subplots(1, len(terms), squeeze=False)[0], terms, strict=True):

@@ -29,7 +29,7 @@ from .data import Dataset, Pixels
 from .data.labelled import labelled, numbers_of
 from .errors import CheckpointError, DataError, OptionError
 from .evaluation import batches
-from .models import VAE, ConditionalVAE
+from .models import GAN, VAE, ConditionalVAE
 from .train import Training, prepare_data
 
 RUNS = Path("runs")
@@ -82,6 +82,11 @@ class Run:
     def has_prior(self) -> bool:
         """Whether the model has a prior, hence a KL and a bound."""
         return isinstance(self.training.model, VAE)
+
+    @property
+    def is_gan(self) -> bool:
+        """Whether the model is a GAN, under which data have neither codes nor a loss."""
+        return isinstance(self.training.model, GAN)
 
     @property
     def is_conditional(self) -> bool:

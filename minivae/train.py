@@ -21,6 +21,7 @@ from .data.pixels import Pixels
 from .errors import DataError, NonFiniteError, OptionError, StateError
 from .evaluation import batches, evaluate
 from .models.base import Model
+from .models.gan import GAN
 from .objectives import BetaSchedule
 from .optim import Optimizer
 from .workspace import empty
@@ -181,7 +182,10 @@ def prepare_data(x: np.ndarray | Pixels, settings: Settings, part: str) -> np.nd
 
 
 def tally(loss: Array, nll: Array, kl: Array, *totals: Array) -> None:
-    """Add a step's loss () times its examples, nll (B,) and kl (B, Z) to three totals ()."""
+    """Add a step's loss () times its examples, nll (B,) and kl (B, Z) to three totals ().
+
+    Of a GAN, `nll` and `kl` are the losses of the two players (B,).
+    """
     for total, of_step in zip(totals, (loss * len(nll), nll.sum(), kl.sum()), strict=True):
         total += of_step
 
@@ -237,6 +241,8 @@ def fit(
 
     Raises
     ------
+    OptionError
+        If there is a patience, but a model under which held-out data have no loss.
     DataError
         If there are no training data, or they lie outside the likelihood's domain.
     NonFiniteError
@@ -262,6 +268,12 @@ def fit(
         training.rng,
         training.settings,
     )
+    adversarial = isinstance(model, GAN)
+    if settings.patience and adversarial:
+        raise OptionError(
+            f"patience={settings.patience} was given, but under a GAN held-out data "
+            "have no loss to wait for; leave it out, and choose the epochs."
+        )
     for data in (x, x_val):
         if data is not None:
             model.likelihood.note(data)  # refuses what is outside the domain
@@ -272,12 +284,12 @@ def fit(
     pixels = backend.asarray(pixels)  # on a device, all of them once
     steps = math.ceil(len(x) / settings.batch)
     beta_at = settings.beta_at(steps)
-
+    names = ("loss", "d_loss", "g_loss") if adversarial else ("loss", "nll", "kl")
     for epoch in range(len(training.history), settings.epochs):
         if training.stopped:
             break
         order = backend.asarray(rng.permutation(len(x)))
-        sums = {name: backend.xp.zeros((), "float64") for name in ("loss", "nll", "kl")}
+        sums = {name: backend.xp.zeros((), "float64") for name in names}
 
         def draw(rows: slice) -> tuple[Array | None, Any]:
             count, u = rows.stop - rows.start, None
@@ -302,12 +314,13 @@ def fit(
                 terms = model.step(model.prepare(batch), noise, beta_at(step))
                 optimizer.step(model.params)
             # Sums stay on the device, in float64; they are read once an epoch.
-            backend.call(tally, terms.loss, terms.nll, terms.kl, *sums.values())
+            terms_of_step = (getattr(terms, name) for name in names)
+            backend.call(tally, *terms_of_step, *sums.values())
 
         optimizer.settle(model.params)
         record = {"epoch": epoch + 1, "beta": beta_at(epoch * steps + steps - 1)}
         record |= {name: float(total) / len(x) for name, total in sums.items()}
-        if x_val is not None:
+        if x_val is not None and not adversarial:
             record |= validate(training, x_val)
         for name, what in (("loss", "training"), ("val_loss", "validation")):
             if not math.isfinite(record.get(name, 0.0)):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from .. import objectives, ops
-from ..models import VAE, Autoencoder
+from ..backend import Array
+from ..models import GAN, VAE, Autoencoder
 from .gradients import assert_gradients, check_gradients
 from .report import ArrayCheck, Diagnosis, Report
 from .text import table
@@ -11,7 +12,7 @@ from .values import ValueCheck, check_values
 
 
 def check_all(seed: int = 0) -> list[Report]:
-    """Check every operation, and a small VAE and autoencoder as a whole.
+    """Check every operation, a small VAE and autoencoder as a whole, and both players of a GAN.
 
     Returns
     -------
@@ -27,7 +28,29 @@ def check_all(seed: int = 0) -> list[Report]:
         # Biases start at zero; a check is made away from such special points.
         model.params.theta += 0.3 * rng.standard_normal(model.params.theta.shape)
         reports.append(check_gradients(model, seed=seed))
-    return reports
+    rng = np.random.default_rng(seed)
+    gan = GAN(7, rng=rng, label_smoothing=0.1, **options)
+    gan.params.theta += 0.3 * rng.standard_normal(gan.params.theta.shape)
+    x, z = gan.prepare(rng.random((3, 7))), gan.draw_noise(rng, 3)
+    return [*reports, *(_check_player(gan, player, x, z, seed) for player in gan.parts)]
+
+
+def _check_player(gan: GAN, player: str, x: Array, z: Array, seed: int) -> Report:
+    """Check the gradient of one player's loss for its own parameters, the other's held fixed."""
+    params = getattr(gan, player).params
+
+    def loss(theta: Array) -> float:
+        params.theta[...] = theta
+        contest = gan.forward(x, z)
+        return float((contest.d_loss if player == "discriminator" else contest.g_loss).mean())
+
+    def gradient(theta: Array) -> Array:
+        params.theta[...] = theta
+        gan.step(x, z)
+        return params.grad.copy()
+
+    inputs = {"theta": params.theta.copy()}
+    return check_gradients(loss, gradient, inputs, name=f"GAN, {player}", seed=seed)
 
 
 __all__ = [

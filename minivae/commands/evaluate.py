@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
-    """Compute what is printed; what an autoencoder has not is None.
+    """Compute what is printed; what an autoencoder has not is None, and a GAN has none of it.
 
     The noise and the binary pixels are those of the validation while training, so the numbers of
     the last epoch come out again.
@@ -72,6 +72,14 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
     from . import outputs, pictures
 
     samples, seed = options.importance_samples, run.training.settings.seed
+    if run.is_gan:
+        if not options.quality or samples is not None:
+            raise OptionError(
+                f"{run.folder} holds a GAN, under which data have no loss, no ELBO and no ln p(x); "
+                "measure its samples with --quality alone."
+            )
+        model = repr(run.training.model)
+        return {"run": str(run.folder), "model": model, "epochs": run.saved_epochs}
     if samples is not None and not run.has_prior:
         raise OptionError(
             "an autoencoder has no prior, so ln p(x) cannot be estimated; leave out "
@@ -159,8 +167,11 @@ def quality(run: Any, options: argparse.Namespace) -> dict[str, Any]:
 
 def table(numbers: dict[str, Any]) -> str:
     """Lay out the numbers for people."""
+    head = f"run      {numbers['run']}, {numbers['epochs']} epochs: {numbers['model']}"
+    if "nll" not in numbers:  # a GAN
+        return "\n".join([head, "", *table_of_quality(numbers["quality"])])
     lines = [
-        f"run      {numbers['run']}, {numbers['epochs']} epochs: {numbers['model']}",
+        head,
         f"data     {numbers['examples']} examples of {numbers['data']}",
         "",
         "nats per example",

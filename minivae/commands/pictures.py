@@ -28,15 +28,17 @@ def draw(run: Run, data: Dataset) -> list[str]:
     what = f"{data.name} ({part})"
     drawn = {}
     if plots.has_picture(run.shape):
-        drawn["reconstructions.png"] = reconstructions(run, spread(x, 40), what)
+        if not run.is_gan:
+            drawn["reconstructions.png"] = reconstructions(run, spread(x, 40), what)
         n = 8 * classes(run) if 1 < classes(run) < 20 else 64
         drawn["samples.png"] = samples(run, sampled(run, n, seed=run.training.settings.seed))
-        if latent == 2 and run.has_prior and not run.is_conditional:
+        if latent == 2 and (run.has_prior or run.is_gan) and not run.is_conditional:
             drawn["manifold.png"] = manifold(run)
-    if latent == 2:
+    if latent == 2 and not run.is_gan:
         drawn["latent.png"] = latents(run, x, y, data.labels, part)
     if history:
         terms = ("loss", "nll", "kl") if run.has_prior else ("nll",)
+        terms = ("d_loss", "g_loss") if run.is_gan else terms
         drawn["curves.png"] = plots.curves(history, terms)
     for name, picture in drawn.items():
         plots.save(picture, run.folder / name)
@@ -103,6 +105,8 @@ def about_samples(
     if label is not None:
         what += f", class {label}"
     warm = "" if temperature == 1 else f", temperature {temperature:g}"
+    if run.is_gan:
+        return f"Samples of the generator{warm}"
     return f"{what}{warm} ({'drawn pixels' if draw else 'means of the pixels'})"
 
 

@@ -24,6 +24,7 @@ examples:
   minivae train mnist --beta 4 --schedule linear --warmup 10
   minivae train my_pictures/ --likelihood gaussian_shared --out runs/mine
   minivae train mnist5k --samples 5               the importance-weighted bound, K = 5
+  minivae train --model gan                       a GAN on the same layers
   minivae train --conditional                     with labels: then `minivae sample --label 7`
   minivae train --resume runs/001-mnist5k-vae --epochs 60
 """
@@ -45,6 +46,7 @@ DEFAULTS: dict[str, Any] = {
     "warmup": 5.0,
     "free_bits": 0.0,
     "samples": None,
+    "label_smoothing": 0.0,
     "optimizer": "adam",
     "lr": 1e-3,
     "clip_norm": None,
@@ -58,11 +60,22 @@ DEFAULTS: dict[str, Any] = {
 }
 """What a run is made of: the options that its `config.json` records."""
 
+OF_A_GAN: dict[str, Any] = {"lr": 2e-4, "epochs": 200}
+"""Defaults of a GAN that are others."""
+
 MAY_CHANGE = ("epochs", "lr", "clip_norm", "backend")
 """Options that a resumed run may be given anew."""
 
 OF_THE_VAE = ("beta", "schedule", "warmup", "free_bits", "samples")
-"""Options of a prior, which an autoencoder has not."""
+"""Options of a prior's KL, which an autoencoder and a GAN have not."""
+
+REFUSED = {
+    "vae": (("label_smoothing",), "a VAE has no discriminator"),
+    "cvae": (("label_smoothing",), "a VAE has no discriminator"),
+    "autoencoder": ((*OF_THE_VAE, "label_smoothing"), "an autoencoder has no prior"),
+    "gan": ((*OF_THE_VAE, "patience"), "a GAN has no loss of held-out data and no KL"),
+}
+"""Options that a model does not take, and why."""
 
 
 def seed(text: str) -> int:
@@ -100,6 +113,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default = DEFAULTS.get(name.lstrip("-").replace("-", "_"))
         if isinstance(default, list):
             default = " ".join(map(str, default))
+        elif (key := name.lstrip("-")) in OF_A_GAN:
+            default = f"{default}, of a GAN {OF_A_GAN[key]}"
         text = help if default is None or default is False else f"{help} (default: {default})"
         group.add_argument(name, help=text, default=None, **options)
 
@@ -135,6 +150,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(objective, "--free-bits", "nats for each latent dimension that cost nothing", **number)
     samples = "maximise the importance-weighted bound with K samples instead of the ELBO"
     add(objective, "--samples", samples, type=whole, metavar="K")
+
+    contest = parser.add_argument_group("contest (of a GAN)")
+    smoothing = "how much less than 1 the label of a real example is; 0.1 is usual"
+    add(contest, "--label-smoothing", smoothing, **number)
 
     training = parser.add_argument_group("training")
     add(training, "--optimizer", "update rule", choices=tuple(OPTIMIZERS))
@@ -192,12 +211,15 @@ def complete(asked: dict[str, Any]) -> dict[str, Any]:
     OptionError
         If an option was given that the model, the objective or the optimizer does not have.
     """
-    options = {**DEFAULTS, **asked}
-    strangers = [flag(name) for name in OF_THE_VAE if name in asked]
-    if options["model"] == "autoencoder" and strangers:
+    own = OF_A_GAN if asked.get("model") == "gan" else {}
+    options = {**DEFAULTS, **own, **asked}
+    refused, why = REFUSED[options["model"]]
+    strangers = [flag(name) for name in refused if name in asked]
+    if strangers:
+        others = [name for name in REFUSED if not set(REFUSED[name][0]) & set(asked)]
+        instead = f", or use --model {others[0]}" if others else ""
         raise OptionError(
-            f"an autoencoder has no prior, so it does not take {', '.join(strangers)}; leave that "
-            "out, or use --model vae."
+            f"{why}, so it does not take {', '.join(strangers)}; leave that out{instead}."
         )
     if options["samples"] is not None and (options["beta"], options["schedule"]) != (1, "constant"):
         raise OptionError(

@@ -2,8 +2,9 @@
 
 from .autoencoder import Autoencoder
 from .conditional import ConditionalVAE
+from .gan import GAN
 from .vae import VAE
 
-MODELS = {"vae": VAE, "autoencoder": Autoencoder, "cvae": ConditionalVAE}
+MODELS = {"vae": VAE, "autoencoder": Autoencoder, "cvae": ConditionalVAE, "gan": GAN}
 
-__all__ = ["MODELS", "VAE", "Autoencoder", "ConditionalVAE"]
+__all__ = ["GAN", "MODELS", "VAE", "Autoencoder", "ConditionalVAE"]

@@ -25,6 +25,9 @@ class Model:
     kind = ""
     """Name of the model in a configuration."""
 
+    parts = ("encoder", "decoder")
+    """What the two halves are called in `params`."""
+
     params: Params
 
     def __init__(
@@ -69,13 +72,8 @@ class Model:
         self.n_data = self.likelihood.data_width(self.n_pixels)
         self.encoder = self._make_encoder(rng)
         self.decoder = self._make_decoder(rng)
-        self.params = Params.join(
-            {
-                "encoder": self.encoder.params,
-                "decoder": self.decoder.params,
-                "likelihood": self.likelihood.params,
-            }
-        )
+        halves = dict(zip(self.parts, (self.encoder.params, self.decoder.params), strict=True))
+        self.params = Params.join({**halves, "likelihood": self.likelihood.params})
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
         raise TypeError(f"{type(self).__name__} must define _make_encoder")
@@ -192,8 +190,7 @@ class Model:
 
         Updating is the optimizer's: `optimizer.step(model.params)`.
         """
-        if len(x) == 0:
-            raise ShapeError("a step was asked for on 0 examples; give at least one.")
+        expect_examples(x)
         with self.workspace:
             terms = self.forward(x, noise, beta)
             self.backward()
@@ -208,3 +205,9 @@ class Model:
             f"{type(self).__name__}({widths}, {self.activation}, {self.likelihood.name}, {samples}"
             f"{self.params.theta.size:,} parameters, {self.params.dtype})"
         )
+
+
+def expect_examples(x: Array) -> None:
+    """Raise `ShapeError` if a step is asked for on nothing."""
+    if len(x) == 0:
+        raise ShapeError("a step was asked for on 0 examples; give at least one.")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from arrays import assert_allclose, here, there
-from minivae.models import VAE, Autoencoder
+from minivae.models import GAN, VAE, Autoencoder
 from minivae.ops import LIKELIHOODS
 from minivae.optim import SGD, Adam, AdamW, Momentum
 from minivae.params import Params
@@ -178,6 +178,39 @@ def test_autoencoder(likelihood, hidden):
     terms = model.step(x, None)
     twin = Twin(model)
     assert_same(model, terms, twin, twin.autoencoder_loss(torch.tensor(here(x))))
+
+
+@each_depth
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_both_players_of_a_gan(likelihood, hidden):
+    rng = np.random.default_rng(7)
+    options = {"likelihood": likelihood, "label_smoothing": 0.15, "dtype": "float64"}
+    model = GAN(PIXELS, hidden, LATENT, rng=rng, **options)
+    model.params.theta[...] = there(0.5 * rng.standard_normal(model.params.theta.size))
+    x, z = model.prepare(rng.random((BATCH, PIXELS))), model.draw_noise(rng, BATCH)
+    contest = model.step(x, z)
+
+    twin = Twin(model)
+    fake = twin.mlp("generator.", torch.tensor(here(z)), activated=False)
+    fake = torch.sigmoid(fake) if likelihood == "bernoulli" else fake
+
+    def loss(data, label):
+        logits = twin.mlp("discriminator.", data, activated=False)
+        return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+    d_loss = loss(torch.tensor(here(x)), 1 - 0.15) + loss(fake.detach(), 0.0)
+    g_loss = loss(fake, 1.0)
+    assert float(contest.d_loss.mean()) == pytest.approx(d_loss.item(), rel=1e-10)
+    assert float(contest.g_loss.mean()) == pytest.approx(g_loss.item(), rel=1e-10)
+    for player, theirs in (("discriminator", d_loss), ("generator", g_loss)):
+        weights = {n: w for n, w in twin.weights.items() if n.startswith(player)}
+        expected = torch.autograd.grad(theirs, list(weights.values()), retain_graph=True)
+        for name, gradient in zip(weights, expected, strict=True):
+            scale = float(gradient.abs().max())
+            assert scale > 1e-6, name
+            assert_allclose(
+                model.params.grad_of(name), gradient, rtol=0, atol=1e-10 * scale, err_msg=name
+            )
 
 
 OPTIMIZERS = {

@@ -8,7 +8,7 @@ import pytest
 
 from arrays import assert_array_equal, there
 from minivae.errors import StateError
-from minivae.models import VAE, Autoencoder
+from minivae.models import GAN, VAE, Autoencoder
 from minivae.optim import Adam
 
 pytestmark = pytest.mark.usefixtures("each_backend")
@@ -25,7 +25,7 @@ def model(kind=VAE):
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
-@pytest.mark.parametrize("kind", [VAE, Autoencoder])
+@pytest.mark.parametrize("kind", [VAE, Autoencoder, GAN])
 def test_a_copy_is_a_whole_model_of_its_own(duplicate, kind):
     original = model(kind)
     other = duplicate(original)

@@ -1,0 +1,283 @@
+r"""Generative adversarial network on the VAE's layers (Goodfellow et al. 2014), for contrast.
+
+    z (B, Z) --generator--> fake (B, D) --+
+                                          +-- discriminator --> one logit d (B, 1)
+                         x (B, D) --------+
+
+The generator is the VAE's decoder. Where a VAE has its encoder, with the same widths, there is a
+discriminator: a classifier whose logit says "real" or "fake". There is no likelihood of the data
+and no code of a datum; what is learned comes from the contest of the two.
+
+**Losses**, in nats. The discriminator is a classifier with two classes, so its loss is the
+Bernoulli likelihood of the labels (`ops/bernoulli.py`): $s$ for the real ones, 0 for the fakes.
+$s = 1$ is the plain loss; a little less, the *one-sided label smoothing* of Salimans et al. (2016),
+keeps it from growing ever surer of the real ones:
+
+$$ L_D = -\frac1B \sum_n \left( s \ln \sigma(d(x_n)) + (1 - s) \ln (1 - \sigma(d(x_n)))
+         + \ln (1 - \sigma(d(g(z_n)))) \right) \tag{1} $$
+
+The generator wants its fakes to be called real. Of its two losses this is the *non-saturating*
+one: it is steep where the discriminator is sure, and not flat as $\ln(1 - \sigma)$ is:
+
+$$ L_G = -\frac1B \sum_n \ln \sigma(d(g(z_n))) \tag{2} $$
+
+**Gradients.** Both are Bernoulli losses of a logit, whose derivative is $\sigma$ minus the label:
+
+$$ dd(x_n) = \frac{\sigma(d(x_n)) - s}{B}, \quad
+   dd(g(z_n)) = \frac{\sigma(d(g(z_n)))}{B} \quad \text{for } L_D \tag{3} $$
+$$ dd(g(z_n)) = \frac{\sigma(d(g(z_n))) - 1}{B} \quad \text{for } L_G \tag{4} $$
+
+With (3) the discriminator's backward pass ends at its own parameters: the fakes are data to it. For
+the generator it must go on, *through* the discriminator to its input, and there the generator's
+backward pass begins:
+
+$$ dg(z_n) = J_D^\top \, dd(g(z_n)), \quad
+   d\theta_G = \sum_n J_G(z_n)^\top \, dg(z_n) \tag{5} $$
+
+On this way the discriminator is frozen: its parameters have no say in $L_G$, so what the pass
+leaves as their gradient is overwritten by that of $L_D$.
+
+**One step, one optimizer.** `params.grad` holds $\partial L_D / \partial \theta_D$ and
+$\partial L_G / \partial \theta_G$ side by side, and one update moves both players at once, as in
+the simultaneous SGD of Goodfellow (2016, section 3.1). It is the gradient of no single loss, which
+is why such a training can circle instead of descending. Adam treats every entry by itself, so one
+Adam on the flat pair is two, one for each player; Radford et al. (2016) give both $\beta_1 = 0.5$.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, Backend
+from ..errors import OptionError, StateError
+from ..layer import Layer
+from ..ops import Activation, Bernoulli
+from .base import Model, expect_examples
+from .mlp import mlp
+
+OUTPUTS = ("bernoulli", "gaussian")
+"""Likelihoods whose mean the generator can give by itself, by a sigmoid or as it is."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What one step of a GAN gives; arrays on the model's backend.
+
+    Attributes
+    ----------
+    d_loss : array, (B,)
+        Discriminator's loss of a real example and a fake one, nats.
+    g_loss : array, (B,)
+        Generator's loss of a fake, nats.
+    """
+
+    d_loss: Array
+    g_loss: Array
+
+    @property
+    def loss(self) -> Array:
+        """Sum of both (), batch mean; a number to look at, which nothing minimises."""
+        return (self.d_loss + self.g_loss).mean()
+
+
+class GAN(Model):
+    """Generator and discriminator, MLPs of mirrored widths.
+
+    Parameters
+    ----------
+    n_pixels, hidden, latent, activation, rng, dtype, backend
+        As those of `VAE`: the generator has the widths of its decoder, the discriminator those of
+        its encoder, and one output.
+    likelihood : {"bernoulli", "gaussian"}
+        What data to make; nothing but the mean is used of it. "bernoulli": values in [0, 1], by a
+        sigmoid. "gaussian": any numbers.
+    likelihood_options : dict, optional
+        None are taken.
+    label_smoothing : float
+        1 - s: the label of a real example is this much less than 1; in [0, 0.5).
+    """
+
+    kind = "gan"
+    parts = ("discriminator", "generator")
+
+    def __init__(
+        self,
+        n_pixels: int,
+        hidden: Sequence[int] = (400,),
+        latent: int = 20,
+        *,
+        activation: str = "relu",
+        likelihood: str = "bernoulli",
+        likelihood_options: dict[str, float] | None = None,
+        label_smoothing: float = 0.0,
+        rng: np.random.Generator,
+        dtype: str = "float32",
+        backend: str | Backend = "auto",
+    ) -> None:
+        if likelihood not in OUTPUTS or likelihood_options:
+            options = f" with {likelihood_options}" if likelihood_options else ""
+            raise OptionError(
+                f"likelihood={likelihood!r}{options} was given, but a GAN has none and makes data "
+                f"by the mean alone of one of: {', '.join(OUTPUTS)}, without options."
+            )
+        if not 0 <= label_smoothing < 0.5:
+            raise OptionError(
+                f"label_smoothing={label_smoothing} was given, but it must be in [0, 0.5); "
+                "0.1 is usual."
+            )
+        super().__init__(
+            n_pixels,
+            hidden,
+            latent,
+            activation=activation,
+            likelihood=likelihood,
+            rng=rng,
+            dtype=dtype,
+            backend=backend,
+        )
+        self.label_smoothing = float(label_smoothing)
+        self.discriminator, self.generator = self.encoder, self.decoder
+        self.squash = Activation("sigmoid", **self.options) if likelihood == "bernoulli" else None
+        self.verdict = Bernoulli(**self.options)
+
+    def _make_encoder(self, rng: np.random.Generator) -> Layer:
+        """Make the discriminator: in the encoder's place and of its widths, with one output."""
+        widths = (self.n_data, *self.hidden, 1)
+        return mlp(widths, activation=self.activation, rng=rng, **self.options)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Everything that builds a model of these sizes again, as JSON types."""
+        return {**super().config, "label_smoothing": self.label_smoothing}
+
+    def draw_noise(self, rng: np.random.Generator, batch: int) -> Array:
+        """Draw the latents z (B, Z) of one step."""
+        return self.normal(rng, (batch, self.latent))
+
+    def generate(self, z: Array) -> Array:
+        """Fakes (B, n_pixels) for latents z (B, Z)."""
+        out = self.decoder.forward(z)
+        return out if self.squash is None else self.squash.forward(out)
+
+    def discriminator_forward(self, x: Array, fake: Array) -> Array:
+        """Loss (B,) of the discriminator on real x and fakes (B, n_pixels), nats."""
+        xp, B = self.backend.xp, len(x)
+        labels = xp.zeros((len(x) + len(fake), 1), x.dtype)
+        labels[:B] = 1 - self.label_smoothing
+        logits = self.discriminator.forward(xp.concatenate([x, fake]))
+        nll = self.verdict.forward(logits, labels)
+        return nll[:B] + nll[B:]  # (1), before the mean
+
+    def discriminator_backward(self) -> None:
+        """Overwrite the discriminator's gradients with those of the mean of its loss."""
+        self.discriminator.backward_params(self._back_to_the_logits(examples=2))  # (3)
+
+    def generator_forward(self, z: Array) -> tuple[Array, Array]:
+        """Loss (B,) of the generator for latents z (B, Z), nats, and the fakes."""
+        fake = self.generate(z)
+        logits = self.discriminator.forward(fake)
+        return self.verdict.forward(logits, self.backend.xp.ones_like(logits)), fake  # (2)
+
+    def generator_backward(self) -> None:
+        """Overwrite the generator's gradients with those of the mean of its loss.
+
+        The discriminator's are overwritten too, with numbers that are not to be applied.
+        """
+        dfake = self.discriminator.backward(self._back_to_the_logits(examples=1))  # (4)
+        dout = dfake if self.squash is None else self.squash.backward(dfake)
+        self.decoder.backward_params(dout)  # (5)
+
+    def _back_to_the_logits(self, examples: int) -> Array:
+        """Gradient of the mean loss for the logits, where each mean takes in `examples` of them."""
+        if self.verdict.cache is None:
+            raise StateError(
+                "GAN: a backward pass was asked for before its forward pass; call "
+                "`discriminator_forward` or `generator_forward` first."
+            )
+        kept = self.verdict.saved()[0]
+        per_example = self.backend.xp.full(len(kept), examples / len(kept), kept.dtype)
+        return self.verdict.backward(per_example)
+
+    def forward(self, x: Array, noise: Array, beta: float = 1.0) -> Contest:
+        """Compute both losses for real x (B, n_pixels) and latents (B, Z)."""
+        g_loss, fake = self.generator_forward(noise)
+        return Contest(self.discriminator_forward(x, fake), g_loss)
+
+    def step(self, x: Array, noise: Array, beta: float = 1.0) -> Contest:
+        """Both players' losses, and `params.grad` overwritten with the gradient of each one's own.
+
+        Raises
+        ------
+        ShapeError
+            If there are no examples.
+        """
+        expect_examples(x)
+        with self.workspace:
+            g_loss, fake = self.generator_forward(noise)
+            self.generator_backward()
+            # The discriminator's gradients that this left are replaced by its own.
+            d_loss = self.discriminator_forward(x, fake)
+            self.discriminator_backward()
+            # A copy, as in `Model.step`: the next step uses the memory of this one again.
+            return Contest(d_loss.copy(), g_loss.copy())
+
+    def backward(self) -> None:
+        """Refuse: the two losses have a backward pass each.
+
+        Raises
+        ------
+        OptionError
+            Always.
+        """
+        raise OptionError(
+            "a GAN has no single loss to go back from; call `step`, or `discriminator_backward` "
+            "and `generator_backward` after their forward passes."
+        )
+
+    def forget(self) -> None:
+        """Let the backward passes refuse until the next forward pass."""
+        self.verdict.cache = None
+
+    def decode(self, z: Array) -> Array:
+        """Fakes (B, n_pixels) for latents z (B, Z)."""
+        self.forget()
+        return self.generate(z)
+
+    def encode(self, x: Array) -> Array:
+        """Refuse: a GAN has no encoder.
+
+        Raises
+        ------
+        OptionError
+            Always.
+        """
+        raise OptionError(
+            "a GAN has no encoder, so it cannot encode or reconstruct data; use a VAE or an "
+            "autoencoder."
+        )
+
+    reconstruct = encode
+
+    def sample(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        *,
+        temperature: float = 1.0,
+        draw: bool = False,
+    ) -> Array:
+        """Generate from n draws from N(0, temperature^2); see `Model.sample`.
+
+        Raises
+        ------
+        OptionError
+            If pixels are to be drawn: the generator gives the data, not their distribution.
+        """
+        if draw:
+            raise OptionError(
+                "a GAN's generator gives the data themselves and no distribution to draw them "
+                "from; leave out draw (--draw)."
+            )
+        return super().sample(n, rng, temperature=temperature)

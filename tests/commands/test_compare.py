@@ -1,0 +1,140 @@
+"""`minivae compare`: what it lists, runs, writes and refuses."""
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from matplotlib.image import imread
+
+from minivae.canvas import new_figure, save
+from minivae.cli import main
+from minivae.commands import compare
+from minivae.errors import DataError
+from minivae.experiments.page import Section, page, text_table
+
+
+@pytest.fixture(autouse=True)
+def in_tmp(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run_small(folder, *, seeds=4, progress=True):
+    (Path(folder) / "numbers.csv").write_text("seed\n" + "\n".join(map(str, range(seeds))))
+    figure = new_figure(3, 2)
+    figure.add_subplot().plot([0, seeds])
+    save(figure, Path(folder) / "line.png")
+    return {
+        "tables": [("Counts <all>", ["", "n"], [["seeds", str(seeds)], ["a & b", "1.0"]])],
+        "pictures": ["line.png"],
+        "text": "A is more than B: confirmed; 2 against 1.\nB is red: refuted; it is blue.",
+    }
+
+
+def run_failing(folder, *, seeds=4, progress=True):
+    (Path(folder) / "half.csv").write_text("half")
+    raise DataError("the data are not here; fetch them.")
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Two experiments in the place of the real ones."""
+    known = {
+        "small": SimpleNamespace(NAME="small", WHAT="what is <small>", run=run_small),
+        "failing": SimpleNamespace(NAME="failing", WHAT="what fails", run=run_failing),
+    }
+    monkeypatch.setattr(compare, "experiments", lambda: known)
+
+
+def call(*words):
+    return main(["compare", *words])
+
+
+def test_the_list_is_of_the_real_ones(capsys):
+    assert call("--list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split()[0] for line in lines]
+    assert {"modes", "stability"} <= set(names)
+    assert all(re.search(r"\(\d+ seeds\)$", line) for line in lines)
+    for name, module in compare.experiments().items():
+        assert module.__name__ == f"minivae.experiments.{name}"
+        assert module.__doc__
+
+
+def test_it_writes_tables_pictures_and_a_page(small, capsys):
+    assert call("small", "small") == 0
+    out = capsys.readouterr().out
+    assert out.count("what is <small>") == 1
+    assert "a & b  1.0" in out
+    assert "confirmed" in out
+    folder = Path("comparison-1")
+    assert {path.name for path in folder.rglob("*")} == {
+        *("index.html", "small", "numbers.csv", "line.png", "summary.json")
+    }
+    assert imread(folder / "small" / "line.png").shape[:2] == (200, 300)
+    summary = json.loads((folder / "small" / "summary.json").read_text())
+    assert summary["tables"][0][2][0] == ["seeds", "4"]
+
+    html = (folder / "index.html").read_text()
+    assert "What is &lt;small&gt;" in html
+    assert "Counts &lt;all&gt;" in html
+    assert "a &amp; b" in html
+    assert '<span class="yes">confirmed</span>' in html
+    assert '<span class="no">refuted</span>' in html
+    assert "<code>minivae compare small</code>" in html
+    # Everything is inside: no address but that of the picture's own bytes.
+    assert set(re.findall(r'(?:src|href)="([^"]{,10})', html)) == {"data:image", "#small"}
+    assert not re.search(r"https?:|<script|<link", html)
+
+    assert call("small", "--seeds", "2") == 0
+    assert (Path("comparison-2") / "small" / "numbers.csv").read_text() == "seed\n0\n1"
+    assert "compare small --seeds 2" in (Path("comparison-2") / "index.html").read_text()
+
+
+def test_an_experiment_that_fails_leaves_nothing_and_takes_nothing_away(small, capsys):
+    assert call("small", "failing", "--out", "both") == 2
+    err = capsys.readouterr().err
+    assert err == "minivae: the data are not here; fetch them.\n"
+    assert sorted(path.name for path in Path("both").iterdir()) == ["index.html", "small"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("smal", "there is no experiment 'smal' (did you mean 'small'?); choose among: small, fai"),
+        ("small --seeds 0", "at least 1"),
+        ("small --seeds many", "no whole number"),
+        ("small --out full", "full exists already"),
+        ("small --out full/file", "exists already"),
+    ],
+)
+def test_bad_input_is_one_sentence(small, words, message, capsys):
+    Path("full").mkdir()
+    Path("full/file").write_text("x")
+    try:
+        status = call(*words.split())
+    except SystemExit as exit:
+        status = exit.code
+    assert status == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert message in err
+    assert sorted(map(str, Path().rglob("*"))) == ["full", "full/file"]
+
+
+def test_columns_of_a_text_table_are_aligned():
+    text = text_table("Title", ["", "long header"], [["a", "1"], ["bcd", "22"]])
+    assert text.splitlines() == [
+        "Title",
+        "       long header",
+        "  a              1",
+        "  bcd           22",
+    ]
+
+
+def test_an_open_verdict_keeps_its_words(tmp_path):
+    said = "X: not confirmed (no clear difference); 1 against 1."
+    summary = {"tables": [], "pictures": [], "text": said}
+    html = page([Section("x", "what", "minivae compare x", 1.0, tmp_path, summary)])
+    assert ': <span class="open">not confirmed (no clear difference)</span>; 1 against 1.' in html
