@@ -35,6 +35,7 @@ rng = np.random.default_rng(1)
 #
 # In a picture: lines through two points of a curve, the second point closing in on the first. The lines turn until they *touch* the curve.
 
+
 # %%
 def f(x):
     return x / (1 + np.exp(-x))  # SiLU, an activation that we shall meet again
