@@ -5,21 +5,22 @@ An operation is written once, in NumPy's syntax, on the module that `array_modul
 the reference with `@kernel("name", of=reference)`; `Backend.call` runs the kernel where there is
 one and the reference where there is none. The backend "numpy" has no kernels: it is the text to
 read, and what every kernel is tested against. "numba" computes with the same arrays and has its
-kernels compiled (`loop.py`); it is the default where Numba is installed. Further backends join
-through `register`.
+kernels compiled (`loop.py`); it is the default where Numba is installed. "cuda" computes on a GPU
+(`cuda.py`), and is imported when it is first asked for. Further backends join through `register`.
 """
 
 import functools
 import importlib.util
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from .errors import BackendError, DtypeError
+from .errors import BackendError, DtypeError, OutOfMemoryError
 
 Array = Any
 """An array of the backend in use: `numpy.ndarray` on "numpy"."""
@@ -46,6 +47,13 @@ class Backend:
         `to_host(array) -> numpy.ndarray`: from the device to the host; nothing else copies back.
     erf : callable
         The error function, which NumPy itself does not have.
+    waits : bool
+        Whether a result is there when a call returns. Where it is not, work is queued, and to read
+        a number makes the host wait: a training step reads none.
+    ahead : callable
+        `ahead(draw, steps)` gives `draw(step)` for each step, in order, as `map` does. Where there
+        is a device, what several steps need is drawn and moved at once; `draw` may call `asarray`,
+        but compute nothing with what that returns.
     """
 
     name: str
@@ -54,6 +62,8 @@ class Backend:
     asarray: Callable[..., Array]
     to_host: Callable[[Array], np.ndarray]
     erf: Callable[[Array], Array]
+    waits: bool = True
+    ahead: Callable[[Callable, Iterable], Iterator] = map
 
     def __reduce__(self) -> tuple:
         # A backend is found again by its name: its module cannot be copied or pickled.
@@ -100,21 +110,26 @@ def get_backend(backend: str | Backend) -> Backend:
     Raises
     ------
     BackendError
-        If no backend of that name is registered.
+        If no backend of that name is registered; for "cuda", if CuPy, the driver or a device is
+        missing.
     """
     if isinstance(backend, Backend):
         return backend
     if backend == "auto":
         backend = default_backend()
+    if backend == "cuda" and backend not in _BACKENDS:
+        from .cuda import load
+
+        register(load())
     if backend not in _BACKENDS:
-        known = ", ".join(repr(name) for name in _BACKENDS)
+        known = ", ".join(repr(name) for name in backend_names())
         raise BackendError(f"backend {backend!r} does not exist; choose one of: {known}.")
     return _BACKENDS[backend]
 
 
 def backend_names() -> list[str]:
-    """Names of the registered backends."""
-    return list(_BACKENDS)
+    """Names of the backends that can be asked for; that of a GPU need not be there."""
+    return list(dict.fromkeys([*_BACKENDS, "cuda"]))
 
 
 def kernel(backend: str, *, of: Callable) -> Callable[[Callable], Callable]:
@@ -149,6 +164,22 @@ def _backend_of(array: Array) -> Backend:
         f"a {type(array).__name__} is no array of a registered backend; "
         "make one with `backend.asarray(values, dtype)`."
     )
+
+
+@contextmanager
+def memory_in_a_sentence(advice: str) -> Iterator[None]:
+    """Within this block, say in a sentence with `advice` that memory was not enough.
+
+    Raises
+    ------
+    OutOfMemoryError
+        In the place of whatever says so on the host or on a device.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        detail = str(error).rstrip(".") or "the system gave none"
+        raise OutOfMemoryError(f"not enough memory ({detail}); {advice}.") from error
 
 
 def array_module(*arrays: Array) -> ModuleType:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Backend
+from .backend import Backend, get_backend
 from .errors import CheckpointError, MinivaeError, ShapeError
 from .models import MODELS
 from .optim import OPTIMIZERS
@@ -124,8 +124,10 @@ def load_checkpoint(
     ------
     CheckpointError
         If the file is missing, truncated, foreign, or of another format version.
+    BackendError
+        If the backend is not there.
     """
-    path = Path(path)
+    path, backend = Path(path), get_backend(backend)
     if path.is_dir():
         path = path / "checkpoint.npz"
     meta, arrays = _read(path)

@@ -82,10 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         status, message = 130, "interrupted"
     except MemoryError as error:
-        status, message = (
-            2,
-            f"not enough memory ({error}); use a smaller model or batch",
-        )
+        said = f"not enough memory ({error}); use a smaller model or batch"
+        status, message = 2, str(error) if _is_ours(error) else said
     except OSError as error:
         status, message = 2, _of_os_error(error)
         _discard_output()

@@ -37,5 +37,9 @@ class NonFiniteError(MinivaeError, ArithmeticError):
     """A gradient or a loss is NaN or infinite, so the update was refused."""
 
 
+class OutOfMemoryError(MinivaeError, MemoryError):
+    """The host or the device has not enough memory."""
+
+
 class StateError(MinivaeError, RuntimeError):
     """Something was called before what it needs, such as `backward` before `forward`."""

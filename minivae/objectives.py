@@ -32,6 +32,7 @@ from typing import Any
 
 from .backend import Array, array_module, kernel
 from .case import Case, away_from
+from .cuda import Elementwise, Reduction
 from .errors import OptionError, ShapeError, StateError
 from .layer import Layer
 from .loop import loop, same_dtype, together
@@ -152,6 +153,50 @@ def negative_elbo_backward_numba(
     shares = number(dloss / B), number(dloss * beta / B)
     _shares(kl_mean, *shares, number(free_bits), dnll, dkl)
     return dnll, dkl
+
+
+# On the GPU: two launches forward and one backward. All of (2) is one sum over (B, Z), in which
+# each nll is shared out to Z entries, and each mean to B.
+
+_LOSS_CUDA = Reduction(
+    "negative_elbo",
+    "T nll, T kl_mean, T batch, T entries, T beta, T free_bits",
+    "T loss",
+    "nll / entries + beta * (kl_mean <= free_bits ? free_bits : kl_mean) / batch",
+    "loss = a",
+)
+
+_SHARES_CUDA = Elementwise(
+    "negative_elbo_backward",
+    "T kl_mean, T share, T weighted_share, T free_bits",
+    "T dnll, T dkl",
+    """
+    dnll = share;  // (3)
+    dkl = kl_mean > free_bits ? weighted_share : T(0);  // (4)
+    """,
+)
+
+
+@kernel("cuda", of=negative_elbo_forward)
+def negative_elbo_forward_cuda(
+    nll: Array, kl: Array, beta: float = 1.0, free_bits: float = 0.0
+) -> tuple[Array, tuple]:
+    """Kernel of `negative_elbo_forward`."""
+    kl_mean = kl.mean(axis=0)  # (1)
+    B, Z = kl.shape
+    loss = _LOSS_CUDA(nll[:, None], kl_mean, B, B * Z, beta, free_bits)  # (2)
+    return loss, (kl, kl_mean, beta, free_bits)
+
+
+@kernel("cuda", of=negative_elbo_backward)
+def negative_elbo_backward_cuda(
+    dloss: float, kl: Array, kl_mean: Array, beta: float, free_bits: float
+) -> tuple[Array, Array]:
+    """Kernel of `negative_elbo_backward`."""
+    per_entry = array_module(kl).broadcast_to(kl_mean, kl.shape)
+    share = dloss / kl.shape[0]
+    dnll, dkl = _SHARES_CUDA(per_entry, share, share * beta, free_bits)
+    return dnll[:, 0], dkl  # every column of dnll is the same
 
 
 def _saved(objective: "ELBO | ImportanceWeighted") -> tuple:

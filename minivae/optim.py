@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Array, array_module, kernel
+from .cuda import Elementwise, Reduction
 from .errors import CheckpointError, NonFiniteError, OptionError, ShapeError
 from .loop import loop, together
 from .params import Params
@@ -144,6 +145,104 @@ def adam_numba(
     _adam(theta, grad, m, v, *map(theta.dtype.type, numbers))
 
 
+# On the GPU: one launch for an update, and two before it that decide whether there is to be one.
+# The host does not wait to hear of it (`Optimizer.settle`), so the kernels look at `health`
+# themselves: 0 or more is the square of the gradient's norm; below 0, minus the number of the step
+# whose gradient was refused, and so is every update from there on. `factor` is that of (8).
+
+_SGD_CUDA = Elementwise(
+    "sgd",
+    "T lr, float64 health, float64 factor",
+    "T theta, T grad",
+    """
+    if (health >= 0) {
+        if (factor < 1) grad *= T(factor);  // (8)
+        theta -= lr * grad;  // (1)
+    }
+    """,
+)
+
+_MOMENTUM_CUDA = Elementwise(
+    "momentum",
+    "T lr, T rho, float64 health, float64 factor",
+    "T theta, T grad, T v",
+    """
+    if (health >= 0) {
+        if (factor < 1) grad *= T(factor);  // (8)
+        v = rho * v + grad;  // (2)
+        theta -= lr * v;  // (3)
+    }
+    """,
+)
+
+_ADAM_CUDA = Elementwise(
+    "adam",
+    "T beta1, T rest1, T beta2, T rest2, T rate, T per_root, T eps, T shrink, "
+    "float64 health, float64 factor",
+    "T theta, T grad, T m, T v",
+    """
+    if (health >= 0) {
+        if (factor < 1) grad *= T(factor);  // (8)
+        m = beta1 * m + rest1 * grad;  // (4)
+        v = beta2 * v + rest2 * grad * grad;  // (5)
+        theta = shrink * theta - rate * m / (sqrt(v) * per_root + eps);  // (6), (7)
+    }
+    """,
+)
+
+_SQUARE_CUDA = Reduction(
+    "squared_norm", "T grad", "float64 square", "double(grad) * double(grad)", "square = a"
+)
+
+_GUARD_CUDA = Elementwise(
+    "guard",
+    "float64 square, float64 limit, float64 clip_norm, float64 t",
+    "float64 health, float64 factor",
+    """
+    bool clipped = square > clip_norm * clip_norm && isfinite(square);
+    factor = clipped ? clip_norm / sqrt(square) : 1;  // (8)
+    if (health >= 0) health = clipped || square <= limit ? square : -t;
+    """,
+)
+
+HEALTHY = (0.0, 1.0)
+"""Health and factor of a gradient that nobody has looked at."""
+
+
+@kernel("cuda", of=sgd)
+def sgd_cuda(theta: Array, grad: Array, lr: float, guard: tuple = HEALTHY) -> None:
+    """Kernel of `sgd`."""
+    _SGD_CUDA(lr, *guard, theta, grad)
+
+
+@kernel("cuda", of=momentum)
+def momentum_cuda(
+    theta: Array, grad: Array, v: Array, lr: float, rho: float, guard: tuple = HEALTHY
+) -> None:
+    """Kernel of `momentum`."""
+    _MOMENTUM_CUDA(lr, rho, *guard, theta, grad, v)
+
+
+@kernel("cuda", of=adam)
+def adam_cuda(
+    theta: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    t: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    guard: tuple = HEALTHY,
+) -> None:
+    """Kernel of `adam`."""
+    rate, per_root = lr / (1 - beta1**t), 1 / math.sqrt(1 - beta2**t)
+    numbers = (beta1, 1 - beta1, beta2, 1 - beta2, rate, per_root, eps, 1 - lr * weight_decay)
+    _ADAM_CUDA(*numbers, *guard, theta, grad, m, v)
+
+
 def check_finite(params: Params) -> float:
     """Return the norm of the gradient; refuse one that holds NaN or infinity.
 
@@ -199,6 +298,7 @@ class Optimizer:
         self.lr, self.clip_norm = lr, clip_norm
         self.t = 0
         self.state: dict[str, Array] = {}
+        self.guard: tuple[Array, Array] | None = None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -208,24 +308,81 @@ class Optimizer:
     def step(self, params: Params) -> None:
         """Update `params.theta` in place from `params.grad`.
 
+        On a device the step is queued, and nobody waits to hear whether its gradient was finite.
+        If it was not, the device refuses this update and all later ones, and `settle` says so.
+
         Raises
         ------
         NonFiniteError
             If the gradient holds NaN or infinity, or its square would; then nothing is changed.
         """
+        if not params.backend.waits:
+            self._queue_step(params)
+            return
         norm = check_finite(params)
         if self.clip_norm is not None and norm > self.clip_norm:
             params.grad *= self.clip_norm / norm  # (8)
-        elif self.squares and norm > math.sqrt(np.finfo(params.dtype).max):
+        else:
+            self._check_square(norm, params)
+        if not self.state:
+            self.state = {name: params.backend.xp.zeros_like(params.theta) for name in self.moments}
+        self.t += 1
+        self.update(params)
+
+    def _check_square(self, norm: float, params: Params) -> None:
+        """Refuse a gradient, not clipped, whose square the rule cannot take."""
+        if norm > math.sqrt(self._limit(params)):
             raise NonFiniteError(
                 f"the norm of the gradient is {norm:.1e}, whose square is too large for "
                 f"{params.dtype}; the update was refused and the weights are unchanged: clip the "
                 "gradient's norm or lower the learning rate."
             )
+
+    def _limit(self, params: Params) -> float:
+        """Largest square of the gradient's norm that the rule takes, if it is not clipped."""
+        return float(np.finfo(params.dtype if self.squares else "float64").max)
+
+    def _queue_step(self, params: Params) -> None:
+        xp = params.backend.xp
+        if self.guard is None:
+            self.guard = xp.zeros((), "float64"), xp.ones((), "float64")
         if not self.state:
-            self.state = {name: params.backend.xp.zeros_like(params.theta) for name in self.moments}
+            self.state = {name: xp.zeros_like(params.theta) for name in self.moments}
         self.t += 1
+        clip_norm = math.inf if self.clip_norm is None else self.clip_norm
+        square = _SQUARE_CUDA(params.grad)
+        _GUARD_CUDA(square, self._limit(params), clip_norm, self.t, *self.guard)
         self.update(params)
+
+    def settle(self, params: Params) -> None:
+        """Wait for the device, and learn whether it has refused an update; elsewhere do nothing.
+
+        Raises
+        ------
+        NonFiniteError
+            If the gradient of a step held NaN or infinity, or its square would. The weights are
+            those before that step, and `t` counts the steps up to there.
+        """
+        if self.guard is None:
+            return
+        health, self.guard = float(self.guard[0]), None
+        if health >= 0:
+            return
+        self.t, refused = int(-health) - 1, self.t
+        norm = check_finite(params)  # says more, if the last gradient is bad
+        if self.clip_norm is None:
+            self._check_square(norm, params)
+        raise NonFiniteError(
+            f"the gradient of update {self.t + 1} held NaN, infinity or numbers whose squares are "
+            f"too large; this update and all up to {refused} were refused and the weights are "
+            "unchanged since: lower the learning rate, clip the gradient's norm, or look for NaN "
+            "in the data."
+        )
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """What a kernel of the rule is given beside the arguments of its reference."""
+        return {} if self.guard is None else {"guard": self.guard}
 
     def update(self, params: Params) -> None:
         """Apply the rule; `step` has checked and clipped the gradient."""
@@ -262,7 +419,7 @@ class SGD(Optimizer):
 
     def update(self, params: Params) -> None:
         """Apply (1)."""
-        params.backend.call(sgd, params.theta, params.grad, lr=self.lr)
+        params.backend.call(sgd, params.theta, params.grad, lr=self.lr, out=self.extras)
 
 
 class Momentum(Optimizer):
@@ -281,7 +438,8 @@ class Momentum(Optimizer):
     def update(self, params: Params) -> None:
         """Apply (2) and (3)."""
         theta, grad = params.theta, params.grad
-        params.backend.call(momentum, theta, grad, **self.state, lr=self.lr, rho=self.rho)
+        numbers = {"lr": self.lr, "rho": self.rho}
+        params.backend.call(momentum, theta, grad, **self.state, **numbers, out=self.extras)
 
 
 class Adam(Optimizer):
@@ -322,6 +480,7 @@ class Adam(Optimizer):
             beta2=self.beta2,
             eps=self.eps,
             weight_decay=self.weight_decay,
+            out=self.extras,
         )
 
 

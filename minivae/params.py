@@ -154,7 +154,7 @@ class Params:
         ShapeError
             If its size is not P.
         """
-        theta = np.asarray(theta)
+        theta = np.asarray(self.backend.to_host(theta))
         if theta.shape != self.theta.shape:
             raise ShapeError(
                 f"theta of shape {theta.shape} was given, but this model has {self.theta.shape}; "

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from .backend import Array, kernel, memory_in_a_sentence
+from .cuda import Elementwise
 from .data.minibatch import gather
 from .data.pixels import Pixels
 from .errors import DataError, NonFiniteError, OptionError, StateError
@@ -178,6 +180,33 @@ def prepare_data(x: np.ndarray | Pixels, settings: Settings, part: str) -> np.nd
     return binarize(x, np.random.default_rng([settings.seed, STREAMS[part]]))
 
 
+def tally(loss: Array, nll: Array, kl: Array, *totals: Array) -> None:
+    """Add a step's loss () times its examples, nll (B,) and kl (B, Z) to three totals ()."""
+    for total, of_step in zip(totals, (loss * len(nll), nll.sum(), kl.sum()), strict=True):
+        total += of_step
+
+
+_TALLY_CUDA = Elementwise(
+    "tally",
+    "T loss, T nll, T kl, float64 batch",
+    "float64 total_loss, float64 total_nll, float64 total_kl",
+    """
+    total_loss += loss * batch;
+    total_nll += nll;
+    total_kl += kl;
+    """,
+)
+
+
+@kernel("cuda", of=tally)
+def tally_cuda(loss: Array, nll: Array, kl: Array, *totals: Array) -> None:
+    """Kernel of `tally`: three launches instead of seven."""
+    _TALLY_CUDA(loss, nll.sum(), kl.sum(), len(nll), *totals)
+
+
+@memory_in_a_sentence(
+    "use a smaller batch or model, or fewer data; the weights are those of the last whole update"
+)
 def fit(
     training: Training,
     x: np.ndarray | Pixels,
@@ -212,6 +241,8 @@ def fit(
         If there are no training data, or they lie outside the likelihood's domain.
     NonFiniteError
         If the gradient of a step is NaN or infinite; the weights are those before that step.
+    OutOfMemoryError
+        If the host's memory or the device's is not enough.
 
     Examples
     --------
@@ -236,15 +267,27 @@ def fit(
             model.likelihood.note(data)  # refuses what is outside the domain
     x = prepare_data(x, settings, "train")
     x_val = None if x_val is None else prepare_data(x_val, settings, "val")
+    backend = model.backend
     pixels, divisor = (x.bytes, x.divisor) if isinstance(x, Pixels) else (x, 1)
+    pixels = backend.asarray(pixels)  # on a device, all of them once
     steps = math.ceil(len(x) / settings.batch)
     beta_at = settings.beta_at(steps)
 
     for epoch in range(len(training.history), settings.epochs):
         if training.stopped:
             break
-        order = rng.permutation(len(x))
-        sums = {name: model.backend.xp.zeros((), "float64") for name in ("loss", "nll", "kl")}
+        order = backend.asarray(rng.permutation(len(x)))
+        sums = {name: backend.xp.zeros((), "float64") for name in ("loss", "nll", "kl")}
+
+        def draw(rows: slice) -> tuple[Array | None, Any]:
+            count, u = rows.stop - rows.start, None
+            if settings.binarize == "dynamic":
+                u = empty((count, *x.shape[1:]), "float32")
+                rng.random(out=u, dtype="float32")
+                u = backend.asarray(u)
+            return u, model.draw_noise(rng, count)
+
+        drawn = backend.ahead(draw, batches(len(x), settings.batch))
         bar = tqdm(
             batches(len(x), settings.batch),
             total=steps,
@@ -254,19 +297,14 @@ def fit(
         )
         for step, rows in enumerate(bar, start=epoch * steps):
             with model.workspace:  # memory that each step uses again
-                chosen, u = order[rows], None
-                if settings.binarize == "dynamic":
-                    u = empty((len(chosen), *x.shape[1:]), "float32")
-                    rng.random(out=u, dtype="float32")
-                batch = model.backend.call(gather, pixels, chosen, divisor, u)
-                noise = model.draw_noise(rng, len(batch))
+                u, noise = next(drawn)
+                batch = backend.call(gather, pixels, order[rows], divisor, u)
                 terms = model.step(model.prepare(batch), noise, beta_at(step))
                 optimizer.step(model.params)
             # Sums stay on the device, in float64; they are read once an epoch.
-            sums["loss"] += terms.loss * len(batch)
-            sums["nll"] += terms.nll.sum()
-            sums["kl"] += terms.kl.sum()
+            backend.call(tally, terms.loss, terms.nll, terms.kl, *sums.values())
 
+        optimizer.settle(model.params)
         record = {"epoch": epoch + 1, "beta": beta_at(epoch * steps + steps - 1)}
         record |= {name: float(total) / len(x) for name, total in sums.items()}
         if x_val is not None:
@@ -277,14 +315,14 @@ def fit(
                     f"the {what} loss is {record[name]} after epoch {epoch + 1}; lower the "
                     "learning rate, or resume from the last checkpoint with another one."
                 )
-        if not bool(model.backend.xp.isfinite(model.params.theta).all()):
+        if not bool(backend.xp.isfinite(model.params.theta).all()):
             raise NonFiniteError(
                 f"the weights are not finite after epoch {epoch + 1}; lower the learning rate, or "
                 "resume from the last checkpoint with another one."
             )
         training.history.append(record)
         if settings.patience and training.best_epoch == epoch:
-            training.best_theta = model.backend.to_host(model.params.theta).copy()
+            training.best_theta = backend.to_host(model.params.theta).copy()
         if after_epoch is not None:
             after_epoch(training)
     if training.stopped and training.best_theta is not None:

@@ -1,14 +1,22 @@
-"""Fixtures that all tests share."""
+"""Fixtures that all tests share, and what `pytest -m gpu` means."""
 
+import functools
 import os
+import re
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from minivae import backend
-from minivae.errors import MinivaeError
+from gpu import standin
+from minivae import backend, cuda
+from minivae.errors import BackendError, MinivaeError
+
+on_gpu = pytest.mark.gpu
+
+ON_CUDA = ["standin", pytest.param("cuda", marks=on_gpu)]
+"""The backend "cuda" on the stand-in for CuPy and, with `-m gpu`, on CuPy itself."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,11 +34,46 @@ def loud_float_errors():
         yield
 
 
-@pytest.fixture(params=["numpy", "numba"])
+@functools.cache
+def stand_in():
+    """The backend "cuda" with the stand-in for CuPy; one for all tests, as kernels are kept."""
+    return cuda.make_backend(standin.cupy, standin.cupyx)
+
+
+@functools.cache
+def real_device():
+    """The backend "cuda" with CuPy, or the sentence that says why there is none."""
+    try:
+        return cuda.load()
+    except BackendError as error:
+        return str(error)
+
+
+def _put_in_place(name, monkeypatch):
+    """Make `get_backend("cuda")` the stand-in or the device; skip or fail where there is none."""
+    found = stand_in() if name == "standin" else real_device()
+    if isinstance(found, str):
+        if os.environ.get("MINIVAE_REQUIRE_GPU"):
+            pytest.fail(f"MINIVAE_REQUIRE_GPU is set, but {found}", pytrace=False)
+        pytest.skip(found)
+    monkeypatch.setitem(backend._BACKENDS, "cuda", found)
+    return found
+
+
+@pytest.fixture(params=ON_CUDA)
+def cuda_backend(request, monkeypatch):
+    """The backend "cuda": the stand-in and, with `-m gpu`, the device."""
+    return _put_in_place(request.param, monkeypatch)
+
+
+@pytest.fixture(params=["numpy", "numba", *ON_CUDA])
 def each_backend(request, monkeypatch):
-    """Run the test on each backend of the CPU, by what "auto" stands for."""
-    monkeypatch.setattr(backend, "default_backend", lambda: request.param)
-    return request.param
+    """Run the test on each backend, by what "auto" stands for; return its name."""
+    name = request.param
+    if name in ("standin", "cuda"):
+        name = _put_in_place(name, monkeypatch).name
+    monkeypatch.setattr(backend, "default_backend", lambda: name)
+    return name
 
 
 @pytest.fixture
@@ -50,6 +93,33 @@ def refuses():
             assert word in message, message
 
     return check
+
+
+def _gpu_is_asked_for(config):
+    asked = bool(re.search(r"\bgpu\b", config.option.markexpr))
+    return asked or bool(os.environ.get("MINIVAE_REQUIRE_GPU"))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests on a device unless they are asked for: nothing was skipped then."""
+    if _gpu_is_asked_for(config):
+        return
+    left_out = [item for item in items if item.get_closest_marker("gpu")]
+    items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_report_header(config):
+    """Say on what the backend "cuda" runs."""
+    if not _gpu_is_asked_for(config):
+        return "cuda: a stand-in on the CPU (on a GPU: pytest -m gpu)"
+    found = real_device()
+    return f"cuda: {found if isinstance(found, str) else cuda.device_name(found)}"
+
+
+def pytest_xdist_auto_num_workers(config):
+    """On a device the tests run in one process."""
+    return 0 if _gpu_is_asked_for(config) else None
 
 
 def pytest_sessionfinish(session):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from arrays import assert_allclose, assert_array_equal, here, there
 from minivae.data import Pixels
 from minivae.errors import OptionError, ShapeError
 from minivae.evaluation import batches, evaluate, log_likelihood
@@ -24,7 +25,7 @@ def make(dtype="float64", likelihood="bernoulli", kind=VAE, **options):
     """A model with random weights, and grey data."""
     rng = np.random.default_rng(0)
     model = kind(PIXELS, (8,), LATENT, likelihood=likelihood, rng=rng, dtype=dtype, **options)
-    model.params.theta[...] = 0.5 * rng.standard_normal(model.params.theta.size)
+    model.params.theta[...] = there(0.5 * rng.standard_normal(model.params.theta.size), dtype)
     return model, rng.random((N, PIXELS)).astype(dtype)
 
 
@@ -45,7 +46,7 @@ def test_every_batch_size_gives_the_same(dtype, samples, likelihood):
         parts = evaluate(model, x, rng=rng(), batch=batch)
         assert parts.keys() == whole.keys()
         for name, number in whole.items():
-            np.testing.assert_allclose(
+            assert_allclose(
                 parts[name], number, rtol=TOLERANCE[dtype], err_msg=f"{name}, batch {batch}"
             )
 
@@ -76,14 +77,14 @@ def test_the_numbers_are_means_over_examples(samples):
     noise = model.draw_noise(rng(), N)
     terms = model.forward(model.prepare(x), noise)
     numbers = evaluate(model, x, rng=rng(), batch=7)  # 14 batches of 7 and one of 3
-    assert numbers["nll"] == pytest.approx(terms.nll.mean(), rel=1e-12)
-    np.testing.assert_allclose(numbers["kl_per_dim"], terms.kl.mean(axis=0), rtol=1e-12)
-    assert numbers["kl"] == pytest.approx(terms.kl.sum(axis=1).mean(), rel=1e-12)
+    assert numbers["nll"] == pytest.approx(float(terms.nll.mean()), rel=1e-12)
+    assert_allclose(numbers["kl_per_dim"], terms.kl.mean(axis=0), rtol=1e-12)
+    assert numbers["kl"] == pytest.approx(float(terms.kl.sum(axis=1).mean()), rel=1e-12)
     assert numbers["elbo"] == pytest.approx(-numbers["nll"] - numbers["kl"], rel=1e-12)
-    assert numbers["bound"] == pytest.approx(terms.bound.mean(), rel=1e-12)
+    assert numbers["bound"] == pytest.approx(float(terms.bound.mean()), rel=1e-12)
     if samples is None:
         assert numbers["bound"] == pytest.approx(numbers["elbo"], rel=1e-12)
-        assert numbers["elbo"] == pytest.approx(-terms.loss, rel=1e-12)
+        assert numbers["elbo"] == pytest.approx(-float(terms.loss), rel=1e-12)
     else:
         assert numbers["bound"] > numbers["elbo"]
     assert all(isinstance(numbers[name], float) for name in ("nll", "kl", "elbo", "bound"))
@@ -99,7 +100,7 @@ def test_beta_and_free_bits_are_no_part_of_it():
 def test_an_autoencoder_has_a_reconstruction_term_alone():
     model, x = make(kind=Autoencoder)
     numbers = evaluate(model, x, rng=rng())
-    assert numbers["nll"] == pytest.approx(model.forward(x).nll.mean(), rel=1e-12)
+    assert numbers["nll"] == pytest.approx(float(model.forward(there(x)).nll.mean()), rel=1e-12)
     assert numbers["kl"] == 0
     assert numbers["kl_per_dim"].shape == (0,)
     assert math.isnan(numbers["elbo"])
@@ -109,7 +110,7 @@ def test_an_autoencoder_has_a_reconstruction_term_alone():
 def test_batches_cover_every_row_once():
     for n, batch in [(10, 3), (9, 3), (1, 5), (5, 1)]:
         rows = [np.arange(n)[part] for part in batches(n, batch)]
-        np.testing.assert_array_equal(np.concatenate(rows), np.arange(n))
+        assert_array_equal(np.concatenate(rows), np.arange(n))
         assert {len(part) for part in rows[:-1]} <= {batch}
     assert list(batches(0, 3)) == []
 
@@ -137,26 +138,26 @@ def test_estimate_does_not_depend_on_the_chunks(dtype):
     for rows in (1, 7, 49, 50, 51, 333):
         if rows == 1:
             parts = log_likelihood(model, x[:5], rng=rng(), samples=50, rows=rows)
-            np.testing.assert_allclose(parts, whole[:5], rtol=10 * TOLERANCE[dtype])
+            assert_allclose(parts, whole[:5], rtol=10 * TOLERANCE[dtype])
         else:
             parts = log_likelihood(model, x, rng=rng(), samples=50, rows=rows)
-            np.testing.assert_allclose(parts, whole, rtol=10 * TOLERANCE[dtype])
+            assert_allclose(parts, whole, rtol=10 * TOLERANCE[dtype])
 
 
 def test_estimate_is_the_log_mean_of_the_weights():
     model, x = make()
     samples = 20
     eps = rng().standard_normal((N, samples, LATENT))
-    mu, logvar = model.encode(x)
+    mu, logvar = here(model.encode(there(x)))
     z = mu[:, None] + np.exp(logvar / 2)[:, None] * eps
-    p = model.decode(z.reshape(-1, LATENT)).reshape(N, samples, PIXELS)
+    p = here(model.decode(there(z.reshape(-1, LATENT)))).reshape(N, samples, PIXELS)
     log_p_x = (x[:, None] * np.log(p) + (1 - x[:, None]) * np.log(1 - p)).sum(-1)
     log_p_z = stats.norm.logpdf(z).sum(-1)
     log_q_z = stats.norm.logpdf(z, mu[:, None], np.exp(logvar / 2)[:, None]).sum(-1)
     expected = special.logsumexp(log_p_x + log_p_z - log_q_z, axis=1) - math.log(samples)
     for rows in (7, 5000):
         estimate = log_likelihood(model, x, rng=rng(), samples=samples, rows=rows)
-        np.testing.assert_allclose(estimate, expected, rtol=1e-12)
+        assert_allclose(estimate, expected, rtol=1e-12)
 
 
 def test_bytes_are_evaluated_as_the_floats_that_they_stand_for():
@@ -168,25 +169,25 @@ def test_bytes_are_evaluated_as_the_floats_that_they_stand_for():
     ours, theirs = (
         log_likelihood(model, data, rng=rng(), samples=4, rows=20) for data in (x, np.asarray(x))
     )
-    np.testing.assert_array_equal(ours, theirs)
+    assert_array_equal(ours, theirs)
 
 
 def test_estimate_is_the_integral_over_the_prior():
     # One latent dimension: ln p(x) by quadrature.
     generator = np.random.default_rng(1)
     model = VAE(4, (5,), 1, rng=generator, dtype="float64")
-    model.params.theta[...] = generator.standard_normal(model.params.theta.size)
+    model.params.theta[...] = there(generator.standard_normal(model.params.theta.size))
     # An encoder that is wider than the posterior wherever it lies: the weights then vary little.
     heads = model.encoder.heads.params
     heads["W"][...] *= 0.1
-    heads["b"][...] = 0, 1
+    heads["b"][...] = there([0.0, 1.0])
     x = np.round(generator.random((6, 4)))
     z = np.linspace(-9, 9, 4001)[:, None]
-    p = model.decode(z)
+    p = here(model.decode(there(z)))
     density = np.stack([stats.bernoulli.pmf(row, p).prod(axis=1) for row in x])
     exact = np.log((density * stats.norm.pdf(z[:, 0])).sum(axis=1) * (z[1, 0] - z[0, 0]))
     estimate = log_likelihood(model, x, rng=rng(), samples=200_000, rows=50_000)
-    np.testing.assert_allclose(estimate, exact, atol=0.01)
+    assert_allclose(estimate, exact, atol=0.01)
     low = log_likelihood(model, x, rng=rng(), samples=1)
     assert low.mean() < estimate.mean()
 
@@ -198,7 +199,7 @@ def test_estimate_takes_weights_that_no_exponential_can_hold():
     assert np.isfinite(estimate).all()
     assert estimate.max() < -1000
     together = log_likelihood(model, x, rng=rng(), samples=30, rows=5000)
-    np.testing.assert_allclose(estimate, together, rtol=1e-5)
+    assert_allclose(estimate, together, rtol=1e-5)
 
 
 def test_five_thousand_samples_fit_into_a_small_memory():

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from arrays import assert_allclose, here, there
 from minivae.evaluation import evaluate, log_likelihood
 from minivae.models import VAE
 from minivae.optim import Adam
@@ -59,12 +60,12 @@ def linear_vae(**options):
 
 def set_to(model, W, b, s2, mean_weights, mean_bias, variances):
     """Write the decoder N(z W + b, s2) and the encoder N(x V + v, diag(variances))."""
-    model.decoder[0].params["W"][...] = W
-    model.decoder[0].params["b"][...] = b
+    model.decoder[0].params["W"][...] = there(W)
+    model.decoder[0].params["b"][...] = there(b)
     model.likelihood.params["logvar"][...] = math.log(s2)
     heads = model.encoder.heads.params
-    heads["W"][...] = np.hstack([mean_weights, np.zeros_like(mean_weights)])
-    heads["b"][...] = np.concatenate([mean_bias, np.log(variances)])
+    heads["W"][...] = there(np.hstack([mean_weights, np.zeros_like(mean_weights)]))
+    heads["b"][...] = there(np.concatenate([mean_bias, np.log(variances)]))
 
 
 def at_the_optimum(data, optimum, rotation=None, **options):
@@ -83,16 +84,16 @@ def at_the_optimum(data, optimum, rotation=None, **options):
 
 def marginal_log_likelihood(model, x):
     """The model's own ln p(x), (N,), by SciPy."""
-    W, b = model.decoder[0].params["W"], model.decoder[0].params["b"]
-    s2 = math.exp(model.likelihood.params["logvar"][0])
+    W, b = here((model.decoder[0].params["W"], model.decoder[0].params["b"]))
+    s2 = math.exp(float(model.likelihood.params["logvar"][0]))
     return stats.multivariate_normal(b, W.T @ W + s2 * np.eye(D)).logpdf(x)
 
 
 def exact_elbo(model, x):
     """The ELBO (N,) with the expectation over z taken in closed form."""
-    W, b = model.decoder[0].params["W"], model.decoder[0].params["b"]
-    s2 = math.exp(model.likelihood.params["logvar"][0])
-    mu, logvar = model.encode(x)
+    W, b = here((model.decoder[0].params["W"], model.decoder[0].params["b"]))
+    s2 = math.exp(float(model.likelihood.params["logvar"][0]))
+    mu, logvar = here(model.encode(there(x)))
     square = ((x - mu @ W - b) ** 2).sum(axis=1) + np.exp(logvar) @ (W * W).sum(axis=1)
     nll = 0.5 * (square / s2 + D * math.log(2 * math.pi * s2))
     return -nll - 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1)
@@ -106,24 +107,25 @@ def test_elbo_at_the_closed_form_optimum_is_the_log_likelihood(data, optimum):
     model = at_the_optimum(data, optimum)
     marginal = marginal_log_likelihood(model, data)
     assert marginal.mean() == pytest.approx(log_p, abs=1e-10)
-    np.testing.assert_allclose(exact_elbo(model, data), marginal, rtol=0, atol=1e-10)
+    assert_allclose(exact_elbo(model, data), marginal, rtol=0, atol=1e-10)
 
 
 def test_importance_weights_at_the_optimum_are_all_the_same(data, optimum):
     # q is the posterior, so p(x, z) / q(z | x) = p(x) for every z: a bound without variance.
     model = at_the_optimum(data, optimum, samples=50)
     marginal = marginal_log_likelihood(model, data)
-    mu, logvar = model.encode(data)
+    x = there(data)
+    mu, logvar = model.encode(x)
     noise = model.draw_noise(np.random.default_rng(0), N)
-    w, _ = model.objective.log_weights(data, mu, logvar, noise)
-    np.testing.assert_allclose(w, np.repeat(marginal[:, None], 50, axis=1), rtol=0, atol=1e-10)
-    np.testing.assert_allclose(model.elbo(data, noise), marginal, rtol=0, atol=1e-10)
-    assert -float(model.forward(data, noise).loss) == pytest.approx(optimum[-1], abs=1e-10)
+    w, _ = model.objective.log_weights(x, mu, logvar, noise)
+    assert_allclose(w, np.repeat(marginal[:, None], 50, axis=1), rtol=0, atol=1e-10)
+    assert_allclose(model.elbo(x, noise), marginal, rtol=0, atol=1e-10)
+    assert -float(model.forward(x, noise).loss) == pytest.approx(optimum[-1], abs=1e-10)
     for samples, rows in [(1, 5000), (5, 5000), (40, 7)]:
         estimate = log_likelihood(
             model, data, rng=np.random.default_rng(1), samples=samples, rows=rows
         )
-        np.testing.assert_allclose(estimate, marginal, rtol=0, atol=1e-10)
+        assert_allclose(estimate, marginal, rtol=0, atol=1e-10)
 
 
 def four_points(model, x):
@@ -134,27 +136,28 @@ def four_points(model, x):
     """
     bounds, gradients = [], []
     for signs in [(1, 1), (1, -1), (-1, 1), (-1, -1)]:
-        terms = model.step(x, np.tile(np.array(signs, "float64"), (len(x), 1)))
-        bounds.append(terms.bound)
-        gradients.append(model.params.grad.copy())
+        noise = np.tile(np.array(signs, "float64"), (len(x), 1))
+        terms = model.step(there(x), there(noise))
+        bounds.append(here(terms.bound))
+        gradients.append(here(model.params.grad).copy())
     return np.mean(bounds, axis=0), np.mean(gradients, axis=0)
 
 
 def test_expected_bound_and_gradient_at_the_optimum(data, optimum):
     model = at_the_optimum(data, optimum)
     bound, gradient = four_points(model, data)
-    np.testing.assert_allclose(bound, marginal_log_likelihood(model, data), rtol=0, atol=1e-10)
+    assert_allclose(bound, marginal_log_likelihood(model, data), rtol=0, atol=1e-10)
     assert np.abs(gradient).max() < 1e-10
     # A step away from it, the bound is lower and the gradient is there.
     for name in model.params:
         value = model.params[name]
-        here = value.copy()
-        value.flat[0] += 0.1
+        before = value.copy()
+        value.reshape(-1)[0] += 0.1
         lower, gradient = four_points(model, data)
         assert lower.mean() < optimum[-1] - 1e-4, name
         assert np.abs(gradient).max() > 1e-2, name
-        np.testing.assert_allclose(lower, exact_elbo(model, data), rtol=0, atol=1e-10)
-        value[...] = here
+        assert_allclose(lower, exact_elbo(model, data), rtol=0, atol=1e-10)
+        value[...] = before
 
 
 def test_after_a_rotation_the_bound_is_strictly_lower(data, optimum):
@@ -165,11 +168,11 @@ def test_after_a_rotation_the_bound_is_strictly_lower(data, optimum):
     assert marginal.mean() == pytest.approx(optimum[-1], abs=1e-10)
     gap = marginal - exact_elbo(model, data)
     # KL of the best diagonal Gaussian from a Gaussian with precision P: 1/2 ln(prod P_jj / det P).
-    W = model.decoder[0].params["W"]
+    W = here(model.decoder[0].params["W"])
     precision = W @ W.T / optimum[2] + np.eye(Z)
     expected = 0.5 * (np.log(np.diag(precision)).sum() - np.linalg.slogdet(precision)[1])
     assert expected > 0.05
-    np.testing.assert_allclose(gap, expected, rtol=0, atol=1e-10)
+    assert_allclose(gap, expected, rtol=0, atol=1e-10)
 
 
 # ---- by training ----
@@ -205,10 +208,10 @@ def test_training_reaches_the_closed_form_optimum(data, optimum):
     assert abs(np.mean(reported) - elbo) < 4 * error
 
     # And the parameters are the closed form's, up to order and signs of the latent dimensions.
-    assert math.exp(model.likelihood.params["logvar"][0]) == pytest.approx(s2, rel=0.02)
-    W = model.decoder[0].params["W"]
+    assert math.exp(float(model.likelihood.params["logvar"][0])) == pytest.approx(s2, rel=0.02)
+    W = here(model.decoder[0].params["W"])
     gram = W @ W.T
     values = optimum[0]
-    np.testing.assert_allclose(np.sort(np.diag(gram))[::-1], values[:Z] - s2, rtol=0.02)
+    assert_allclose(np.sort(np.diag(gram))[::-1], values[:Z] - s2, rtol=0.02)
     assert abs(gram[0, 1]) < 0.05
-    np.testing.assert_allclose(model.decoder[0].params["b"], data.mean(axis=0), atol=0.02)
+    assert_allclose(model.decoder[0].params["b"], data.mean(axis=0), atol=0.02)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from arrays import assert_allclose, assert_array_equal, here, there
 from minivae.errors import OptionError, ShapeError, StateError
 from minivae.objectives import CASES, ELBO, BetaSchedule, ImportanceWeighted
 from minivae.ops import LIKELIHOODS, Linear
@@ -21,21 +22,21 @@ def make(likelihood="bernoulli", seed=0, **options):
     rng = np.random.default_rng(seed)
     layer = LIKELIHOODS[likelihood](dtype="float64", **options)
     decoder = Linear(Z, layer.output_width(D), rng=rng, dtype="float64")
-    decoder.params["b"][...] = rng.standard_normal(layer.output_width(D))
+    decoder.params["b"][...] = there(rng.standard_normal(layer.output_width(D)))
     layer.params.theta[...] = 0.3
     pixels = rng.random((B, D))
     if likelihood == "bernoulli":
         pixels = np.round(pixels)
-    return decoder, layer, layer.encode_data(pixels)
+    return decoder, layer, there(layer.encode_data(pixels))
 
 
 def heads(seed=1):
     rng = np.random.default_rng(seed)
-    return rng.standard_normal((B, Z)), 0.7 * rng.standard_normal((B, Z)) - 0.2
+    return there(rng.standard_normal((B, Z))), there(0.7 * rng.standard_normal((B, Z)) - 0.2)
 
 
 def noise(*shape, seed=2):
-    return np.random.default_rng(seed).standard_normal(shape)
+    return there(np.random.default_rng(seed).standard_normal(shape))
 
 
 # ---- the operation: nll and kl to the loss ----
@@ -60,7 +61,7 @@ def test_gradient_is_the_numerical_one(case, sizes):
         assert gradients[name].shape == value.shape
         scale = np.abs(expected).max()
         assert scale > 1e-3
-        np.testing.assert_allclose(gradients[name], expected, rtol=0, atol=1e-7 * scale)
+        assert_allclose(gradients[name], expected, rtol=0, atol=1e-7 * scale)
     gate = gradients["kl"] != 0
     assert not gate[:, 0].any(), "the first dimension lies below the free bits"
     assert gate[:, 1:].all()
@@ -80,8 +81,8 @@ def test_dtype_stays_and_nothing_is_changed(case, dtype):
     twice = case.gradients(1.4, cache)
     for name, gradient in first.items():
         assert gradient.dtype == dtype
-        np.testing.assert_array_equal(gradient, again[name])
-        np.testing.assert_array_equal(2 * gradient, twice[name])
+        assert_array_equal(gradient, again[name])
+        assert_array_equal(2 * gradient, twice[name])
 
 
 def test_loss_in_numbers():
@@ -91,14 +92,14 @@ def test_loss_in_numbers():
     loss, cache = case.forward(nll, kl)
     assert loss == pytest.approx(15 + 0.2 + 2, rel=1e-15)
     dnll, dkl = case.backward(1.0, *cache)
-    np.testing.assert_allclose(dnll, [1 / 2, 1 / 2])
-    np.testing.assert_allclose(dkl, np.full((2, 2), 1 / 2))
+    assert_allclose(dnll, [1 / 2, 1 / 2])
+    assert_allclose(dkl, np.full((2, 2), 1 / 2))
 
     loss, cache = case.forward(nll, kl, beta=4.0, free_bits=0.5)
     assert loss == pytest.approx(15 + 4 * (0.5 + 2), rel=1e-15)
     dnll, dkl = case.backward(1.0, *cache)
-    np.testing.assert_allclose(dnll, [1 / 2, 1 / 2])
-    np.testing.assert_allclose(dkl, [[0, 2], [0, 2]])
+    assert_allclose(dnll, [1 / 2, 1 / 2])
+    assert_allclose(dkl, [[0, 2], [0, 2]])
 
 
 def test_free_bits_look_at_the_mean_of_the_batch_not_at_the_example():
@@ -106,7 +107,7 @@ def test_free_bits_look_at_the_mean_of_the_batch_not_at_the_example():
     kl = np.array([[0.0], [2.0]])  # the mean, 1, is above; the first example alone is below
     loss, cache = case.forward(np.zeros(2), kl, free_bits=0.8)
     assert loss == 1.0
-    np.testing.assert_array_equal(case.backward(1.0, *cache)[1], [[0.5], [0.5]])
+    assert_array_equal(case.backward(1.0, *cache)[1], [[0.5], [0.5]])
 
 
 def test_free_bits_of_zero_change_nothing():
@@ -114,7 +115,7 @@ def test_free_bits_of_zero_change_nothing():
     mu, logvar = heads()
     eps = noise(B, Z)
     terms = ELBO(decoder, likelihood).forward(x, mu, logvar, eps)
-    assert terms.loss == pytest.approx(-terms.bound.mean(), rel=1e-14)
+    assert float(terms.loss) == pytest.approx(-float(terms.bound.mean()), rel=1e-14)
 
 
 # ---- the terms against SciPy ----
@@ -147,20 +148,22 @@ def test_log_weights_are_the_densities_of_scipy(name):
     w, nll = objective.log_weights(x, mu, logvar, eps)
     assert w.shape == nll.shape == (B, K)
 
+    terms = objective.forward(x, mu, logvar, eps)
+    W, b = here((decoder.params["W"], decoder.params["b"]))
+    x, mu, logvar, eps, w, nll = here((x, mu, logvar, eps, w, nll))
     sigma = np.exp(logvar / 2)[:, None]
     z = mu[:, None] + sigma * eps
-    out = z @ decoder.params["W"] + decoder.params["b"]
+    out = z @ W + b
     log_p_x = log_likelihoods(name, likelihood, out, np.repeat(x[:, None], K, axis=1))
     log_p_z = stats.norm.logpdf(z).sum(-1)
     log_q_z = stats.norm.logpdf(z, mu[:, None], sigma).sum(-1)
-    np.testing.assert_allclose(nll, -log_p_x, rtol=1e-12)
-    np.testing.assert_allclose(w, log_p_x + log_p_z - log_q_z, rtol=1e-12, atol=1e-12)
+    assert_allclose(nll, -log_p_x, rtol=1e-12)
+    assert_allclose(w, log_p_x + log_p_z - log_q_z, rtol=1e-12, atol=1e-12)
 
-    terms = objective.forward(x, mu, logvar, eps)
     bound = special.logsumexp(w, axis=1) - math.log(K)
-    np.testing.assert_allclose(terms.bound, bound, rtol=1e-12)
-    np.testing.assert_allclose(terms.nll, -log_p_x.mean(axis=1), rtol=1e-12)
-    assert terms.loss == pytest.approx(-bound.mean(), rel=1e-12)
+    assert_allclose(terms.bound, bound, rtol=1e-12)
+    assert_allclose(terms.nll, -log_p_x.mean(axis=1), rtol=1e-12)
+    assert float(terms.loss) == pytest.approx(-bound.mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
@@ -169,15 +172,17 @@ def test_elbo_is_the_densities_of_scipy(name):
     mu, logvar = heads()
     eps = noise(B, Z)
     terms = ELBO(decoder, likelihood, free_bits=0.4).forward(x, mu, logvar, eps, beta=1.7)
+    W, b = here((decoder.params["W"], decoder.params["b"]))
+    x, mu, logvar, eps = here((x, mu, logvar, eps))
     z = mu + np.exp(logvar / 2) * eps
-    out = z @ decoder.params["W"] + decoder.params["b"]
+    out = z @ W + b
     nll = -log_likelihoods(name, likelihood, out, x)
     kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar)
-    np.testing.assert_allclose(terms.nll, nll, rtol=1e-12)
-    np.testing.assert_allclose(terms.kl, kl, rtol=1e-12)
-    np.testing.assert_allclose(terms.bound, -nll - kl.sum(axis=1), rtol=1e-12)
+    assert_allclose(terms.nll, nll, rtol=1e-12)
+    assert_allclose(terms.kl, kl, rtol=1e-12)
+    assert_allclose(terms.bound, -nll - kl.sum(axis=1), rtol=1e-12)
     loss = nll.mean() + 1.7 * np.maximum(kl.mean(axis=0), 0.4).sum()
-    assert terms.loss == pytest.approx(loss, rel=1e-12)
+    assert float(terms.loss) == pytest.approx(loss, rel=1e-12)
 
 
 def test_kl_per_dimension_is_the_integral():
@@ -185,12 +190,13 @@ def test_kl_per_dimension_is_the_integral():
     mu, logvar = heads()
     terms = ELBO(decoder, likelihood).forward(x, mu, logvar, noise(B, Z))
     assert terms.kl.shape == (B, Z)
+    mu, logvar = here((mu, logvar))
     nodes, weights = np.polynomial.hermite_e.hermegauss(20)  # exact: the logarithms are squares
     for at in np.ndindex(B, Z):
         q = stats.norm(mu[at], math.exp(logvar[at] / 2))
         z = q.mean() + q.std() * nodes
         integral = weights @ (q.logpdf(z) - stats.norm.logpdf(z)) / math.sqrt(2 * math.pi)
-        assert terms.kl[at] == pytest.approx(integral, abs=1e-12)
+        assert float(terms.kl[at]) == pytest.approx(integral, abs=1e-12)
 
 
 # ---- gradients with respect to the heads ----
@@ -206,7 +212,7 @@ def test_the_branches_are_added(kind):
         objective, eps, beta = ImportanceWeighted(decoder, likelihood), noise(B, K, Z), 1.0
 
     def loss(mu, logvar):
-        return objective.forward(x, mu, logvar, eps, beta).loss
+        return float(objective.forward(x, mu, logvar, eps, beta).loss)
 
     loss(mu, logvar)
     dmu, dlogvar = objective.backward()
@@ -214,10 +220,11 @@ def test_the_branches_are_added(kind):
     for at in np.ndindex(B, Z):
         step = np.zeros((B, Z))
         step[at] = h
+        step = there(step)
         by_mu = (loss(mu + step, logvar) - loss(mu - step, logvar)) / (2 * h)
         by_logvar = (loss(mu, logvar + step) - loss(mu, logvar - step)) / (2 * h)
-        assert dmu[at] == pytest.approx(by_mu, abs=1e-9)
-        assert dlogvar[at] == pytest.approx(by_logvar, abs=1e-9)
+        assert float(dmu[at]) == pytest.approx(by_mu, abs=1e-9)
+        assert float(dlogvar[at]) == pytest.approx(by_logvar, abs=1e-9)
 
 
 def test_with_one_sample_the_gradient_is_the_elbos_in_expectation():
@@ -227,7 +234,7 @@ def test_with_one_sample_the_gradient_is_the_elbos_in_expectation():
     N = 20_000
     decoder, likelihood, x = make()
     mu, logvar = heads()
-    rows = [np.repeat(array[:1], N, axis=0) for array in (x, mu, logvar)]
+    rows = [there(np.repeat(here(array)[:1], N, axis=0)) for array in (x, mu, logvar)]
     eps = noise(N, Z)
     elbo, sampled = ELBO(decoder, likelihood), ImportanceWeighted(decoder, likelihood)
     elbo.forward(*rows, eps)
@@ -235,7 +242,7 @@ def test_with_one_sample_the_gradient_is_the_elbos_in_expectation():
     sampled.forward(*rows, eps[:, None])
     drawn = sampled.backward()
     for a, b in zip(closed_form, drawn, strict=True):
-        difference = N * (a - b)
+        difference = here(N * (a - b))
         error = difference.std(axis=0) / math.sqrt(N)
         assert (error > 1e-4).all(), "the two must differ row by row"
         assert (error < 0.03).all(), "or the comparison would have no power"
@@ -249,11 +256,11 @@ def test_bound_rises_with_the_number_of_samples():
     decoder, likelihood, x = make()
     mu, logvar = heads()
     objective, repeats = ImportanceWeighted(decoder, likelihood), 2000
-    rows = [np.repeat(array, repeats, axis=0) for array in (x, mu, logvar)]
+    rows = [there(np.repeat(here(array), repeats, axis=0)) for array in (x, mu, logvar)]
     means, errors = [], []
     for samples in (1, 2, 5, 20):
         eps = noise(B * repeats, samples, Z, seed=samples)
-        bound = objective.forward(*rows, eps).bound.reshape(B, repeats).mean(axis=0)
+        bound = here(objective.forward(*rows, eps).bound).reshape(B, repeats).mean(axis=0)
         means.append(bound.mean())
         errors.append(bound.std() / math.sqrt(repeats))
     for i in range(3):
@@ -262,16 +269,16 @@ def test_bound_rises_with_the_number_of_samples():
 
     # With one sample the mean is the ELBO's.
     elbo = ELBO(decoder, likelihood).forward(*rows, noise(B * repeats, Z, seed=30)).bound
-    elbo = elbo.reshape(B, repeats).mean(axis=0)
+    elbo = here(elbo).reshape(B, repeats).mean(axis=0)
     margin = math.hypot(errors[0], elbo.std() / math.sqrt(repeats))
     assert abs(means[0] - elbo.mean()) < 4 * margin
 
     # And none of them passes the integral that they bound.
     nodes, weights = np.polynomial.legendre.leggauss(60)
     z = 8 * np.stack(np.meshgrid(nodes, nodes), axis=-1)  # the square from -8 to 8
-    out = z @ decoder.params["W"] + decoder.params["b"]
+    out = z @ here(decoder.params["W"]) + here(decoder.params["b"])
     prior = stats.norm.pdf(z).prod(-1)
-    densities = [stats.bernoulli.pmf(row, special.expit(out)).prod(-1) * prior for row in x]
+    densities = [stats.bernoulli.pmf(row, special.expit(out)).prod(-1) * prior for row in here(x)]
     evidence = [math.log(64 * weights @ density @ weights) for density in densities]
     exact = np.mean(evidence)
     assert means[0] + 4 * errors[0] < exact
@@ -283,15 +290,13 @@ def test_more_of_the_same_samples_never_lower_the_bound():
     # The mean over groups of the log-mean-exp of each group: Jensen's inequality, sample by sample.
     decoder, likelihood, x = make()
     objective = ImportanceWeighted(decoder, likelihood)
-    w, _ = objective.log_weights(x, *heads(), noise(B, 64, Z))
+    w = here(objective.log_weights(x, *heads(), noise(B, 64, Z))[0])
     grouped = [
         (special.logsumexp(w.reshape(B, -1, size), axis=2) - math.log(size)).mean(axis=1)
         for size in (1, 4, 16, 64)
     ]
     assert (np.diff(grouped, axis=0) > 0).all()
-    np.testing.assert_allclose(
-        objective.forward(x, *heads(), noise(B, 64, Z)).bound, grouped[-1], rtol=1e-12
-    )
+    assert_allclose(objective.forward(x, *heads(), noise(B, 64, Z)).bound, grouped[-1], rtol=1e-12)
 
 
 # ---- refusals ----
@@ -327,7 +332,7 @@ def test_a_numpy_float_as_beta_does_not_change_the_dtype():
     rng = np.random.default_rng(0)
     likelihood = LIKELIHOODS["bernoulli"]()
     objective = ELBO(Linear(Z, D, rng=rng), likelihood)
-    x, mu, logvar, eps = (np.ones((B, n), "float32") for n in (D, Z, Z, Z))
+    x, mu, logvar, eps = (there(np.ones((B, n)), "float32") for n in (D, Z, Z, Z))
     terms = objective.forward(x, mu, logvar, eps, beta=np.float64(0.3))
     dmu, dlogvar = objective.backward()
     assert {array.dtype.name for array in (terms.loss, terms.bound, dmu, dlogvar)} == {"float32"}
@@ -343,7 +348,7 @@ def test_beta_at_each_step():
     cyclical = BetaSchedule(2.0, "cyclical", period=4)
     assert [cyclical(step) for step in range(10)] == [0, 1, 2, 2, 0, 1, 2, 2, 0, 1]
     odd = BetaSchedule(1.0, "cyclical", period=5)
-    np.testing.assert_allclose([odd(step) for step in range(6)], [0, 0.4, 0.8, 1, 1, 0])
+    assert_allclose([odd(step) for step in range(6)], [0, 0.4, 0.8, 1, 1, 0])
 
 
 def test_a_schedule_that_makes_no_sense_is_refused(refuses):

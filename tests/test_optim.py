@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from arrays import assert_allclose, assert_array_equal, here, there
+from minivae.backend import get_backend
 from minivae.errors import CheckpointError, NonFiniteError, OptionError
 from minivae.optim import OPTIMIZERS, SGD, Adam, AdamW, Momentum, check_finite
 from minivae.params import Params
@@ -18,9 +20,15 @@ every_optimizer = pytest.mark.parametrize("kind", OPTIMIZERS)
 def make(theta, grad, dtype="float64"):
     """Params `a` (1,) and `W` (2, ...) that hold these numbers."""
     params = Params({"a": (1,), "W": (2, (len(theta) - 1) // 2)}, dtype)
-    params.theta[...] = theta
-    params.grad[...] = grad
+    params.theta[...] = there(here(theta), dtype)
+    params.grad[...] = there(grad, dtype)
     return params
+
+
+def step(optimizer, params):
+    """A step, and what a device has to say of it."""
+    optimizer.step(params)
+    optimizer.settle(params)
 
 
 def build(kind, lr=0.1, **options):
@@ -33,18 +41,18 @@ def build(kind, lr=0.1, **options):
 def test_sgd_in_numbers():
     params = make([1.0, 2.0, 3.0], [0.5, -1.0, 0.0])
     SGD(0.1).step(params)
-    np.testing.assert_allclose(params.theta, [0.95, 2.1, 3.0], rtol=1e-15)
+    assert_allclose(params.theta, [0.95, 2.1, 3.0], rtol=1e-15)
 
 
 def test_momentum_in_numbers():
     params = make([1.0, 2.0, 3.0], [0.5, -1.0, 0.0])
     optimizer = Momentum(0.1, rho=0.8)
     optimizer.step(params)  # v = g
-    np.testing.assert_allclose(params.theta, [0.95, 2.1, 3.0], rtol=1e-15)
-    params.grad[...] = [1.0, 1.0, 2.0]
+    assert_allclose(params.theta, [0.95, 2.1, 3.0], rtol=1e-15)
+    params.grad[...] = there([1.0, 1.0, 2.0])
     optimizer.step(params)  # v = 0.8 v + g = 1.4, 0.2, 2
-    np.testing.assert_allclose(params.theta, [0.81, 2.08, 2.8], rtol=1e-15)
-    np.testing.assert_allclose(optimizer.state["v"], [1.4, 0.2, 2.0], rtol=1e-15)
+    assert_allclose(params.theta, [0.81, 2.08, 2.8], rtol=1e-15)
+    assert_allclose(optimizer.state["v"], [1.4, 0.2, 2.0], rtol=1e-15)
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.3])
@@ -56,23 +64,23 @@ def test_adam_in_numbers(weight_decay):
     params = make([1.0, 2.0, 3.0], 0)
     x, m, v = 2.0, 0.0, 0.0  # the second entry, by hand
     for t, g in enumerate([0.5, -2.0, 1.5], start=1):
-        params.grad[...] = [0.0, g, -g]
+        params.grad[...] = there([0.0, g, -g])
         optimizer.step(params)
         m = b1 * m + (1 - b1) * g
         v = b2 * v + (1 - b2) * g**2
         x = x - lr * weight_decay * x
         x = x - lr * (m / (1 - b1**t)) / (math.sqrt(v / (1 - b2**t)) + eps)
-        assert params.theta[1] == pytest.approx(x, rel=1e-14)
+        assert float(params.theta[1]) == pytest.approx(x, rel=1e-14)
     assert optimizer.t == 3
     # No gradient, no update but the decay.
-    assert params.theta[0] == pytest.approx((1 - lr * weight_decay) ** 3, rel=1e-14)
+    assert float(params.theta[0]) == pytest.approx((1 - lr * weight_decay) ** 3, rel=1e-14)
 
 
 def test_adams_first_step_is_the_learning_rate_whatever_the_gradients_size():
     # The bias correction at t = 1 leaves g / (|g| + eps).
     params = make(np.zeros(5), [1e-4, -1e-2, 1.0, -1e2, 1e4])
     Adam(0.01).step(params)
-    np.testing.assert_allclose(params.theta, [-0.01, 0.01, -0.01, 0.01, -0.01], rtol=2e-4)
+    assert_allclose(params.theta, [-0.01, 0.01, -0.01, 0.01, -0.01], rtol=2e-4)
 
 
 def test_adam_under_a_constant_gradient_keeps_that_step():
@@ -80,7 +88,7 @@ def test_adam_under_a_constant_gradient_keeps_that_step():
     optimizer = Adam(0.01, eps=1e-12)
     for _ in range(50):
         optimizer.step(params)
-    np.testing.assert_allclose(params.theta, [-0.5, 0.5, 0.0], rtol=1e-9)
+    assert_allclose(params.theta, [-0.5, 0.5, 0.0], rtol=1e-9)
 
 
 @pytest.mark.parametrize("optimizer", EVERY, ids=lambda optimizer: optimizer.kind)
@@ -93,13 +101,14 @@ def test_it_goes_down_to_the_minimum(optimizer):
     )
     for step in range(1500):
         fresh.lr = optimizer.lr * 0.995**step
-        params.grad[...] = curvature * (params.theta - target)
+        params.grad[...] = there(curvature * (here(params.theta) - target))
         fresh.step(params)
+    theta = here(params.theta)
     if optimizer.kind == "adamw":
-        assert (np.abs(params.theta) <= np.abs(target) + 1e-3).all()
-        assert np.abs(params.theta - target).max() < 1
+        assert (np.abs(theta) <= np.abs(target) + 1e-3).all()
+        assert np.abs(theta - target).max() < 1
     else:
-        np.testing.assert_allclose(params.theta, target, atol=1e-3)
+        assert_allclose(params.theta, target, atol=1e-3)
 
 
 @every_optimizer
@@ -126,14 +135,14 @@ def test_clipping_scales_the_whole_gradient(kind):
     params, clipped = make([1, 2, 3], [0, 3, 4]), make([1, 2, 3], [0, 0.6, 0.8])
     build(kind, clip_norm=1.0).step(params)
     build(kind).step(clipped)
-    np.testing.assert_allclose(params.grad, [0, 0.6, 0.8], rtol=1e-15)
-    np.testing.assert_allclose(params.theta, clipped.theta, rtol=1e-15)
+    assert_allclose(params.grad, [0, 0.6, 0.8], rtol=1e-15)
+    assert_allclose(params.theta, clipped.theta, rtol=1e-15)
 
 
 def test_a_gradient_below_the_limit_is_not_clipped():
     params = make([1, 2, 3], [0, 3, 4])
     SGD(0.1, clip_norm=6.0).step(params)
-    np.testing.assert_array_equal(params.grad, [0, 3, 4])
+    assert_array_equal(params.grad, [0, 3, 4])
 
 
 def test_the_norm():
@@ -144,14 +153,19 @@ def test_the_norm():
 
 @pytest.mark.parametrize(("dtype", "large"), [("float32", 1e25), ("float64", 1e200)])
 @pytest.mark.parametrize("copies", [1, 100])
-def test_squares_that_overflow_are_no_infinity(dtype, large, copies):
+def test_squares_that_overflow_are_no_infinity(dtype, large, copies, refuses):
     grad = np.tile([0, 3 * large, 0, 0, 4 * large, 0], copies)
     params = make(np.zeros(len(grad) + 1), [0, *grad], dtype)
     norm = check_finite(params)
     assert norm == pytest.approx(5 * large * math.sqrt(copies), rel=1e-6)
+    if dtype == "float64" and not get_backend("auto").waits:
+        # A device sums the squares in float64, and nobody waits to mend what overflows there.
+        with refuses(NonFiniteError, "squares are too large", "unchanged"):
+            step(SGD(1.0, clip_norm=5.0), params)
+        return
     SGD(1.0, clip_norm=5.0).step(params)
     expected = -np.tile([0, 3, 0, 0, 4, 0], copies) / math.sqrt(copies)
-    np.testing.assert_allclose(params.theta[1:], expected, rtol=1e-6)
+    assert_allclose(params.theta[1:], expected, rtol=1e-6)
 
 
 # ---- what is not finite is refused ----
@@ -169,9 +183,9 @@ def test_a_gradient_that_is_not_finite_is_refused(kind, dtype, bad, index, name,
     state = {key: value.copy() for key, value in optimizer.state.items()}
     params.grad[index] = bad
     with refuses(NonFiniteError, name, str(bad), "1 of 5", "unchanged"):
-        optimizer.step(params)
-    np.testing.assert_array_equal(params.theta, theta)
-    np.testing.assert_equal(optimizer.state, state)
+        step(optimizer, params)
+    assert_array_equal(params.theta, theta)
+    np.testing.assert_equal(here(optimizer.state), here(state))
     assert optimizer.t == 1
 
     # Once the gradient is mended, the run goes on as if nothing had happened.
@@ -181,7 +195,7 @@ def test_a_gradient_that_is_not_finite_is_refused(kind, dtype, bad, index, name,
     params.grad[...] = other.grad
     optimizer.step(params)
     untroubled.step(other)
-    np.testing.assert_array_equal(params.theta, other.theta)
+    assert_array_equal(params.theta, other.theta)
 
 
 def test_the_first_bad_parameter_is_named(refuses):
@@ -211,10 +225,10 @@ def test_state_is_taken_over_and_not_shared(kind):
     copy = make(params.theta, [0.3, 2, 1])
     second.step(copy)
     for name in first.moments:
-        assert not np.shares_memory(first.state[name], second.state[name])
+        assert not get_backend("auto").xp.shares_memory(first.state[name], second.state[name])
     params.grad[...] = copy.grad
     first.step(params)
-    np.testing.assert_array_equal(params.theta, copy.theta)
+    assert_array_equal(params.theta, copy.theta)
 
 
 @every_optimizer
@@ -263,9 +277,9 @@ def test_options_of_single_rules_are_refused(refuses):
 
 def test_adam_refuses_a_gradient_whose_square_overflows(refuses):
     params = Params({"w": (2,)})
-    params.grad[...] = [1e22, 1]
+    params.grad[...] = there([1e22, 1], "float32")
     with refuses(NonFiniteError, "too large for float32"):
-        Adam(0.1).step(params)
+        step(Adam(0.1), params)
     assert params.theta.tolist() == [0, 0]
     Adam(0.1, clip_norm=1.0).step(params)
     assert np.isfinite(params.theta).all()

@@ -113,26 +113,27 @@ def from_layer(layer: Layer, inputs: Sequence[np.ndarray], name: str) -> Subject
             "pass them as `inputs=(x, ...)`."
         )
     names = names[: len(inputs)]
-    dtype = layer.params.dtype
+    dtype, here, there = layer.params.dtype, layer.backend.to_host, layer.backend.asarray
     arguments = {
-        n: np.asarray(array, dtype).astype(float) for n, array in zip(names, inputs, strict=True)
+        n: np.asarray(here(array), dtype).astype(float)
+        for n, array in zip(names, inputs, strict=True)
     }
-    arguments |= {n: layer.params[n].astype(float) for n in layer.params}
+    arguments |= {n: here(layer.params[n]).astype(float) for n in layer.params}
 
     def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
         for n in layer.params:
-            layer.params[n][...] = values[n]
-        outputs = layer.forward(*(values[n].astype(dtype) for n in names))
-        return as_list(outputs), None
+            layer.params[n][...] = there(values[n], dtype)
+        outputs = layer.forward(*(there(values[n].astype(dtype)) for n in names))
+        return [np.asarray(here(y)) for y in as_tuple(outputs)], None
 
     def backward(upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
         layer.params.grad[...] = np.nan  # so that a gradient that is not written is seen
-        returned = as_tuple(layer.backward(*(dy.astype(dtype) for dy in upstream)))
-        gradients = dict(zip(names, returned, strict=False))
-        return gradients | {n: layer.params.grad_of(n).copy() for n in layer.params}
+        returned = as_tuple(layer.backward(*(there(dy.astype(dtype)) for dy in upstream)))
+        gradients = {n: here(dx) for n, dx in zip(names, returned, strict=False)}
+        return gradients | {n: here(layer.params.grad_of(n)).copy() for n in layer.params}
 
     outputs, _ = forward(arguments)
-    returned = as_tuple(layer.backward(*(np.zeros_like(y) for y in outputs)))
+    returned = as_tuple(layer.backward(*(there(np.zeros_like(y)) for y in outputs)))
     vary = (*names[: len(returned)], *layer.params)  # the inputs after these are noise
     return Subject(
         name,
@@ -150,20 +151,20 @@ def from_layer(layer: Layer, inputs: Sequence[np.ndarray], name: str) -> Subject
 
 def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject:
     """Subject of a whole model: its parameters, with the data and the noise held fixed."""
-    params = model.params
-    x, noise = (None if a is None else np.asarray(a, params.dtype) for a in (x, noise))
+    params, here, there = model.params, model.backend.to_host, model.backend.asarray
+    x, noise = (None if a is None else there(here(a), params.dtype) for a in (x, noise))
 
     def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
         for n in params:
-            params[n][...] = values[n]
-        return [np.asarray(model.forward(x, noise).loss)], None
+            params[n][...] = there(values[n], params.dtype)
+        return [np.asarray(here(model.forward(x, noise).loss))], None
 
     def backward(upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
         params.grad[...] = np.nan
         model.backward()
-        return {n: params.grad_of(n).copy() for n in params}
+        return {n: here(params.grad_of(n)).copy() for n in params}
 
-    arguments = {n: params[n].astype(float) for n in params}
+    arguments = {n: here(params[n]).astype(float) for n in params}
     return Subject(
         repr(model),
         arguments,
@@ -172,7 +173,7 @@ def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject
         backward,
         analytic=False,
         scalar=True,
-        options={"x": x, "eps": noise},
+        options={n: None if a is None else here(a) for n, a in (("x", x), ("eps", noise))},
         truth=_twin_forward(model, lambda twin: from_model(twin, x, noise)),
         dtype=params.dtype.name,
     )

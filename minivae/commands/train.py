@@ -15,7 +15,7 @@ import numpy as np
 from minivae import data as datasets
 from minivae import plots
 from minivae.data import Dataset
-from minivae.errors import NonFiniteError, OptionError
+from minivae.errors import NonFiniteError, OptionError, OutOfMemoryError
 from minivae.loop import announce
 from minivae.models import MODELS
 from minivae.models.base import Model
@@ -51,8 +51,8 @@ def run(options: argparse.Namespace) -> int:
         finish(run, data, say)
     except KeyboardInterrupt:
         interrupted = True
-    except NonFiniteError as error:
-        raise NonFiniteError(
+    except (NonFiniteError, OutOfMemoryError) as error:
+        raise type(error)(
             f"{str(error).rstrip('.')} (the checkpoint of epoch {run.saved_epochs} in {run.folder} "
             "is intact)."
         ) from None

@@ -21,7 +21,8 @@ Source of (2), drawn anew whenever an example is fetched: Burda et al. (2016).
 
 import numpy as np
 
-from ..backend import kernel
+from ..backend import Array, array_module, kernel
+from ..cuda import Elementwise
 from ..errors import DtypeError, ShapeError
 from ..loop import loop
 from ..workspace import empty
@@ -119,3 +120,33 @@ def gather_numba(
         )
     _fetch_and_draw(pixels, rows, x.dtype.type(divisor), np.ascontiguousarray(u), x)
     return x
+
+
+# On the GPU: one launch, from stored data that have been moved there once. The row numbers, (B, 1)
+# seen as (B, D), say for each entry from where it comes; `i` is its number.
+
+_FETCH_CUDA = Elementwise(
+    "gather",
+    "raw S pixels, int64 row, int64 width, T divisor",
+    "T x",
+    "x = T(pixels[row * width + i % width]) / divisor;  // (1)",
+)
+
+_FETCH_AND_DRAW_CUDA = Elementwise(
+    "gather_and_draw",
+    "raw S pixels, int64 row, int64 width, T divisor, U u",
+    "T x",
+    "x = u < T(pixels[row * width + i % width]) / divisor ? T(1) : T(0);  // (1), (2)",
+)
+
+
+@kernel("cuda", of=gather)
+def gather_cuda(pixels: Array, rows: Array, divisor: float = 1, u: Array | None = None) -> Array:
+    """Kernel of `gather`; the row numbers are trusted, for to look at them is to wait for them."""
+    xp = array_module(pixels, rows)
+    shape = len(rows), pixels.shape[1]
+    x = xp.empty(shape, "float32" if pixels.dtype == "uint8" else pixels.dtype)
+    row = xp.broadcast_to(rows[:, None], shape)
+    if u is None:
+        return _FETCH_CUDA(pixels, row, shape[1], divisor, x)
+    return _FETCH_AND_DRAW_CUDA(pixels, row, shape[1], divisor, u, x)

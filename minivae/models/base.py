@@ -98,15 +98,16 @@ class Model:
             "dtype": str(self.params.dtype),
         }
 
-    def prepare(self, x: np.ndarray) -> np.ndarray:
-        """Bring host data (N, n_pixels) into the form and dtype that the model takes.
+    def prepare(self, x: np.ndarray | Array) -> Array:
+        """Bring data (N, n_pixels), of the host or the backend, into the model's form and dtype.
 
         Raises
         ------
         ShapeError
             If the data have another width.
         """
-        x = np.asarray(x)
+        if not isinstance(x, self.backend.array_type):
+            x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.n_pixels:
             raise ShapeError(
                 f"the data have shape {x.shape}, but this model takes (N, {self.n_pixels}); "
@@ -175,7 +176,11 @@ class Model:
         return self.backend.asarray(noise, self.params.dtype)
 
     def draw_noise(self, rng: np.random.Generator, batch: int) -> Array | None:
-        """Draw the noise of one step for `batch` examples; None if the model takes none."""
+        """Draw the noise of one step for `batch` examples; None if the model takes none.
+
+        Drawn on the host and moved with `backend.asarray`, nothing more: on a device the noise of
+        several steps is drawn before the first number of it is there (`Backend.ahead`).
+        """
         raise TypeError(f"{type(self).__name__} must define draw_noise")
 
     def forward(self, x: Array, noise: Array | None, beta: float = 1.0) -> Terms:
@@ -196,8 +201,9 @@ class Model:
         with self.workspace:
             terms = self.forward(x, noise, beta)
             self.backward()
-            # What the caller receives is a copy: the next step uses the memory of this one again.
-            return terms.copy()
+            # What the caller receives is a copy: the next step uses the memory of this one again
+            # (`workspace.py`; a device's memory is not).
+            return terms.copy() if self.backend.waits else terms
 
     def __repr__(self) -> str:
         widths = "-".join(map(str, (self.n_data, *self.hidden, self.latent)))

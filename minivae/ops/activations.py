@@ -52,6 +52,7 @@ import math
 from .. import elementary
 from ..backend import Array, Backend, array_module, erf, kernel
 from ..case import Case, away_from
+from ..cuda import Elementwise
 from ..errors import OptionError
 from ..layer import Layer
 from ..loop import Loop, loop, together
@@ -303,6 +304,86 @@ OPTIONS = {"leaky_relu": {"slope": 0.01}}
 
 for _name in ACTIVATIONS:
     _make_kernels(_name)
+
+
+# On the GPU: one launch in each direction. A body computes y from a, and `kept`, its slope, where
+# that does not follow from y.
+
+CUDA: dict[str, tuple[str, str]] = {
+    "relu": ("y = a <= T(0) ? T(0) : a;  // (1)", "y > T(0) ? T(1) : T(0)"),  # (2)
+    "leaky_relu": (
+        """
+        y = a > T(0) ? a : slope * a;  // (3)
+        kept = a > T(0) ? T(1) : slope;  // (4)
+        """,
+        "kept",
+    ),
+    "tanh": ("y = tanh(a);", "T(1) - y * y"),  # (5)
+    "sigmoid": (
+        """
+        T e = exp(a > T(0) ? -a : a);
+        y = (a > T(0) ? T(1) : e) / (T(1) + e);  // (6)
+        """,
+        "y * (T(1) - y)",  # (7)
+    ),
+    "softplus": (
+        """
+        T e = exp(a > T(0) ? -a : a);
+        y = (a <= T(0) ? T(0) : a) + log1p(e);  // (8)
+        kept = (a > T(0) ? T(1) : e) / (T(1) + e);  // (9)
+        """,
+        "kept",
+    ),
+    "silu": (
+        """
+        T e = exp(a > T(0) ? -a : a);
+        T s = (a > T(0) ? T(1) : e) / (T(1) + e);
+        y = a * s;  // (10)
+        kept = s + a * s * (T(1) - s);  // (11)
+        """,
+        "kept",
+    ),
+    "gelu": (
+        """
+        T Phi = T(0.5) * (T(1) + erf(a * T(0.7071067811865476)));  // (12)
+        y = a * Phi;  // (13)
+        kept = Phi + a * exp(T(-0.5) * a * a) * T(0.3989422804014327);  // (14)
+        """,
+        "kept",
+    ),
+}
+"""y of a, and the slope from what was kept: y itself, or `kept`."""
+
+CUDA_SLOPES = {}
+"""The kernel that sends dy through each activation; `dense.py` uses them too."""
+
+
+def cuda_signature(name: str) -> tuple[str, str]:
+    """Parameters besides a, and outputs, of one activation's body."""
+    inputs = "".join(f", T {option}" for option in OPTIONS.get(name, {}))
+    return inputs, "T y" if SCALARS[name][2] else "T y, T kept"
+
+
+def _make_cuda_kernels(name: str) -> None:
+    """Register the two kernels of one activation."""
+    body, slope = CUDA[name]
+    inputs, outputs = cuda_signature(name)
+    from_output = SCALARS[name][2]
+    there = Elementwise(name, f"T a{inputs}", outputs, body)
+    kept = "T y" if from_output else "T kept"
+    back = Elementwise(f"{name}_backward", f"T dy, {kept}", "T dx", f"dx = dy * ({slope});")
+    CUDA_SLOPES[name] = back
+
+    def forward(x: Array, **options: float) -> tuple[Array, tuple]:
+        made = there(x, *(OPTIONS.get(name, {}) | options).values())
+        return (made, (made,)) if from_output else (made[0], (made[1],))
+
+    kernel("cuda", of=ACTIVATIONS[name][0])(forward)
+    kernel("cuda", of=ACTIVATIONS[name][1])(back)
+
+
+for _name in ACTIVATIONS:
+    _make_cuda_kernels(_name)
 
 
 class Activation(Layer):

@@ -28,6 +28,7 @@ import numpy as np
 
 from ..backend import Array, kernel
 from ..case import Case
+from ..cuda import Elementwise, Reduction
 from ..elementary import exp_minus, log1p
 from ..init import logit
 from ..loop import loop
@@ -82,6 +83,40 @@ def forward_numba(logits: Array, x: Array) -> tuple[Array, tuple]:
 def backward_numba(dnll: Array, residual: Array) -> Array:
     """Kernel of `backward`."""
     return scaled_rows(dnll, residual)  # (2)
+
+
+# On the GPU: one launch forward, the sum included, and one backward. What is kept are the
+# arguments: a second exponential takes less than to write the first to memory and to read it.
+
+_LOSS_CUDA = Reduction(
+    "bernoulli",
+    "T logit, T x",
+    "T nll",
+    "(logit <= T(0) ? T(0) : logit) + log1p(exp(logit > T(0) ? -logit : logit)) - x * logit",  # (1)
+    "nll = a",
+)
+
+_BACKWARD_CUDA = Elementwise(
+    "bernoulli_backward",
+    "T dnll, T logit, T x",
+    "T dlogit",
+    """
+    T e = exp(logit > T(0) ? -logit : logit);
+    dlogit = dnll * ((logit > T(0) ? T(1) : e) / (T(1) + e) - x);  // (2)
+    """,
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(logits: Array, x: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    return _LOSS_CUDA(logits, x, axis=logits.ndim - 1), (logits, x)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(dnll: Array, logits: Array, x: Array) -> Array:
+    """Kernel of `backward`."""
+    return _BACKWARD_CUDA(dnll[..., None], logits, x)
 
 
 class Bernoulli(Likelihood):

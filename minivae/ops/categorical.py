@@ -25,6 +25,7 @@ import numpy as np
 
 from ..backend import Array, Backend, array_module, kernel
 from ..case import Case
+from ..cuda import Elementwise, Reduction
 from ..elementary import exp
 from ..errors import OptionError, ShapeError
 from ..init import logit
@@ -96,6 +97,44 @@ def backward_numba(dnll: Array, residual: Array) -> Array:
     return scaled_rows(dnll, residual.reshape(*lead, D * L)).reshape(residual.shape)  # (3)
 
 
+# On the GPU: three launches forward, for the largest logit and the normaliser are sums of their own
+# over the levels, and one backward.
+
+_NORMALISER_CUDA = Reduction(
+    "categorical_normaliser", "T logit, T m", "T total", "exp(logit - m)", "total = a"
+)
+
+_LOSS_CUDA = Reduction(
+    "categorical",
+    "T logit, T m, T total, T x",
+    "T nll",
+    "x * (logit - m - log(total))",  # (1)
+    "nll = -a",  # (2)
+)
+
+_BACKWARD_CUDA = Elementwise(
+    "categorical_backward",
+    "T dnll, T logit, T m, T total, T x",
+    "T dlogit",
+    "dlogit = dnll * (exp(logit - m) / total - x);  // (3)",
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(logits: Array, x: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`; it keeps the parts of the softmax."""
+    last = logits.ndim - 1
+    m = logits.max(axis=last, keepdims=True)
+    total = _NORMALISER_CUDA(logits, m, axis=last, keepdims=True)
+    return _LOSS_CUDA(logits, m, total, x, axis=(last - 1, last)), (logits, m, total, x)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(dnll: Array, logits: Array, m: Array, total: Array, x: Array) -> Array:
+    """Kernel of `backward`."""
+    return _BACKWARD_CUDA(dnll[..., None, None], logits, m, total, x)
+
+
 class Categorical(Likelihood):
     """Likelihood of grey values cut into `levels` classes; the decoder gives their logits.
 
@@ -136,9 +175,11 @@ class Categorical(Likelihood):
 
     def encode_data(self, x: np.ndarray) -> np.ndarray:
         """Cut values in [0, 1] (N, D) into levels, one-hot (N, D L)."""
-        require_unit_interval(x, self.name)
-        level = np.minimum((x * self.levels).astype(int), self.levels - 1)
-        one_hot = np.eye(self.levels, dtype=x.dtype)[level]
+        if isinstance(x, np.ndarray):  # on a device nobody waits to hear of it
+            require_unit_interval(x, self.name)
+        xp = array_module(x)
+        level = xp.minimum((x * self.levels).astype(int), self.levels - 1)
+        one_hot = (level[..., None] == xp.arange(self.levels)).astype(x.dtype)
         return one_hot.reshape(len(x), self.data_width(x.shape[1]))
 
     def forward(self, out: Array, x: Array) -> Array:

@@ -14,8 +14,9 @@ Whatever is computed from `logvar` afterwards must use $y$, in the sample and in
 (2) would not be the gradient of what is computed.
 """
 
-from ..backend import Array, Backend, array_module
+from ..backend import Array, Backend, array_module, kernel
 from ..case import Case, away_from
+from ..cuda import Elementwise
 from ..errors import OptionError
 from ..layer import Layer
 
@@ -29,6 +30,32 @@ def forward(x: Array, low: float, high: float) -> tuple[Array, tuple]:
 def backward(dy: Array, x: Array, low: float, high: float) -> Array:
     """Gradient dx, in the shape of dy."""
     return dy * ((low < x) & (x < high))  # (2)
+
+
+# On the GPU: one launch in each direction, instead of two and four.
+
+_CLAMP_CUDA = Elementwise(
+    "clamp",
+    "T x, T low, T high",
+    "T y",
+    "y = x < low ? low : (x > high ? high : x);  // (1)",
+)
+
+_BACKWARD_CUDA = Elementwise(
+    "clamp_backward",
+    "T dy, T x, T low, T high",
+    "T dx",
+    "dx = dy * (low < x && x < high ? T(1) : T(0));  // (2)",
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(x: Array, low: float, high: float) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    return _CLAMP_CUDA(x, low, high), (x, low, high)
+
+
+kernel("cuda", of=backward)(_BACKWARD_CUDA)
 
 
 class Clamp(Layer):

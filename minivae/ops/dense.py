@@ -21,11 +21,22 @@ import numpy as np
 
 from ..backend import Array, Backend, kernel
 from ..case import Case
+from ..cuda import Elementwise
 from ..errors import OptionError
 from ..loop import Loop, loop, together
 from ..workspace import empty
 from . import linear
-from .activations import ACTIVATIONS, OPTIONS, SCALARS, _kept, f, slope
+from .activations import (
+    ACTIVATIONS,
+    CUDA,
+    CUDA_SLOPES,
+    OPTIONS,
+    SCALARS,
+    _kept,
+    cuda_signature,
+    f,
+    slope,
+)
 from .linear import Linear, product
 
 
@@ -151,6 +162,44 @@ def backward_numba(
     da, db = _through_f(dy, activation, kept, W, db)
     dW = np.matmul(x.T, da, out=empty(W.shape, da.dtype) if dW is None else dW)  # (4)
     return product(da, W.T), dW, db  # (4)
+
+
+# On the GPU: after the product, the bias and the activation share one launch.
+
+
+def _make_bias_and_f(activation: str) -> Elementwise:
+    inputs, outputs = cuda_signature(activation)
+    body = f"T a = product + b;\n{CUDA[activation][0]}"  # (1), (2)
+    return Elementwise(f"dense_{activation}", f"T product, T b{inputs}", outputs, body)
+
+
+CUDA_BIAS_AND_F = {activation: _make_bias_and_f(activation) for activation in ACTIVATIONS}
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, tuple]:
+    """Kernel of `forward`; it keeps y, or f'(a) where that does not follow from y."""
+    made = CUDA_BIAS_AND_F[activation](x @ W, b, *OPTIONS.get(activation, {}).values())
+    y, kept = (made, made) if SCALARS[activation][2] else made
+    return y, (x, W, activation, kept)
+
+
+@kernel("cuda", of=backward_params)
+def backward_params_cuda(
+    dy: Array, x: Array, W: Array, activation: str, kept: Array, **out: Array
+) -> tuple[Array, Array]:
+    """Kernel of `backward_params`; dW and db in `out` are where to write."""
+    da = CUDA_SLOPES[activation](dy, kept)  # (3)
+    return linear.backward_params_cuda(da, x, W, **out)  # (4)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(
+    dy: Array, x: Array, W: Array, activation: str, kept: Array, **out: Array
+) -> tuple[Array, Array, Array]:
+    """Kernel of `backward`; dW and db in `out` are where to write."""
+    da = CUDA_SLOPES[activation](dy, kept)  # (3)
+    return linear.backward_cuda(da, x, W, **out)  # (4)
 
 
 class Dense(Linear):

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..backend import Array, Backend, kernel
 from ..case import Case
+from ..cuda import Elementwise
 from ..errors import OptionError
 from ..layer import Layer
 from ..loop import loop, together
@@ -58,6 +59,22 @@ def forward_numba(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:
 def backward_numba(dy: Array, mask: Array, keep: float) -> Array:
     """Kernel of `backward`: the same product."""
     return forward_numba(dy, mask, keep)[0]
+
+
+# On the GPU: one launch in each direction.
+
+_MASK_CUDA = Elementwise(
+    "dropout", "T x, T mask, T keep", "T y", "y = x * mask / keep;  // (1), (2)"
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    return _MASK_CUDA(x, mask, keep), (mask, keep)
+
+
+kernel("cuda", of=backward)(_MASK_CUDA)
 
 
 class Dropout(Layer):

@@ -39,6 +39,7 @@ import numpy as np
 
 from ..backend import Array, Backend, array_module, kernel
 from ..case import Case
+from ..cuda import Elementwise, Reduction
 from ..elementary import exp
 from ..errors import OptionError
 from ..loop import loop, together
@@ -192,6 +193,77 @@ def shared_forward_numba(mean: Array, logvar: Array, x: Array) -> tuple[Array, t
 def shared_backward_numba(dnll: Array, error: Array, r: Array) -> tuple[Array, Array]:
     """Kernel of `shared_backward`."""
     dmean, dlogvar = backward_numba(dnll, error, r)
+    return dmean, dlogvar.sum().reshape(1)  # (6)
+
+
+# On the GPU: one launch forward, the sum included, and one backward (two where logvar is shared,
+# for its own sum). What is kept are the arguments.
+
+_FIXED_CUDA = Reduction(
+    "gaussian",
+    "T mean, T x, T sigma, T constant",
+    "T nll",
+    "T(0.5) * ((x - mean) / sigma) * ((x - mean) / sigma) + constant",  # (4)
+    "nll = a",
+)
+
+_FIXED_BACKWARD_CUDA = Elementwise(
+    "gaussian_backward",
+    "T dnll, T mean, T x, T sigma",
+    "T dmean",
+    "dmean = -dnll * ((x - mean) / sigma) / sigma;  // (5)",
+)
+
+_LEARNED_CUDA = Reduction(
+    "gaussian_learned",
+    "T mean, T logvar, T x",
+    "T nll",
+    "(x - mean) * (x - mean) * exp(-logvar) + logvar + T(1.8378770664093453)",
+    "nll = T(0.5) * a",  # (1)
+)
+
+_LEARNED_BACKWARD_CUDA = Elementwise(
+    "gaussian_learned_backward",
+    "T dnll, T mean, T logvar, T x",
+    "T dmean, T dlogvar",
+    """
+    T r = (x - mean) * exp(-logvar);
+    dmean = -dnll * r;  // (2)
+    dlogvar = T(0.5) * dnll * (T(1) - (x - mean) * r);  // (3)
+    """,
+)
+
+
+@kernel("cuda", of=fixed_forward)
+def fixed_forward_cuda(mean: Array, x: Array, sigma: float) -> tuple[Array, tuple]:
+    """Kernel of `fixed_forward`."""
+    constant = math.log(sigma) + 0.5 * LN_2PI
+    return _FIXED_CUDA(mean, x, sigma, constant, axis=mean.ndim - 1), (mean, x, sigma)
+
+
+@kernel("cuda", of=fixed_backward)
+def fixed_backward_cuda(dnll: Array, mean: Array, x: Array, sigma: float) -> Array:
+    """Kernel of `fixed_backward`."""
+    return _FIXED_BACKWARD_CUDA(dnll[..., None], mean, x, sigma)
+
+
+@kernel("cuda", of=shared_forward)
+@kernel("cuda", of=forward)
+def forward_cuda(mean: Array, logvar: Array, x: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`, and of `shared_forward`, where logvar (1,) is broadcast."""
+    return _LEARNED_CUDA(mean, logvar, x, axis=mean.ndim - 1), (mean, logvar, x)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(dnll: Array, mean: Array, logvar: Array, x: Array) -> tuple[Array, Array]:
+    """Kernel of `backward`."""
+    return _LEARNED_BACKWARD_CUDA(dnll[..., None], mean, logvar, x)
+
+
+@kernel("cuda", of=shared_backward)
+def shared_backward_cuda(dnll: Array, mean: Array, logvar: Array, x: Array) -> tuple[Array, Array]:
+    """Kernel of `shared_backward`."""
+    dmean, dlogvar = backward_cuda(dnll, mean, logvar, x)
     return dmean, dlogvar.sum().reshape(1)  # (6)
 
 

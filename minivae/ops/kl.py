@@ -57,6 +57,7 @@ All arrays are (B, Z); the sum over dimensions and the mean over the batch are t
 
 from ..backend import Array, array_module, kernel
 from ..case import Case
+from ..cuda import Elementwise
 from ..elementary import expm1
 from ..layer import Layer
 from ..loop import loop, together
@@ -99,6 +100,39 @@ def forward_numba(mu: Array, logvar: Array) -> tuple[Array, tuple]:
     return kl, (mu, excess)
 
 
+# On the GPU: one launch instead of five, and one instead of three.
+
+_KL_CUDA = Elementwise(
+    "kl",
+    "T mu, T logvar",
+    "T kl, T excess",
+    """
+    excess = expm1(logvar);
+    kl = T(0.5) * (mu * mu + excess - logvar);  // (1)
+    """,
+)
+
+_KL_BACKWARD_CUDA = Elementwise(
+    "kl_backward",
+    "T dkl, T mu, T excess",
+    "T dmu, T dlogvar",
+    """
+    dmu = dkl * mu;  // (2)
+    dlogvar = dkl * T(0.5) * excess;  // (3)
+    """,
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(mu: Array, logvar: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    kl, excess = _KL_CUDA(mu, logvar)
+    return kl, (mu, excess)
+
+
+kernel("cuda", of=backward)(_KL_BACKWARD_CUDA)
+
+
 def between_forward(
     mu_q: Array, logvar_q: Array, mu_p: Array, logvar_p: Array
 ) -> tuple[Array, tuple]:
@@ -121,6 +155,44 @@ def between_backward(
     dlogvar_q = dkl * 0.5 * excess  # (6)
     dlogvar_p = -dlogvar_q - 0.5 * dkl * difference * delta  # (7)
     return dmu_q, dlogvar_q, dmu_p, dlogvar_p
+
+
+_BETWEEN_CUDA = Elementwise(
+    "kl_between",
+    "T mu_q, T logvar_q, T mu_p, T logvar_p",
+    "T kl, T difference, T delta, T excess",
+    """
+    T r = logvar_q - logvar_p;
+    excess = expm1(r);
+    difference = mu_q - mu_p;
+    delta = difference * exp(-logvar_p);
+    kl = T(0.5) * (excess - r + difference * delta);  // (4)
+    """,
+)
+
+_BETWEEN_BACKWARD_CUDA = Elementwise(
+    "kl_between_backward",
+    "T dkl, T difference, T delta, T excess",
+    "T dmu_q, T dlogvar_q, T dmu_p, T dlogvar_p",
+    """
+    dmu_q = dkl * delta;  // (5)
+    dmu_p = -dmu_q;  // (5)
+    dlogvar_q = dkl * T(0.5) * excess;  // (6)
+    dlogvar_p = -dlogvar_q - T(0.5) * dkl * difference * delta;  // (7)
+    """,
+)
+
+
+@kernel("cuda", of=between_forward)
+def between_forward_cuda(
+    mu_q: Array, logvar_q: Array, mu_p: Array, logvar_p: Array
+) -> tuple[Array, tuple]:
+    """Kernel of `between_forward`."""
+    kl, *cache = _BETWEEN_CUDA(mu_q, logvar_q, mu_p, logvar_p)
+    return kl, tuple(cache)
+
+
+kernel("cuda", of=between_backward)(_BETWEEN_BACKWARD_CUDA)
 
 
 class KL(Layer):

@@ -27,7 +27,7 @@ Source: Rumelhart, Hinton and Williams (1986), equations 4 to 7, in matrix form.
 
 import numpy as np
 
-from ..backend import Array, Backend, kernel
+from ..backend import Array, Backend, array_module, kernel
 from ..case import Case
 from ..errors import OptionError, ShapeError
 from ..init import INITIALISERS
@@ -133,6 +133,28 @@ def backward_numba(
     """Kernel of `backward`; dW and db are where to write."""
     dW, db = backward_params_numba(dy, x, W, dW, db)
     return product(dy, W.T), dW, db  # (2)
+
+
+# On the GPU the products are cuBLAS's; what is won is that they write where the gradients belong.
+
+
+@kernel("cuda", of=backward_params)
+def backward_params_cuda(
+    dy: Array, x: Array, W: Array, dW: Array | None = None, db: Array | None = None
+) -> tuple[Array, Array]:
+    """Kernel of `backward_params`; dW and db are where to write."""
+    xp = array_module(dy, x, W)
+    dW = xp.matmul(x.T, dy, out=dW)  # (3)
+    return dW, dy.sum(axis=0, out=db)  # (4)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(
+    dy: Array, x: Array, W: Array, dW: Array | None = None, db: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """Kernel of `backward`; dW and db are where to write."""
+    dW, db = backward_params_cuda(dy, x, W, dW, db)
+    return dy @ W.T, dW, db  # (2)
 
 
 class Linear(Layer):

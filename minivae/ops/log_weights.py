@@ -27,6 +27,7 @@ import numpy as np
 
 from ..backend import Array, array_module, kernel
 from ..case import Case
+from ..cuda import Elementwise, Reduction
 from ..errors import ShapeError
 from ..loop import loop, same_dtype, together
 from ..workspace import empty
@@ -100,6 +101,36 @@ def backward_numba(dw: Array, z: Array) -> tuple[Array, Array, Array]:
     _minus_rows(dw.reshape(-1), z.reshape(-1, width), dz.reshape(-1, width))
     per_example = 0.5 * dw.sum(axis=1)  # (4)
     return -dw, dz, np.repeat(per_example[:, None], width, axis=1)  # (2)
+
+
+# On the GPU: two launches forward and three backward.
+
+_WEIGH_CUDA = Reduction(
+    "log_weights",
+    "T z, T logvar, T eps",
+    "T half",
+    "logvar + eps * eps - z * z",
+    "half = T(0.5) * a",
+)
+
+_HALF_SUM_CUDA = Reduction("half_sum", "T dw", "T half", "dw", "half = T(0.5) * a")
+
+_MINUS_CUDA = Elementwise("minus_product", "T dw, T z", "T dz", "dz = -dw * z;  // (3)")
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(nll: Array, z: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    return _WEIGH_CUDA(z, logvar[:, None], eps, axis=2) - nll, (z,)  # (1)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(dw: Array, z: Array) -> tuple[Array, Array, Array]:
+    """Kernel of `backward`."""
+    xp = array_module(dw, z)
+    per_example = _HALF_SUM_CUDA(dw, axis=1, keepdims=True)  # (4)
+    dlogvar = xp.broadcast_to(per_example, (z.shape[0], z.shape[2]))
+    return -dw, _MINUS_CUDA(dw[:, :, None], z), dlogvar  # (2)
 
 
 CASES = [

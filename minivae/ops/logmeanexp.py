@@ -14,8 +14,9 @@ In the importance-weighted bound $w$ are log-weights and $\tilde w$ the normalis
 (Burda, Grosse and Salakhutdinov 2016, equations 8 and 14).
 """
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, kernel
 from ..case import Case
+from ..cuda import Elementwise, Reduction
 from ..layer import Layer
 
 
@@ -32,6 +33,32 @@ def forward(w: Array) -> tuple[Array, tuple]:
 def backward(dy: Array, weights: Array) -> Array:
     """Gradient dw (B, K) from dy (B,); weights (B, K) are the softmax of w."""
     return dy[..., None] * weights  # (3)
+
+
+# On the GPU: four launches forward instead of eight; on the CPU, NumPy is as fast as a loop.
+
+_TOTAL_CUDA = Reduction("exp_sum", "T w, T m", "T total", "exp(w - m)", "total = a")
+
+_LOG_MEAN_CUDA = Elementwise(
+    "logmeanexp", "T m, T total, T samples", "T y", "y = m + log(total / samples);  // (1)"
+)
+
+_WEIGHTS_CUDA = Elementwise(
+    "normalised_weights",
+    "T w, T m, T total",
+    "T weight",
+    "weight = exp(w - m) / total;  // (2)",
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(w: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    last = w.ndim - 1
+    m = w.max(axis=last, keepdims=True)
+    total = _TOTAL_CUDA(w, m, axis=last, keepdims=True)
+    y = _LOG_MEAN_CUDA(m[..., 0], total[..., 0], w.shape[-1])
+    return y, (_WEIGHTS_CUDA(w, m, total),)
 
 
 class LogMeanExp(Layer):

@@ -34,6 +34,7 @@ Source: Kingma and Welling (2014), section 2.4; Rezende, Mohamed and Wierstra (2
 
 from ..backend import Array, array_module, kernel
 from ..case import Case
+from ..cuda import Elementwise
 from ..elementary import exp
 from ..layer import Layer
 from ..loop import loop, together
@@ -75,6 +76,36 @@ def forward_numba(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
     s, z = empty(mu.shape, mu.dtype), empty(mu.shape, mu.dtype)
     _sample(mu.reshape(-1), logvar.reshape(-1), eps.reshape(-1), s.reshape(-1), z.reshape(-1))
     return z, (s,)
+
+
+# On the GPU: one launch in each direction; with K samples the heads are broadcast.
+
+_SAMPLE_CUDA = Elementwise(
+    "reparameterize",
+    "T mu, T logvar, T eps",
+    "T s, T z",
+    """
+    s = exp(T(0.5) * logvar) * eps;  // (1)
+    z = mu + s;  // (2)
+    """,
+)
+
+_BACKWARD_CUDA = Elementwise(
+    "reparameterize_backward", "T dz, T s", "T dlogvar", "dlogvar = T(0.5) * dz * s;  // (4)"
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    s, z = _SAMPLE_CUDA(mu, logvar, eps)
+    return z, (s,)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(dz: Array, s: Array) -> tuple[Array, Array]:
+    """Kernel of `backward`."""
+    return dz, _BACKWARD_CUDA(dz, s)  # (3)
 
 
 class Reparameterize(Layer):

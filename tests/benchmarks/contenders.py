@@ -11,6 +11,7 @@ given NumPy's instead; their losses then agree up to rounding, but their times a
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,15 @@ Step = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """How contenders run: threads, minivae's backend, and whether all are given the same noise."""
+    """How contenders run: threads, minivae's backend, and whether all are given the same noise.
+
+    `device` is PyTorch's, "cpu" or "cuda".
+    """
 
     threads: int
     backend: str = "numba"
     same_noise: bool = False
+    device: str = "cpu"
 
 
 def products(p: Problem, setting: Setting) -> Step:
@@ -64,16 +69,23 @@ def minivae(p: Problem, setting: Setting, backend: str | None = None) -> Step:
     backend = backend or setting.backend
     options = {"activation": p.activation, "samples": p.samples, "backend": backend}
     model = VAE(p.pixels, p.hidden, p.latent, rng=rng, **options)
+    there = model.backend.asarray
     weights = [array for pair in first_weights(p) for array in pair]
     for name, array in zip(model.params, weights, strict=True):
-        model.params[name][...] = array
-    optimizer, data, rows_of = Adam(LEARNING_RATE), make_data(p.pixels), minibatches(p.batch)
+        model.params[name][...] = there(array)
+    optimizer, data, rows_of = Adam(LEARNING_RATE), there(make_data(p.pixels)), minibatches(p.batch)
     given = noises(p) if setting.same_noise else None
+
+    def draw(_: int) -> tuple:
+        eps = there(next(given)) if given else model.draw_noise(rng, p.batch)
+        return there(next(rows_of)), eps
+
+    drawn = model.backend.ahead(draw, count())
 
     def step() -> np.ndarray:
         with model.workspace:
-            x = model.backend.call(gather, data, next(rows_of))
-            eps = next(given) if given else model.draw_noise(rng, p.batch)
+            rows, eps = next(drawn)
+            x = model.backend.call(gather, data, rows)
             terms = model.step(x, eps)
             optimizer.step(model.params)
         return terms.loss
@@ -96,7 +108,12 @@ def torch(p: Problem, setting: Setting, fused: bool = False, compiled: str = "")
     act = {"relu": torch.relu, "tanh": torch.tanh}[p.activation]
     # PyTorch keeps weights as (out, in); that is the form that its products are fastest in.
     pairs = [
-        tuple(torch.tensor(a.T.copy() if a.ndim == 2 else a, requires_grad=True) for a in pair)
+        tuple(
+            torch.tensor(
+                a.T.copy() if a.ndim == 2 else a, requires_grad=True, device=setting.device
+            )
+            for a in pair
+        )
         for pair in first_weights(p)
     ]
     n = len(p.hidden)
@@ -121,7 +138,7 @@ def torch(p: Problem, setting: Setting, fused: bool = False, compiled: str = "")
 
     def iwae(x: Any, eps: Any) -> Any:
         mu, logvar = encode(x)
-        eps = torch.randn(p.samples, *mu.shape) if eps is None else eps
+        eps = torch.randn(p.samples, *mu.shape, device=mu.device) if eps is None else eps
         z = mu + eps * torch.exp(0.5 * logvar)
         logits = decode(z)
         bce = F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
@@ -143,12 +160,16 @@ def torch(p: Problem, setting: Setting, fused: bool = False, compiled: str = "")
 
     if compiled == "step":
         update = torch.compile(update)
-    data, rows_of = torch.from_numpy(make_data(p.pixels)), minibatches(p.batch)
+
+    def there(array: np.ndarray) -> Any:
+        return torch.from_numpy(array).to(setting.device, non_blocking=True)
+
+    data, rows_of = there(make_data(p.pixels)), minibatches(p.batch)
     given = map(samples_first, noises(p)) if setting.same_noise else None
 
     def step() -> Any:
-        x = data.index_select(0, torch.from_numpy(next(rows_of)))  # data[rows] takes twice as long
-        return update(x, torch.from_numpy(next(given)) if given else None)
+        x = data.index_select(0, there(next(rows_of)))  # data[rows] takes twice as long
+        return update(x, there(next(given)) if given else None)
 
     return step
 

@@ -10,6 +10,7 @@ from math import exp, log, sqrt, tanh
 import numpy as np
 import pytest
 
+from arrays import assert_allclose, there
 from minivae.models import VAE
 from minivae.optim import Adam
 
@@ -125,36 +126,34 @@ def model():
     assert list(model.params) == list(WEIGHTS)
     for name, values in WEIGHTS.items():
         assert model.params[name].shape == np.shape(values)
-        model.params[name][...] = values
+        model.params[name][...] = there(values)
     return model
 
 
 def test_loss_and_gradient(model):
     loss, nll, kl, gradient = by_hand()
-    terms = model.step(np.array([[x1, x2]]), np.array([[eps]]), beta)
-    assert terms.loss == pytest.approx(loss, abs=1e-12)
-    assert terms.nll[0] == pytest.approx(nll, abs=1e-12)
-    assert terms.kl[0, 0] == pytest.approx(kl, abs=1e-12)
-    assert terms.bound[0] == pytest.approx(-nll - kl, abs=1e-12)
+    terms = model.step(there([[x1, x2]]), there([[eps]]), beta)
+    assert float(terms.loss) == pytest.approx(loss, abs=1e-12)
+    assert float(terms.nll[0]) == pytest.approx(nll, abs=1e-12)
+    assert float(terms.kl[0, 0]) == pytest.approx(kl, abs=1e-12)
+    assert float(terms.bound[0]) == pytest.approx(-nll - kl, abs=1e-12)
     for name, expected in gradient.items():
-        np.testing.assert_allclose(
-            model.params.grad_of(name), expected, rtol=0, atol=1e-12, err_msg=name
-        )
+        assert_allclose(model.params.grad_of(name), expected, rtol=0, atol=1e-12, err_msg=name)
 
 
 def test_an_example_that_occurs_twice_counts_once(model):
     # The loss is a mean over the batch: each copy enters with a half.
-    pair, noise = np.array([[x1, x2], [x1, x2]]), np.array([[eps], [eps]])
+    pair, noise = there([[x1, x2], [x1, x2]]), there([[eps], [eps]])
     model.step(pair, noise, beta)
     _, _, _, gradient = by_hand()
     for name, expected in gradient.items():
-        np.testing.assert_allclose(model.params.grad_of(name), expected, rtol=0, atol=1e-12)
+        assert_allclose(model.params.grad_of(name), expected, rtol=0, atol=1e-12)
 
 
 def test_the_step_of_adam(model):
     loss, _, _, gradient = by_hand()
     lr, beta1, beta2, small = 0.01, 0.9, 0.999, 1e-8
-    model.step(np.array([[x1, x2]]), np.array([[eps]]), beta)
+    model.step(there([[x1, x2]]), there([[eps]]), beta)
     Adam(lr, beta1, beta2, small).step(model.params)
 
     def updated(weight, g):
@@ -171,12 +170,10 @@ def test_the_step_of_adam(model):
             updated(weight, g)
             for weight, g in zip(np.ravel(weights).tolist(), flat_gradient, strict=True)
         ]
-        np.testing.assert_allclose(
-            model.params[name].ravel(), expected, rtol=0, atol=1e-12, err_msg=name
-        )
+        assert_allclose(model.params[name].ravel(), expected, rtol=0, atol=1e-12, err_msg=name)
 
     # And down it goes: the same example, the same noise, a lower loss.
-    assert model.forward(np.array([[x1, x2]]), np.array([[eps]]), beta).loss < loss
+    assert float(model.forward(there([[x1, x2]]), there([[eps]]), beta).loss) < loss
 
 
 def test_the_numbers_themselves():

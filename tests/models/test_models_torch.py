@@ -7,6 +7,7 @@ distributions; its gradients come from automatic differentiation. All in float64
 import numpy as np
 import pytest
 
+from arrays import assert_allclose, here, there
 from minivae.models import VAE, Autoencoder
 from minivae.ops import LIKELIHOODS
 from minivae.optim import SGD, Adam, AdamW, Momentum
@@ -48,7 +49,7 @@ def make(likelihood="bernoulli", hidden=(13, 7), *, kind=VAE, **options):
         dtype="float64",
         **options,
     )
-    model.params.theta[...] = 0.5 * rng.standard_normal(model.params.theta.size)
+    model.params.theta[...] = there(0.5 * rng.standard_normal(model.params.theta.size))
     pixels = rng.random((BATCH, PIXELS))
     if likelihood == "bernoulli":
         pixels = np.round(pixels)
@@ -72,7 +73,8 @@ class Twin:
         self.activation = {"relu": torch.relu, "tanh": torch.tanh}[model.activation]
         self.free_bits = getattr(model, "free_bits", 0.0)
         self.weights = {
-            name: torch.tensor(model.params[name], requires_grad=True) for name in model.params
+            name: torch.tensor(here(model.params[name]), requires_grad=True)
+            for name in model.params
         }
 
     def linear(self, name, h):
@@ -137,7 +139,7 @@ def assert_same(model, terms, twin, loss):
         expected = weight.grad.numpy()
         scale = np.abs(expected).max()
         assert scale > 1e-6, name
-        np.testing.assert_allclose(
+        assert_allclose(
             model.params.grad_of(name), expected, rtol=0, atol=1e-10 * scale, err_msg=name
         )
 
@@ -148,11 +150,11 @@ def test_elbo_with_beta_and_free_bits(likelihood, hidden):
     model, x = make(likelihood, hidden, free_bits=0.35)
     noise = model.draw_noise(np.random.default_rng(1), BATCH)
     # Free bits between the KLs of the dimensions, so that some are gated and some are not.
-    kl = np.sort(model.forward(x, noise).kl.mean(axis=0))
+    kl = np.sort(here(model.forward(x, noise).kl).mean(axis=0))
     model.free_bits = model.objective.free_bits = float(kl[:2].mean())
     terms = model.step(x, noise, beta=1.7)
     twin = Twin(model)
-    loss = twin.elbo_loss(torch.tensor(x), torch.tensor(noise), 1.7)
+    loss = twin.elbo_loss(torch.tensor(here(x)), torch.tensor(here(noise)), 1.7)
     assert twin.open == LATENT - 1
     assert_same(model, terms, twin, loss)
 
@@ -165,7 +167,7 @@ def test_importance_weighted(likelihood, hidden, samples):
     noise = model.draw_noise(np.random.default_rng(2), BATCH)
     terms = model.step(x, noise)
     twin = Twin(model)
-    loss = twin.importance_weighted_loss(torch.tensor(x), torch.tensor(noise))
+    loss = twin.importance_weighted_loss(torch.tensor(here(x)), torch.tensor(here(noise)))
     assert_same(model, terms, twin, loss)
 
 
@@ -175,7 +177,7 @@ def test_autoencoder(likelihood, hidden):
     model, x = make(likelihood, hidden, kind=Autoencoder)
     terms = model.step(x, None)
     twin = Twin(model)
-    assert_same(model, terms, twin, twin.autoencoder_loss(torch.tensor(x)))
+    assert_same(model, terms, twin, twin.autoencoder_loss(torch.tensor(here(x))))
 
 
 OPTIMIZERS = {
@@ -214,7 +216,7 @@ def test_twenty_steps_of_training(name, clip_norm):
     )
     model, x = make(activation="tanh")
     twin = Twin(model)
-    start = model.params.theta.copy()
+    start = here(model.params.theta).copy()
     theirs = build(list(twin.weights.values()))
     rng = np.random.default_rng(3)
     clipped = 0
@@ -224,27 +226,25 @@ def test_twenty_steps_of_training(name, clip_norm):
         optimizer.step(model.params)
 
         theirs.zero_grad()
-        twin.elbo_loss(torch.tensor(x), torch.tensor(noise), 1.0).backward()
+        twin.elbo_loss(torch.tensor(here(x)), torch.tensor(here(noise)), 1.0).backward()
         if clip_norm is not None:
             clipped += clip(list(twin.weights.values()), clip_norm)
         theirs.step()
     assert clip_norm is None or clipped > 0
-    assert np.abs(model.params.theta - start).max() > 0.02
+    assert np.abs(here(model.params.theta) - start).max() > 0.02
     for weight_name, weight in twin.weights.items():
-        np.testing.assert_allclose(
-            model.params[weight_name], weight.detach().numpy(), rtol=1e-10, atol=1e-11
-        )
+        assert_allclose(model.params[weight_name], weight.detach().numpy(), rtol=1e-10, atol=1e-11)
 
 
 @pytest.mark.parametrize("limit", [0.5, 100.0])
 def test_clipping_alone(limit):
     rng = np.random.default_rng(4)
     params = Params({"W": (5, 7), "b": (7,)}, "float64")
-    params.grad[...] = rng.standard_normal(params.grad.size)
+    params.grad[...] = there(rng.standard_normal(params.grad.size))
     weights = [torch.zeros(5, 7, dtype=torch.float64), torch.zeros(7, dtype=torch.float64)]
     for weight, name in zip(weights, params, strict=True):
-        weight.grad = torch.tensor(params.grad_of(name))
+        weight.grad = torch.tensor(here(params.grad_of(name)))
     assert clip(weights, limit) == (limit == 0.5)
     SGD(1.0, clip_norm=limit).step(params)
     for weight, name in zip(weights, params, strict=True):
-        np.testing.assert_allclose(params.grad_of(name), weight.grad.numpy(), rtol=1e-12)
+        assert_allclose(params.grad_of(name), weight.grad.numpy(), rtol=1e-12)

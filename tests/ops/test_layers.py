@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from arrays import assert_allclose, assert_array_equal, here, there
 from minivae.errors import (
     BackendError,
     DataError,
@@ -81,10 +82,11 @@ def build(name, dtype="float64", sizes=None):
     case, layer = find_case(name), LAYERS[name](dtype)
     arguments = case.draw(rng(2), sizes, dtype)
     for parameter in layer.params:
-        layer.params[parameter][...] = arguments[parameter]
+        layer.params[parameter][...] = there(arguments[parameter])
     y, cache = case.forward(**arguments, **case.options)
     dy = rng(3).standard_normal(y.shape).astype(dtype)
-    return layer, packed(case, arguments, layer), y, dy, case.gradients(dy, cache)
+    inputs = [there(array) for array in packed(case, arguments, layer)]
+    return layer, inputs, y, there(dy), case.gradients(dy, cache)
 
 
 def test_every_operation_is_covered():
@@ -99,10 +101,10 @@ def test_layer_equals_its_pair_and_overwrites_gradients(name, B, dtype, each_bac
     def same(have, want):
         """The reference to the last bit; a kernel to rounding."""
         if each_backend == "numpy":
-            np.testing.assert_array_equal(have, want)
+            assert_array_equal(have, want)
         else:
             tolerance = 50 * np.finfo(dtype).eps
-            np.testing.assert_allclose(have, want, rtol=tolerance, atol=tolerance)
+            assert_allclose(have, want, rtol=tolerance, atol=tolerance)
 
     layer, inputs, y, dy, gradients = build(name, dtype, {"B": B})
     layer.params.grad[...] = np.nan
@@ -158,7 +160,7 @@ def test_inputs_are_checked_at_the_door(name, refuses):
 def test_linear_names_the_width_it_expects(refuses):
     layer = Linear(5, 7, rng=rng())
     with refuses(ShapeError, "(3, 4)", "(B, 5)"):
-        layer.forward(np.zeros((3, 4), "float32"))
+        layer.forward(there(np.zeros((3, 4)), "float32"))
     assert layer.output_shape((3, 5)) == (3, 7)
 
 
@@ -186,7 +188,7 @@ def test_options_are_checked(make, words, refuses):
 
 
 def test_options_given_as_numpy_numbers_do_not_promote_the_result():
-    x = np.ones((2, 3), "float32")
+    x = there(np.ones((2, 3)), "float32")
     half = np.float64(0.5)
     assert Dropout(half).forward(x, x).dtype == "float32"
     assert Activation("leaky_relu", slope=half).forward(-x).dtype == "float32"
@@ -197,36 +199,36 @@ def test_options_given_as_numpy_numbers_do_not_promote_the_result():
 @pytest.mark.parametrize("init", ["glorot", "he", "zeros"])
 def test_linear_starts_from_its_initialiser_and_a_zero_bias(init):
     layer = Linear(50, 40, rng=rng(), init=init)
-    assert not layer.params["b"].any()
+    assert not here(layer.params["b"]).any()
     variance = {"glorot": 2 / 90, "he": 2 / 50, "zeros": 0}[init]
     # 2000 numbers; five standard errors of a normal's variance are 16 %
-    np.testing.assert_allclose(layer.params["W"].var(), variance, rtol=0.16)
+    assert_allclose(here(layer.params["W"]).var(), variance, rtol=0.16)
 
 
 # ---- dropout ----
 
 
 def test_dropout_uses_the_mask_it_is_given():
-    layer, x = Dropout(0.5), np.arange(1, 7, dtype="float32").reshape(2, 3)
-    mask = np.array([[1, 0, 1], [0, 0, 1]], "float32")
-    np.testing.assert_array_equal(layer.forward(x, mask), [[2, 0, 6], [0, 0, 12]])
-    np.testing.assert_array_equal(layer.backward(x), [[2, 0, 6], [0, 0, 12]])
+    layer, x = Dropout(0.5), there(np.arange(1, 7).reshape(2, 3), "float32")
+    mask = there([[1, 0, 1], [0, 0, 1]], "float32")
+    assert_array_equal(layer.forward(x, mask), [[2, 0, 6], [0, 0, 12]])
+    assert_array_equal(layer.backward(x), [[2, 0, 6], [0, 0, 12]])
 
 
 def test_dropout_without_a_mask_does_nothing():
-    layer, x = Dropout(0.5), np.ones((2, 3), "float32")
-    layer.forward(x, np.zeros_like(x))
-    np.testing.assert_array_equal(layer.forward(x), x)
-    np.testing.assert_array_equal(layer.backward(3 * x), 3 * x)
+    layer, x = Dropout(0.5), there(np.ones((2, 3)), "float32")
+    layer.forward(x, 0 * x)
+    assert_array_equal(layer.forward(x), x)
+    assert_array_equal(layer.backward(3 * x), 3 * x)
 
 
 def test_dropout_keeps_the_share_it_is_asked_to():
     layer = Dropout(0.8)
-    mask = layer.draw_noise(rng(), (200, 200))
+    mask = here(layer.draw_noise(rng(), (200, 200)))
     assert mask.dtype == "float32"
     assert set(np.unique(mask)) == {0, 1}
     assert abs(mask.mean() - 0.8) < 5 * np.sqrt(0.8 * 0.2 / mask.size)
-    assert Dropout(1.0).draw_noise(rng(), (200, 200)).all()
+    assert here(Dropout(1.0).draw_noise(rng(), (200, 200))).all()
 
 
 # ---- what the likelihoods add ----
@@ -271,12 +273,12 @@ def test_categorical_levels():
     assert one_hot.sum() == 6
     assert layer.encode_data(np.zeros((0, 6))).shape == (0, 24)
     # Logits that are sure of a level: the mean is that level's grey value, l / (L - 1).
-    np.testing.assert_allclose(layer.mean(1e3 * one_hot), [[0, 0, 1 / 3, 2 / 3, 1, 1]])
-    np.testing.assert_allclose(layer.draw(1e3 * one_hot, rng()), [[0, 0, 1 / 3, 2 / 3, 1, 1]])
+    assert_allclose(layer.mean(there(1e3 * one_hot)), [[0, 0, 1 / 3, 2 / 3, 1, 1]])
+    assert_allclose(layer.draw(there(1e3 * one_hot), rng()), [[0, 0, 1 / 3, 2 / 3, 1, 1]])
 
 
 def test_categorical_refuses_a_width_that_is_no_multiple_of_its_levels(refuses):
-    layer, x = Categorical(4), np.zeros((2, 9), "float32")
+    layer, x = Categorical(4), there(np.zeros((2, 9)), "float32")
     with refuses(ShapeError, "9", "4 levels"):
         layer.forward(x, x)
 
@@ -284,9 +286,9 @@ def test_categorical_refuses_a_width_that_is_no_multiple_of_its_levels(refuses):
 def test_draws_have_the_dtype_of_the_layer_and_follow_the_seed():
     for name, kind in LIKELIHOODS.items():
         layer = kind()
-        out = rng().standard_normal((3, layer.output_width(5))).astype("float32")
+        out = there(rng().standard_normal((3, layer.output_width(5))), "float32")
         x = layer.draw(out, rng(4))
         assert x.shape == layer.mean(out).shape == (3, 5), name
         assert x.dtype == layer.mean(out).dtype == "float32", name
-        np.testing.assert_array_equal(layer.draw(out, rng(4)), x)
-        assert (layer.draw(out, rng(5)) != x).any(), name
+        assert_array_equal(layer.draw(out, rng(4)), x)
+        assert here(layer.draw(out, rng(5)) != x).any(), name

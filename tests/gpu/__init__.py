@@ -1,0 +1,1 @@
+"""The GPU path, verified without a GPU and ready for one."""
