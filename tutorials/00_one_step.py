@@ -160,6 +160,7 @@ ax.set_yticks([0, 1], [r"on $\mu$", "on logvar"])
 ax.set_xlabel("force = minus the gradient: where a step would move it")
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
+
 # %% [markdown]
 # Last, the encoder's two heads, which are weighted sums of the pixels:
 

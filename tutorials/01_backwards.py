@@ -298,7 +298,7 @@ sheet.grade("2 SiLU", 2, report)
 # </details>
 
 # %% [markdown]
-# **3. A layer with a short cut (4 points).** $y = x + \tanh(xW)$, the building block of residual networks. $x$ occurs twice.
+# **3. A layer with a short cut (4 points).** $y = x + \tanh(xW)$, the building block of residual networks. $x$ occurs twice. (Here $W$ must be square, so its shape will not warn you of a forgotten transpose.)
 
 
 # %%

@@ -105,7 +105,7 @@ assert abs(log_of_mean - log_p) < 0.01
 #
 # $$ \begin{aligned}
 # \ln p(x) &= E_q\!\left[ \ln \frac{p(x, z)}{q(z)} \right] + E_q\!\left[ \ln \frac{q(z)}{p(z \mid x)} \right] \\
-#          &= \operatorname{ELBO}(q) + KL\big(q \,\|\, p(z \mid x)\big) .
+#          &= \operatorname{ELBO}(q) + KL\big(q \,\Vert\, p(z \mid x)\big) .
 # \end{aligned} $$
 #
 # The gap has a name. It is how far the guess is from the true posterior, it is never negative, and it is zero only if the guess is perfect. To the last digit:
@@ -158,7 +158,7 @@ assert hill.max() <= log_p
 #
 # Split the joint, $p(x, z) = p(x \mid z)\, p(z)$, and the ELBO falls into the two parts of notebook 00:
 #
-# $$ \operatorname{ELBO} = \underbrace{E_q[\ln p(x \mid z)]}_{-\,\operatorname{nll}} \; - \; \underbrace{KL\big(q \,\|\, p(z)\big)}_{\text{price of the code}} . $$
+# $$ \operatorname{ELBO} = \underbrace{E_q[\ln p(x \mid z)]}_{-\,\operatorname{nll}} \; - \; \underbrace{KL\big(q \,\Vert\, p(z)\big)}_{\text{price of the code}} . $$
 #
 # The second has a closed form for bell curves (notebook 06), so only the first needs samples.
 

@@ -28,7 +28,7 @@ plt.style.use("minivae.tutorial")
 #
 # Two people watch the same dice. One knows that numbers come from $q$, the other believes in $p$. Per number, how much more surprised is the second one, on average?
 #
-# $$ KL(q \,\|\, p) = E_{z \sim q}\left[ \ln q(z) - \ln p(z) \right] = \int q(z) \ln \frac{q(z)}{p(z)}\, dz . $$
+# $$ KL(q \,\Vert\, p) = E_{z \sim q}\left[ \ln q(z) - \ln p(z) \right] = \int q(z) \ln \frac{q(z)}{p(z)}\, dz . $$
 #
 # For a VAE, $q$ is the cloud that the encoder returns for an image, and $p$ the prior $N(0, 1)$. In a picture: the area under the red curve.
 
@@ -124,7 +124,7 @@ assert np.abs(np.log(rms / predicted)).max() < 0.2
 #
 # ## Swap the arguments
 #
-# $KL(q \| p)$ and $KL(p \| q)$ are different numbers, and as losses they want different things. Let $p$ have two bumps, and look for the bell curve $q$ that is best in either sense:
+# $KL(q \Vert p)$ and $KL(p \Vert q)$ are different numbers, and as losses they want different things. Let $p$ have two bumps, and look for the bell curve $q$ that is best in either sense:
 
 # %%
 log_two = np.logaddexp(log_normal(z, -2, 0.6), log_normal(z, 2, 0.8)) - np.log(2)
@@ -155,7 +155,7 @@ assert best[forward_kl][1] > 2  # spread over both bumps
 assert best[reverse_kl][1] < 1  # sits on one
 
 # %% [markdown]
-# $KL(p \| q)$ must cover everything that $p$ does; $KL(q \| p)$ must avoid everything that $p$ does not. The ELBO contains the second: an encoder prefers a narrow cloud that is certainly right to a wide one that is sometimes wrong.
+# $KL(p \Vert q)$ must cover everything that $p$ does; $KL(q \Vert p)$ must avoid everything that $p$ does not. The ELBO contains the second: an encoder prefers a narrow cloud that is certainly right to a wide one that is sometimes wrong.
 #
 # ## Small numbers
 #

@@ -40,7 +40,7 @@ digits = data.load("mnist5k")
 x_test = binarize(digits.x_test, np.random.default_rng(0))
 
 # %% [markdown]
-# ## Thirty lines that you know by now
+# ## A training that you can read
 #
 # A VAE with 200 hidden units and 20 latent dimensions. The pixels are drawn black or white anew whenever an image is fetched (`binarize="dynamic"`), so the likelihood is one of binary data and the ELBO is a bound. `start_at` sets the decoder's bias so that it starts with the average image.
 
@@ -68,11 +68,15 @@ plt.show()
 #
 # - the **KL rises** while the loss falls. That is no bug: the code starts out saying nothing, and learns to say something;
 # - training and validation part when the model begins to know its 5,000 images by heart;
-# - the numbers mean something: nats per image. At the start, every pixel predicted by its average, it is about 205.
+# - the numbers mean something: nats per image. A model that knows nothing but the average image pays about 200; all that lies below was learned about single images.
 
 # %%
 kl = [record["val_kl"] for record in first.history]
 loss = [record["val_loss"] for record in first.history]
+average = np.clip(digits.x_train.mean(axis=0), 0.001, 0.999)
+ignorant = -np.log(np.where(x_test == 1, average, 1 - average)).sum(axis=1).mean()
+print(f"the average image alone: {ignorant:.0f} nats; the VAE: {loss[-1]:.0f}")
+assert loss[-1] < ignorant - 60
 assert kl[-1] > kl[0]
 assert loss[-1] < loss[0]
 
