@@ -267,6 +267,7 @@ for column, label in enumerate(("loss", "nll", "kl")):
     ax.plot(losses[:, column], label=label, color=("0.2", "C0", "C1")[column])
 ax.set(xlabel="step", ylabel="nats", ylim=(0, None), title="three hundred of these steps")
 ax.legend()
+plt.show()
 # %% [markdown]
 # The loss falls, and so do both of its parts.
 # The KL goes to zero: with a single image there is nothing to tell apart, so the best code says nothing, and the decoder's bias $c$ learns the image by heart.
