@@ -214,8 +214,8 @@ elbo = {
 for name, value in elbo.items():
     print(f"{name:<10} ELBO {value:7.1f}   {used(cures[name]):2} dimensions")
 assert used(warm) > used(collapsed) + 3
-assert elbo["warm-up"] > elbo["none"] + 10
-assert elbo["free bits"] > elbo["none"] + 5
+assert elbo["warm-up"] > elbo["none"] + 8
+assert elbo["free bits"] > elbo["none"] + 3
 
 # %% [markdown]
 # Both help, warm-up more. Free bits keep every dimension alive at about $\lambda$, and a dimension that carries $0.2$ nats because it *may* is not the same as one that has something to say. Ask the reconstructions:
