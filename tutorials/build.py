@@ -56,6 +56,7 @@ def execute(path: Path) -> str:
         timeout=600,
         record_timing=False,
         coalesce_streams=True,
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(FOLDER)}},
     )
     client.execute(env={**os.environ, **ENVIRONMENT})

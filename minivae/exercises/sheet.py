@@ -1,14 +1,17 @@
 """A sheet of points for exercises that are solved in a notebook, cell by cell."""
 
-from ..check.report import RIGHT, Report
-from ..check.values.result import ValueCheck
+from typing import TYPE_CHECKING
+
 from ..errors import OptionError
+
+if TYPE_CHECKING:
+    from ..check import Report, ValueCheck
 
 CONTRACT_SHARE = 0.25
 """What a backward pass loses that changes its inputs, adds up calls or draws noise of its own."""
 
 
-def share(finding: Report | ValueCheck) -> float:
+def share(finding: "Report | ValueCheck") -> float:
     """Share of the points that a finding is worth, 0 to 1: of its gradients, those that are right.
 
     Raises
@@ -16,10 +19,12 @@ def share(finding: Report | ValueCheck) -> float:
     OptionError
         If it is no finding of `minivae.check`.
     """
+    from ..check import Report, ValueCheck  # here, since `minivae exercises list` needs no check
+
     if isinstance(finding, ValueCheck):
         return float(finding.passed)
     if isinstance(finding, Report):
-        right = sum(array.verdict == RIGHT for array in finding.arrays) / len(finding.arrays)
+        right = sum(array.verdict == "right" for array in finding.arrays) / len(finding.arrays)
         return right * (1 - CONTRACT_SHARE * bool(finding.contract))
     raise OptionError(
         f"a {type(finding).__name__} was given, but points are given for what check_gradients "
@@ -40,7 +45,7 @@ class Scoresheet:
     def __init__(self) -> None:
         self.points: dict[str, tuple[float, int]] = {}
 
-    def grade(self, name: str, points: int, *findings: Report | ValueCheck) -> None:
+    def grade(self, name: str, points: int, *findings: "Report | ValueCheck") -> None:
         """Print what was found and what it is worth.
 
         Parameters
