@@ -2,5 +2,6 @@
 
 from .catalog import EXERCISES, Exercise, choose
 from .folder import write_exercises, write_solutions
+from .sheet import Scoresheet
 
-__all__ = ["EXERCISES", "Exercise", "choose", "write_exercises", "write_solutions"]
+__all__ = ["EXERCISES", "Exercise", "Scoresheet", "choose", "write_exercises", "write_solutions"]
