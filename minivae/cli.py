@@ -22,6 +22,7 @@ COMMANDS = {
     "sample": "draw new data from a trained model",
     "reconstruct": "encode data and decode them again",
     "evaluate": "measure a trained model: ELBO, its terms, log p(x)",
+    "anomaly": "learn what is normal, and score what may not be",
     "bench": "measure the kernels and the training step on this machine",
     "data": "list the data sets, or fetch one",
     "check": "verify every derivative in the package, or the backward passes in your file",

@@ -1,0 +1,1 @@
+"""Experiments: what is commonly said about VAEs, measured."""
