@@ -171,10 +171,10 @@ def load(path: str | Path, backend: str | Backend = "auto") -> Detector:
         )
     try:
         kept = extra["anomaly"]
-        scale = None if kept["scale"] is None else Scale(**kept["scale"])
+        scale = kept["scale"] and Scale(**{k: tuple(v) for k, v in kept["scale"].items()})
         alarms = {name: Alarm(**kept["alarms"][name]) for name in SCORES}
         return Detector(training, kept["data"], scale, kept["samples"], kept["seed"], alarms)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} is a detector whose contents are damaged ({error!r}); fit it again."
         ) from error

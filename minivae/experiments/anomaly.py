@@ -99,7 +99,7 @@ def noise(latent: int) -> np.ndarray:
 
 
 def digits(
-    seeds: Iterable[int], *, progress: bool, data: str = "mnist5k", limit: int | None = None
+    seeds: Iterable[int], *, progress: bool
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """Leave out each digit, for each latent size and seed.
 
@@ -113,7 +113,7 @@ def digits(
     """
     from tqdm.auto import tqdm
 
-    digits = load(data, limit=limit)
+    digits = load("mnist5k")
     x_test, y_test = digits.x_test, digits.y_test
     ink_test = x_test.sum(axis=1)
     records, example = [], {}
