@@ -111,9 +111,9 @@ def table(records: list[dict[str, Any]]) -> tuple[str, list[str], list[list[str]
         cells = [found.get((model, name)) for name in names]
         if cells[0] is None:
             cells = [found[model, ""]] + [None] * (len(names) - 1)
-        shown = ["" if v is None else f"{v.mean():.3f} +- {v.std(ddof=1):.3f}" for v in cells]
+        shown = ["" if v is None else f"{v.mean():.3f} ± {v.std(ddof=1):.3f}" for v in cells]
         rows.append([model, *shown])
-    title = f"AUROC of malignant tumours, mean and standard deviation over {n} splits and seeds"
+    title = f"AUROC of malignant tumours, mean ± standard deviation over {n} splits and seeds"
     return title, ["model", *names], rows
 
 
@@ -129,6 +129,6 @@ def text(records: list[dict[str, Any]]) -> str:
         f"best (AUROC {max(ours.values()):.3f}), {worst} with {worst_score} worst "
         f"({min(ours.values()):.3f}). The distance from the mean, with no model, has "
         f"{distance:.3f}, an isolation forest {forest:.3f}: {100 * wins:.0f} percent of the VAEs "
-        "and scores beat both. The best of many is chosen with the answers in hand, which a user "
+        "and scores beat both.\nThe best of many is chosen with the answers in hand, which a user "
         "has not."
     )
