@@ -139,10 +139,12 @@ class Detector:
         self.model.likelihood.note(x)
         return x
 
-    def score(self, source: str | Path | np.ndarray | Examples) -> dict[str, np.ndarray]:
+    def score(
+        self, source: str | Path | np.ndarray | Examples, *, progress: bool = False
+    ) -> dict[str, np.ndarray]:
         """Scores of examples: for each of `SCORES` an array (N,), in nats, higher is odder."""
         examples = source if isinstance(source, Examples) else self.read(source)
-        return score(self.model, self.prepare(examples), self.noise)
+        return score(self.model, self.prepare(examples), self.noise, progress=progress)
 
     def save(self, path: str | Path) -> None:
         """Write the detector as one file, as a whole or not at all."""

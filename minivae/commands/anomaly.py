@@ -101,7 +101,7 @@ def configure_score(parser: argparse.ArgumentParser) -> None:
     add("--out", metavar="FILE", default="scores.csv", help=out)
     add("--map", metavar="FILE", help="a new .png file: where the most anomalous are so")
     add("--top", type=whole, default=10, metavar="N", help="how many are on it (default: 10)")
-    score = "neg_elbo, reconstruction, kl or neg_log_px: raises the alarm (default: neg_elbo)"
+    score = "neg_elbo, reconstruction, kl, neg_log_px or deviance (default: neg_elbo)"
     add("--score", default="neg_elbo", metavar="NAME", help=score)
     configure_classes(parser)
     add("--limit", type=whole, metavar="N", help="score at most N examples, evenly spread")
@@ -145,6 +145,8 @@ def run_fit(options: argparse.Namespace) -> int:
 
 def run_score(options: argparse.Namespace) -> int:
     """Score data and write the table, and the map if it is asked for."""
+    import sys
+
     import numpy as np
 
     from minivae import anomaly, plots
@@ -167,7 +169,7 @@ def run_score(options: argparse.Namespace) -> int:
         raise OptionError("--top 0 was given; ask for one example or more.")
     examples = detector.read(options.data, label=options.label, limit=options.limit)
     is_normal = normal_rows(detector, examples, options)
-    scores = detector.score(examples)
+    scores = detector.score(examples, progress=not options.quiet and sys.stderr.isatty())
     alarms = scores[options.score] > detector.alarms[options.score].threshold
     contents = [anomaly_report.table(detector, examples, scores, alarms).encode()]
     if options.map is not None:

@@ -52,6 +52,7 @@ NAMES = {
     "reconstruction": "reconstruction",
     "kl": "KL",
     "neg_log_px": "-ln p(x)",
+    "deviance": "deviance",
     "less_ink": "-ELBO less ink",
     "less_outline": "-ELBO less outline",
     "ink": "ink, no model",
@@ -209,7 +210,7 @@ def text(records: list[dict[str, Any]], by_digit: dict, example: dict) -> str:
         f"With Z = {z}, -ELBO finds the {order[0]} best (AUROC {elbo[order[0]]:.2f}) and the "
         f"{order[-1]} worst ({elbo[order[-1]]:.2f}); its mean over the digits is "
         f"{elbo.mean():.2f}. Between seeds a digit's AUROC moves by {largest:.2f} at most. Of the "
-        f"four scores, {NAMES[best]} has the highest mean there ({by_digit[best, z].mean():.2f}).\n"
+        f"five scores, {NAMES[best]} has the highest mean there ({by_digit[best, z].mean():.2f}).\n"
         f"The 1: -ELBO reaches {elbo[1]:.2f}, where 0.5 is a coin. The first model that has never "
         f"seen a 1 gives the test ones {unseen:.0f} nats on average, and the digits that it was "
         f"trained on {seen:.0f}; of the ten classes, the ones have place {place} from the most "
@@ -236,7 +237,7 @@ def heat_map(by_digit: dict) -> "Figure":
     ax.set_title("AUROC of the digit that was left out", loc="left")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-    for edge in (4 * len(LATENTS), len(rows) - len(PUBLISHED)):
+    for edge in (len(SCORES) * len(LATENTS), len(rows) - len(PUBLISHED)):
         ax.axhline(edge - 0.5, color="white", lw=4)
     for (row, column), value in np.ndenumerate(values):
         colour = "white" if abs(value - 0.5) > 0.33 else "black"

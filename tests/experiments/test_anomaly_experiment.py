@@ -29,7 +29,7 @@ def read(path):
 def test_digits(small, tmp_path):
     found = anomaly.run(tmp_path, seeds=1, progress=False)
     records = read(tmp_path / "anomaly.csv")
-    assert len(records) == 10 * 8  # four scores, ink and outline, and a score less either
+    assert len(records) == 10 * 9  # five scores, ink and outline, and a score less either
     data = load("mnist5k", limit=200)
     for r in records:
         if r["score"] == "ink":
@@ -39,7 +39,7 @@ def test_digits(small, tmp_path):
     ((title, header, rows),) = found["tables"]
     assert "1 seed" in title
     assert header == ["score", *"0123456789", "mean"]
-    assert len(rows) == 4 + 2 + 2 + 2
+    assert len(rows) == 5 + 2 + 2 + 2
     elbo = next(row for row in rows if row[0] == "-ELBO, Z = 2")
     numbers = [float(r["auroc"]) for r in records if r["score"] == "neg_elbo"]
     assert elbo[1:] == [f"{v:.2f}" for v in [*numbers, np.mean(numbers)]]
@@ -61,9 +61,9 @@ def test_tumours(monkeypatch, tmp_path):
     monkeypatch.setattr(tumours, "EPOCHS", 2)
     found = tumours.run(tmp_path, seeds=2, progress=False)
     records = read(tmp_path / "tumours.csv")
-    assert len(records) == 2 * (2 * 4 + 2)
+    assert len(records) == 2 * (2 * 5 + 2)
     ((_, header, rows),) = found["tables"]
-    assert len(header) == 5
+    assert len(header) == 6
     assert [row[0] for row in rows][-2:] == ["distance from the mean", "isolation forest"]
     values = [float(r["auroc"]) for r in records if r["model"] == "isolation forest"]
     assert rows[-1][1] == f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
