@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minivae import Adam, Settings, Training, anomaly, save_checkpoint
-from minivae.anomaly_scores import SCORES, score
+from minivae.anomaly_scores import SCORES, explain, score
 from minivae.data import load
 from minivae.data.examples import read
 from minivae.detection import auroc, interval, split, threshold
@@ -107,6 +107,23 @@ def test_a_detector_finds_what_breaks_a_relation(tables):
     assert auroc(broken, whole) > 0.65
     distance = [((detector.scale.apply(rows)) ** 2).sum(axis=1) for rows in (shuffled, x)]
     assert auroc(*distance) < 0.6
+
+
+def test_grey_pictures_are_judged_by_the_deviance_and_the_map_shows_where():
+    # Smooth grey pictures whose brightness varies: -ELBO is the brightness, the deviance is not.
+    rng = np.random.default_rng(0)
+    slope = np.linspace(0, 1, 10)
+    brightness = rng.random((400, 1, 1))
+    x = (brightness * slope[:, None] * slope).astype("f4")
+    detector = anomaly.fit(x[:300], hidden=[32], latent=2, epochs=60, batch=8, samples=8)
+    odd = x[300:].copy()
+    odd[:, 2:4, 1:3] = 0.9
+    assert auroc(detector.score(odd)["deviance"], detector.score(x[300:])["deviance"]) > 0.99
+    assert auroc(detector.score(odd)["neg_elbo"], detector.score(x[300:])["neg_elbo"]) < 0.9
+    parts, rebuilt = explain(detector.model, odd.reshape(100, -1), detector.noise)
+    parts = parts.reshape(odd.shape)
+    assert parts[:, 2:4, 1:3].sum() > 0.85 * parts.sum()
+    assert np.abs(rebuilt.reshape(odd.shape) - x[300:])[:, 2:4, 1:3].mean() < 0.1
 
 
 def test_arrays_are_tables_too():

@@ -29,7 +29,9 @@ def fitted(detector: Detector) -> str:
     for name, alarm in detector.alarms.items():
         rate = f"{alarm.false_alarms:>4} {percent(alarm.rate, alarm.interval)}"
         lines.append(f"{name:<15}{alarm.threshold:>10.2f}   {rate}")
-    note = [data["note"]] if data["note"] else []
+    note = []
+    if data["note"]:
+        note = ["", f"{data['note']}; the deviance leaves out what grey pixels cost by being grey"]
     return "\n".join([*lines, *note, ""])
 
 
