@@ -83,6 +83,11 @@ def read_csv(
         columns = [name for name in header if name != label and name not in ignore]
     if not columns:
         raise DataError(f"{path} has no column of numbers left; name fewer to be left out.")
+    if "" in columns:
+        raise DataError(
+            f"{path} has no name for its column {header.index('') + 1}, which may be a mere row "
+            "number; give it a name, or delete it."
+        )
     x = np.empty((len(rows), len(columns)))
     for d, name in enumerate(columns):
         place = header.index(name)

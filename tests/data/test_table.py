@@ -54,6 +54,7 @@ def test_columns_are_chosen_by_name(write):
         ("a,b\n1\n", {}, ["line 2", "1 cells", "2 columns"]),
         ("a,a\n1,2\n", {}, ["'a' twice"]),
         ("1,2\n3,4\n", {}, ["first line"]),
+        (",b\n1,2\n", {}, ["no name for its column 1"]),
         ("a,b\n", {}, ["1 lines"]),
         ("", {}, ["0 lines"]),
         ("a,b\n1,2\n", {"columns": ["b", "c"]}, ["lacks the column 'c'", "'a', 'b'"]),
