@@ -73,7 +73,8 @@ class Examples:
         OptionError
             If both are given, or a class that there is not, or the data have no classes.
         """
-        asked = [str(name) for name in [*normal, *without]]
+        normal, without = ([k] if isinstance(k, str) else list(k) for k in (normal, without))
+        asked = [str(name) for name in normal + without]
         if not asked:
             return self, None
         if normal and without:

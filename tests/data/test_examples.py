@@ -62,6 +62,7 @@ def test_classes():
     assert classes == ["2", "7"]
     assert len(kept) == sum(label in ("2", "7") for label in digits.labels)
     assert digits.only([], []) == (digits, None)
+    assert digits.only("7", ())[1] == ["7"]
 
 
 def test_refusals(refuses):
