@@ -23,6 +23,7 @@ COMMANDS = {
     "reconstruct": "encode data and decode them again",
     "explore": "walk through a latent space: pictures, films, or a page to do it by hand",
     "evaluate": "measure a trained model: ELBO, its terms, log p(x)",
+    "anomaly": "learn what is normal, and score what may not be",
     "augment": "make new labelled examples with a conditional VAE",
     "compare": "rerun the experiments: VAE, autoencoder and GAN, measured side by side",
     "step": "follow one training step of a tiny VAE, number by number",

@@ -50,7 +50,9 @@ class Available:
     shape: tuple[int, ...]
 
 
-def load(name_or_path: str | PathLike, *, limit: int | None = None) -> Dataset:
+def load(
+    name_or_path: str | PathLike, *, limit: int | None = None, hold_out: bool = True
+) -> Dataset:
     """Load a data set by its name, or the user's own by its path.
 
     Parameters
@@ -60,6 +62,8 @@ def load(name_or_path: str | PathLike, *, limit: int | None = None) -> Dataset:
         name wins over a path; write `./mnist` for a folder of that name.
     limit : int, optional
         Keep at most so many training rows, and so many test rows, spread evenly over the data.
+    hold_out : bool
+        False leaves all rows of data without a test set in `pixels_train`, in their order.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def load(name_or_path: str | PathLike, *, limit: int | None = None) -> Dataset:
         path = Path(name_or_path).expanduser()
         if not path.exists():
             raise _unknown(str(name_or_path), or_a_path=True)
-        data = files.load_path(path)
+        data = files.load_path(path, hold_out=hold_out)
     return data if limit is None else thin(data, limit)
 
 

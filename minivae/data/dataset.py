@@ -160,6 +160,7 @@ def from_arrays(
     x_test: np.ndarray | None = None,
     y_test: np.ndarray | None = None,
     labels: tuple[str, ...] | None = None,
+    hold_out: bool = True,
 ) -> Dataset:
     """Check somebody's arrays, scale their pixels and hold out a test set if they bring none.
 
@@ -173,6 +174,8 @@ def from_arrays(
         Whole numbers, or strings, which become `labels`.
     labels : tuple of str, optional
         Names of the classes that `y` counts.
+    hold_out : bool
+        False leaves all rows of `x` together, in their order.
 
     Returns
     -------
@@ -201,7 +204,7 @@ def from_arrays(
     x = _rows(x, divisor)
     if x_test is not None:
         x_test = _rows(x_test, divisor)
-    elif len(x) >= HOLD_OUT:
+    elif hold_out and len(x) >= HOLD_OUT:
         held_out = np.zeros(len(x), bool)
         held_out[_class_by_class(len(x), y)[HOLD_OUT - 1 :: HOLD_OUT]] = True
         x, x_test = _select(x, ~held_out), _select(x, held_out)

@@ -19,7 +19,7 @@ Y_NAMES = ("y_train", "y", "labels")
 """Names of the examples and labels in a `.npz` file; the first that is there counts."""
 
 
-def load_path(path: Path) -> Dataset:
+def load_path(path: Path, *, hold_out: bool = True) -> Dataset:
     """Load a file or a folder of the user's.
 
     Parameters
@@ -31,6 +31,8 @@ def load_path(path: Path) -> Dataset:
         - a `.npz` file with the examples as `x_train`, `x`, `images` or `data`, or as its only
           array, and optionally labels (`y_train`, `y` or `labels`), `x_test` and `y_test`;
         - a folder of PNG files, or of one subfolder of PNG files for each class.
+    hold_out : bool
+        False leaves the rows together, in their order, if the file brings no test set.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def load_path(path: Path) -> Dataset:
         If the path is none of these or what it holds cannot be trained on.
     """
     arrays = read_folder(path) if path.is_dir() else _read_file(path)
-    return from_arrays(path.resolve().name, **arrays)
+    return from_arrays(path.resolve().name, **arrays, hold_out=hold_out)
 
 
 def _read_file(path: Path) -> dict[str, np.ndarray]:

@@ -81,9 +81,7 @@ def read_folder(folder: Path) -> dict[str, np.ndarray | tuple[str, ...]]:
     DataError
         If there are no PNG files, some lie beside subfolders of them, or two differ in size.
     """
-    direct = _png_files(folder)
-    classes = {sub.name: _png_files(sub) for sub in folder.iterdir() if sub.is_dir()}
-    classes = {name: files for name, files in classes.items() if files}
+    direct, classes = _png_files(folder), _classes(folder)
     if direct and classes:
         raise DataError(
             f"{folder} holds PNG files and subfolders of PNG files ({min(classes)}), expected all "
@@ -95,14 +93,26 @@ def read_folder(folder: Path) -> dict[str, np.ndarray | tuple[str, ...]]:
         )
     if direct:
         return {"x": _stack(direct)}
-    numbered = all(name.isdecimal() for name in classes)
-    labels = sorted(classes, key=(lambda name: (int(name), name)) if numbered else None)
-    sizes = [len(classes[name]) for name in labels]
+    sizes = [len(files) for files in classes.values()]
     return {
-        "x": _stack([file for name in labels for file in classes[name]]),
-        "y": np.repeat(np.arange(len(labels)), sizes),
-        "labels": tuple(labels),
+        "x": _stack(picture_files(folder)),
+        "y": np.repeat(np.arange(len(classes)), sizes),
+        "labels": tuple(classes),
     }
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """The files that `read_folder` reads, in its order."""
+    return _png_files(folder) or [file for files in _classes(folder).values() for file in files]
+
+
+def _classes(folder: Path) -> dict[str, list[Path]]:
+    """The PNG files of each subfolder that has some, in the order of the classes' numbers."""
+    files = {sub.name: _png_files(sub) for sub in folder.iterdir() if sub.is_dir()}
+    names = [name for name in files if files[name]]
+    numbered = all(name.isdecimal() for name in names)
+    names.sort(key=(lambda name: (int(name), name)) if numbered else None)
+    return {name: files[name] for name in names}
 
 
 def _png_files(folder: Path) -> list[Path]:

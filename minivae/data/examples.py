@@ -1,0 +1,169 @@
+"""Examples as they lie in their source: every row, in its order, with all that names it.
+
+`load` gives data to train on, and holds a part of them out. Here a file is read to say something
+about each of its rows, so they stay together and keep their class, their file's name and their
+columns.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minivae.data import NAMES, load, load_image
+from minivae.data.dataset import from_arrays
+from minivae.data.images import picture_files
+from minivae.data.pixels import Pixels
+from minivae.data.table import SUFFIXES, read_csv
+from minivae.errors import OptionError
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Rows of a source.
+
+    Attributes
+    ----------
+    name : str
+        What the source is called.
+    x : numpy.ndarray or Pixels, (N, D)
+        One example a row.
+    shape : tuple of int
+        Shape of one; (D,) for a table.
+    rows : numpy.ndarray, (N,)
+        Number of each in the source, from 0.
+    columns : tuple of str, optional
+        Names of a table's columns.
+    labels : numpy.ndarray of str, (N,), optional
+        Class of each.
+    files : list of str, optional
+        File of each.
+    """
+
+    name: str
+    x: np.ndarray | Pixels
+    shape: tuple[int, ...]
+    rows: np.ndarray
+    columns: tuple[str, ...] | None = None
+    labels: np.ndarray | None = None
+    files: list[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def select(self, rows: np.ndarray) -> "Examples":
+        """These rows, by their numbers."""
+        return replace(
+            self,
+            x=self.x.select(rows) if isinstance(self.x, Pixels) else self.x[rows],
+            rows=self.rows[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            files=None if self.files is None else [self.files[i] for i in rows],
+        )
+
+    def only(
+        self, normal: Collection[str], without: Collection[str]
+    ) -> "tuple[Examples, list[str] | None]":
+        """Keep the rows of normal classes; return them, and the classes (None if all are normal).
+
+        Raises
+        ------
+        OptionError
+            If both are given, or a class that there is not, or the data have no classes.
+        """
+        normal, without = ([k] if isinstance(k, str) else list(k) for k in (normal, without))
+        asked = [str(name) for name in normal + without]
+        if not asked:
+            return self, None
+        if normal and without:
+            raise OptionError("both normal classes and classes to leave out were given; give one.")
+        if self.labels is None:
+            raise OptionError(
+                f"{self.name} has no classes, but {', '.join(asked)} was named; for a CSV file, "
+                "name the column that holds them as the label."
+            )
+        there = [str(name) for name in np.unique(self.labels)]
+        absent = [name for name in asked if name not in there]
+        if absent:
+            raise OptionError(
+                f"{self.name} has no class {absent[0]!r}; its classes are {', '.join(there[:20])}."
+            )
+        kept = [name for name in there if (name in asked) == bool(normal)]
+        rows = np.flatnonzero(np.isin(self.labels, kept))
+        if not rows.size:
+            raise OptionError(f"all classes of {self.name} are left out; leave some in.")
+        return self.select(rows), kept
+
+
+def read(
+    source: str | Path | np.ndarray,
+    part: str = "test",
+    *,
+    label: str | None = None,
+    ignore: Collection[str] = (),
+    columns: Sequence[str] | None = None,
+    limit: int | None = None,
+) -> Examples:
+    """Read a source.
+
+    Parameters
+    ----------
+    source : str, path or numpy.ndarray
+        The name of a data set, the path of anything that `load` takes or of a CSV file or of one
+        PNG file, or an array (N, D), (N, H, W) or (N, H, W, C).
+    part : {"train", "test"}
+        Which rows, of a source that brings a test set; else all.
+    label, ignore, columns
+        As in `read_csv`, for a CSV file.
+    limit : int, optional
+        Keep at most so many, evenly spread.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    OptionError
+        If columns are named and it is no CSV file.
+    """
+    path = None if isinstance(source, np.ndarray) else Path(source).expanduser()
+    if path is not None and path.suffix.lower() in SUFFIXES:
+        table = read_csv(path, label=label, ignore=ignore, columns=columns)
+        shape, rows = (len(table.columns),), np.arange(len(table.x))
+        found = Examples(path.name, table.x, shape, rows, table.columns, table.labels)
+    else:
+        if label is not None or ignore:
+            named = ", ".join(map(repr, [*([label] if label else []), *ignore]))
+            raise OptionError(
+                f"the columns {named} were named, but only a CSV file has named columns; leave the "
+                "names out, or give a file that ends in .csv."
+            )
+        found = _of_pixels(source, path, part)
+    if limit is None or limit >= len(found):
+        return found
+    if limit < 1:
+        raise OptionError(f"limit={limit} was given, but it must be at least 1.")
+    return found.select(np.arange(limit) * len(found) // limit)
+
+
+def _of_pixels(source: Any, path: Path | None, part: str) -> Examples:
+    if path is None:
+        data = from_arrays("the array", source, hold_out=False)
+    elif path.suffix.lower() == ".png" and not path.is_dir():
+        image = load_image(path)
+        x, rows = image.reshape(1, -1), np.arange(1)
+        return Examples(path.name, x, image.shape, rows, files=[path.name])
+    else:
+        data = load(source, hold_out=False)
+    x, y = data.pixels_train, data.y_train
+    if part == "test" and data.pixels_test is not None:
+        x, y = data.pixels_test, data.y_test
+    labels = files = None
+    if y is not None:
+        names = data.labels or ()
+        known = {k: names[k] if 0 <= k < len(names) else str(k) for k in np.unique(y).tolist()}
+        labels = np.array([known[k] for k in y.tolist()])
+    if path is not None and str(source) not in NAMES and path.is_dir():
+        files = [str(file.relative_to(path)) for file in picture_files(path)]
+    return Examples(data.name, x, data.shape, np.arange(len(x)), labels=labels, files=files)
