@@ -89,7 +89,8 @@ def test_the_host_reads_nothing_in_a_step(cuda_backend, likelihood, options):
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("steps", [1, 3, 200])
 def test_noise_that_is_drawn_ahead_is_the_noise_of_each_step(cuda_backend, kind, steps):
-    model = MODELS[kind](PIXELS, (5,), 2, rng=np.random.default_rng(0), backend="cuda")
+    options = {"labels": ("a", "b")} if kind == "cvae" else {}
+    model = MODELS[kind](PIXELS, (5,), 2, rng=np.random.default_rng(0), backend="cuda", **options)
     one, other = np.random.default_rng(3), np.random.default_rng(3)
     wanted = [here_on(cuda_backend, model.draw_noise(one, 2 + step % 3)) for step in range(steps)]
     drawn = cuda_backend.ahead(lambda step: model.draw_noise(other, 2 + step % 3), range(steps))
