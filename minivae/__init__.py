@@ -27,6 +27,7 @@ MODULES = {
 
 SUBMODULES = [
     *MODULES,
+    "anomaly",
     "augment",
     "check",
     "data",
