@@ -28,6 +28,17 @@ import numpy as np
 from .backend import Array
 from .errors import BackendError, DtypeError, ShapeError
 
+OPTIONS = {"error_model": "numpy", "nogil": True}
+"""How Numba is to compile every loop."""
+
+
+def kept_on_disk(decorator: Callable[..., Callable], function: Callable) -> Callable:
+    """Compile with a decorator of Numba's, its machine code kept where a folder can be written."""
+    try:
+        return decorator(cache=True)(function)
+    except RuntimeError:
+        return decorator()(function)
+
 
 class Loop:
     """A function that is compiled at its first call; `function` is the Python text of it.
@@ -73,15 +84,8 @@ class Loop:
             self.__module__,
             f"{self.__name__}_{self.fingerprint()}",
         )
-        options = {
-            "error_model": "numpy",
-            "nogil": True,
-            "fastmath": {"contract", "reassoc"} if self.reorder else {"contract"},
-        }
-        try:
-            return numba.njit(cache=True, **options)(made)
-        except RuntimeError:  # no folder can be written: compile anew in each process
-            return numba.njit(**options)(made)
+        fastmath = {"contract", "reassoc"} if self.reorder else {"contract"}
+        return kept_on_disk(functools.partial(numba.njit, fastmath=fastmath, **OPTIONS), made)
 
     def parts(self) -> "dict[str, Loop]":
         """Return the loops that this one calls, by the names in it."""
@@ -91,9 +95,14 @@ class Loop:
         return {name: known[name] for name in names if isinstance(known.get(name), Loop)}
 
     def fingerprint(self) -> str:
-        """Eight letters that change with the code; Numba looks at the date of one file only."""
+        """Eight letters that change with the code, and with the numbers and names that it uses.
+
+        Numba itself looks at the date of one file only, that of the outermost function.
+        """
         code = self.function.__code__
-        text = repr((code.co_code, code.co_consts, self.reorder))
+        known = {**self.function.__globals__, **self.inner}
+        used = [(name, _told_apart(known[name])) for name in code.co_names if name in known]
+        text = repr((code.co_code, code.co_consts, code.co_names, used, OPTIONS, self.reorder))
         text += "".join(part.fingerprint() for part in self.parts().values())
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -106,6 +115,13 @@ class Loop:
     def __call__(self, *arguments: Any) -> Any:
         """Run the compiled function."""
         return self.compiled(*arguments)
+
+
+def _told_apart(value: Any) -> str:
+    """Tell a number from another one, and a function or type by its name."""
+    if isinstance(value, (int, float, str, tuple, np.generic)):
+        return repr(value)
+    return getattr(value, "__qualname__", type(value).__name__)
 
 
 def loop(function: Callable | None = None, *, reorder: bool = False) -> Any:

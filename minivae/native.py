@@ -234,7 +234,10 @@ def order(matrix):  # noqa: ANN001, ANN201
 
     111 if the entries of a row lie side by side, 112 if those of a column do, 0 if neither.
     """
-    across, down = matrix.strides[1] // matrix.itemsize, matrix.strides[0] // matrix.itemsize
+    size = matrix.itemsize
+    if matrix.strides[0] % size != 0 or matrix.strides[1] % size != 0:
+        return 0, 0  # a field of records
+    across, down = matrix.strides[1] // size, matrix.strides[0] // size
     if across == 1 and down >= matrix.shape[1]:
         return 111, down
     if down == 1 and across >= matrix.shape[0]:

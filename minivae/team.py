@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Array
-from .loop import Loop
+from .loop import OPTIONS, Loop, kept_on_disk
 
 LEAST_PRODUCT = 500_000
 """Multiplications for which two threads were measured to take as long as one."""
@@ -111,7 +111,6 @@ class Team:
         self.scratch: dict[str, np.ndarray] = {}
         self.products: dict[str, tuple[int, int, int]] = {}
         self.jobs: dict[tuple, tuple[Loop, int, Any]] = {}
-        self.lock, self.threads_of_blas = threading.Lock(), threads
         if threads > 1:
             native.serve.compile_for(*[0] * 5)
         self.helpers = [
@@ -138,20 +137,11 @@ class Team:
             wanted.set()
             helper.join(timeout=1)
 
-    def __enter__(self) -> "Team | None":
-        """Wake the threads and let BLAS use one; None if another step is using the team."""
-        if not self.lock.acquire(blocking=False):
-            return None
-        self.threads_of_blas = self.blas.get_threads()
-        self.blas.set_threads(1)
+    def wake(self) -> None:
+        """Let the threads look at their slots."""
         for wanted in self.wanted:
             if not wanted.is_set():
                 wanted.set()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.blas.set_threads(self.threads_of_blas)
-        self.lock.release()
 
     def matmul(self, a: Array, b: Array, out: Array) -> Array:
         """Matrix product of a (M, K) and b (K, N) into out (M, N)."""
@@ -225,11 +215,9 @@ class Team:
         # The name in the cache; the types are not seen by what Numba compares.
         digest = hashlib.sha256(f"{f.fingerprint()} {kind}".encode()).hexdigest()[:8]
         made.__qualname__ = f"{f.__name__}_job_{digest}"
-        signature, options = numba.void(numba.int64), {"error_model": "numpy"}
-        try:
-            compiled = numba.cfunc(signature, cache=True, **options)(made)
-        except RuntimeError:  # no folder can be written
-            compiled = numba.cfunc(signature, **options)(made)
+        options = {"error_model": OPTIONS["error_model"]}
+        cfunc = functools.partial(numba.cfunc, numba.void(numba.int64), **options)
+        compiled = kept_on_disk(cfunc, made)
         return self.native.share.using(f=f), compiled.address, compiled
 
 
@@ -255,6 +243,14 @@ class _Now(threading.local):
 _now = _Now()
 
 
+class _Step:
+    """Which step of the process has the team: one at a time."""
+
+    lock = threading.Lock()
+    threads = 0
+    """Threads that BLAS had before this step."""
+
+
 @functools.cache
 def _of(threads: int) -> Team:
     """The team of that many threads at most, made when it is first wanted."""
@@ -264,19 +260,49 @@ def _of(threads: int) -> Team:
 
 
 def begin() -> Team | None:
-    """Let the team, if there is one, work for this thread; return the one that already did."""
-    before = _now.team
-    if before is None:
-        blas = Blas.find()
-        _now.team = _of(blas.get_threads()).__enter__() if blas else None
+    """Let the team work for this thread; return the one that already did.
+
+    There is none to work where NumPy has another BLAS, or while it works for another thread: that
+    step then computes alone, and its numbers differ by rounding.
+    """
+    before, blas = _now.team, Blas.find()
+    if before is None and blas is not None and _Step.lock.acquire(blocking=False):
+        try:
+            _Step.threads = blas.get_threads()
+            team = _of(_Step.threads)
+            blas.set_threads(1)
+            team.wake()
+            _now.team = team
+        finally:
+            if _now.team is None:  # interrupted
+                _release(blas)
     return before
 
 
 def end(before: Team | None) -> None:
     """Give the team back, unless it worked for this thread before `begin`."""
-    if before is None and _now.team is not None:
-        _now.team.__exit__()
-    _now.team = before
+    team, _now.team = _now.team, before
+    if before is None and team is not None:
+        _release(team.blas)
+
+
+def _release(blas: Blas) -> None:
+    try:
+        blas.set_threads(_Step.threads)
+    finally:
+        _Step.lock.release()
+
+
+def _after_fork() -> None:
+    """In a new process: the threads are gone, and so is the step that another thread was in."""
+    _of.cache_clear()
+    if _now.team is None and _Step.lock.locked():
+        _Step.lock = threading.Lock()
+        Blas.find().set_threads(_Step.threads)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def matmul(a: Array, b: Array, out: Array) -> Array:

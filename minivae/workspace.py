@@ -50,11 +50,11 @@ class Workspace:
 
     def __enter__(self) -> "Workspace":
         if self._depth == 0:
+            if self.shared:
+                self._team_before = team.begin()
             self.next = 0
             self._outer = _current.workspace
             _current.workspace = self
-            if self.shared:
-                self._team_before = team.begin()
         self._depth += 1
         return self
 

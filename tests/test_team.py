@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from minivae import VAE, Adam, team
 from minivae.loop import loop
 from minivae.team import COSTLY, Blas, Team
-from minivae.workspace import Workspace
+from minivae.workspace import Workspace, empty
 
 pytestmark = pytest.mark.skipif(Blas.find() is None, reason="NumPy has no OpenBLAS of its own")
 
@@ -31,8 +31,9 @@ SHAPES = [  # M, K, N: by rows, by columns, turned, odd, thin
 def at_work(request, monkeypatch):
     """A team of that many threads that works for this thread."""
     made = Team(Blas.find(), request.param)
-    with made:
-        monkeypatch.setattr(team._now, "team", made)
+    monkeypatch.setattr(team._now, "team", made)
+    made.wake()
+    with threadpool_limits(1):
         yield made
     made.end()
 
@@ -66,8 +67,10 @@ def test_products_of_parts_of_arrays_and_of_other_numbers(at_work):
         (a[::2, :300], b),  # rows apart
         (a[:, 300:], b[::-1]),  # backwards
         (a[:, :300], np.broadcast_to(b[:1], (300, 500))),
+        (np.zeros(200, [("y", "u1"), ("x", "f8", (300,))])["x"], b),  # a field of records
         (np.rint(a[:, :300]).astype("int64"), np.rint(b).astype("int64")),
     ):
+        left[...] = 1 if not left.any() else left
         out = np.empty((len(left), 500), left.dtype)
         np.testing.assert_allclose(team.matmul(left, right, out), left @ right, atol=1e-10)
 
@@ -133,8 +136,8 @@ def test_the_same_loop_with_arguments_of_other_types(at_work):
 
 def test_the_threads_of_a_team_end_with_it():
     made = Team(Blas.find(), 3)
-    with made:
-        made.matmul(np.ones((200, 300)), np.ones((300, 400)), np.empty((200, 400)))
+    made.wake()
+    made.matmul(np.ones((200, 300)), np.ones((300, 400)), np.empty((200, 400)))
     assert all(helper.is_alive() for helper in made.helpers)
     made.end()
     assert not any(helper.is_alive() for helper in made.helpers)
@@ -149,8 +152,8 @@ def test_whoever_does_a_part_the_numbers_are_the_same():
         made = Team(Blas.find(), 2)
         if not awake:
             made.end()
-        with made:
-            results.append([made.matmul(a, b, np.empty((128, 500), "float32")) for _ in range(50)])
+        made.wake()
+        results.append([made.matmul(a, b, np.empty((128, 500), "float32")) for _ in range(50)])
         made.end()
     for with_help, alone in zip(*results, strict=True):
         np.testing.assert_array_equal(with_help, alone)
@@ -179,7 +182,7 @@ def test_a_step_inside_a_step_leaves_the_outer_one_its_team():
             assert Blas.find().get_threads() == 1
         assert team._now.team is None
         assert Blas.find().get_threads() == 2
-        assert not outer.lock.locked()
+        assert not team._Step.lock.locked()
 
 
 def losses(steps=30):
@@ -201,9 +204,10 @@ def test_two_trainings_at_the_same_time():
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(found) == 3
-    for each in found:
-        np.testing.assert_allclose(each, alone, rtol=1e-5)
+        assert len(found) == 3
+        for each in found:
+            np.testing.assert_allclose(each, alone, rtol=1e-5)
+        assert Blas.find().get_threads() == 2
 
 
 def test_a_team_trains_as_the_reference_does():
@@ -226,6 +230,19 @@ def test_a_team_trains_as_the_reference_does():
                 optimizer.step(model.params)
     assert histories["numba"][-1] < 0.9 * histories["numba"][0]
     np.testing.assert_allclose(histories["numba"], histories["numpy"], rtol=1e-4)
+
+
+def test_an_interrupt_while_a_step_begins_leaves_nothing_behind(monkeypatch):
+    with threadpool_limits(2):
+        monkeypatch.setattr(Team, "wake", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        workspace = Workspace(shared=True)
+        with pytest.raises(KeyboardInterrupt), workspace:
+            pass
+        assert Blas.find().get_threads() == 2
+        assert not team._Step.lock.locked()
+        assert team._now.team is None
+        outside = empty((3,), "float64")
+        assert empty((3,), "float64") is not outside
 
 
 PROGRAM = """
