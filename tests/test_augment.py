@@ -192,3 +192,9 @@ def test_the_words_follow_from_the_numbers():
     assert "prior samples made no difference that can be told from chance with 5 (+1.0)" in text
     assert "posterior samples did harm with 5 (-2.0)" in text
     assert "9.0" not in text
+
+
+def test_the_experiment_refuses_one_repetition_at_once(tmp_path, refuses):
+    with refuses(OptionError, "seeds=1"):
+        experiment.run(tmp_path, seeds=1)
+    assert not list(tmp_path.iterdir())

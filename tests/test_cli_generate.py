@@ -182,6 +182,26 @@ def test_nearest_training_examples_are_found(plain, capsys):
     assert imread("x.png").max() > 0.5
 
 
+def test_a_gan_has_nearest_examples_too(capsys):
+    few = ("--hidden", 8, "--latent", 2, "--epochs", 1)
+    assert call("train", "digits8", "--model", "gan", *few, "--out", "gan") == 0
+    assert call("sample", "gan", "--n", 3, "--nearest", "--out", "x.npz") == 0
+    told = capsys.readouterr().err
+    assert "3 samples" in told
+    assert "reconstructions" not in told
+
+
+def test_samples_of_named_classes_carry_the_names():
+    digits = datasets.load("digits8")
+    rows = np.flatnonzero(np.isin(digits.y_train, [1, 2]))
+    names = np.array(["", "10", "2"])[digits.y_train[rows]]
+    np.savez("named.npz", x=digits.x_train[rows].reshape(-1, 8, 8), y=names)
+    few = ("--conditional", "--hidden", 8, "--latent", 2, "--epochs", 1)
+    assert call("train", "named.npz", *few, "--out", "named") == 0
+    assert call("sample", "named", "--label", 10, "--n", 2, "--out", "ten.npz") == 0
+    np.testing.assert_array_equal(np.load("ten.npz")["y"], ["10", "10"])
+
+
 # --- evaluate ------------------------------------------------------------------------------------
 
 

@@ -79,7 +79,9 @@ def run(options: argparse.Namespace) -> int:
         labels = run.training.model.labels
         turns = np.arange(n) % len(labels)
         y = turns if label is None else np.full(n, labels.index(label))
-        arrays = {"y": y, "x": x}
+        # Class numbers where the classes are named by them, else the names.
+        numbered = labels == tuple(map(str, range(len(labels))))
+        arrays = {"y": y if numbered else np.array(labels)[y], "x": x}
     if path.suffix == "":
         names = [labels[k] for k in y] if run.is_conditional else None
         outputs.write_folder(path, x, run.shape, run.limits, names)
@@ -136,7 +138,7 @@ def nearest_training(run: "Run", x: "np.ndarray") -> "tuple[np.ndarray, np.ndarr
     if part == "test":
         real = pictures.spread(data.pixels_test, 200)
         medians[f"{len(real)} test examples"] = nearest(real, data.pixels_train)[1]
-        if hasattr(run.training.model, "reconstruct"):
+        if run.training.model.kind != "gan":  # which has no encoder
             medians["their reconstructions"] = nearest(run.reconstruct(rows), data.pixels_train)[1]
     for what, distances in medians.items():
         print(f"  {what:<24}{np.median(distances):8.2f}", file=sys.stderr)

@@ -34,6 +34,7 @@ from ..canvas import new_figure, save
 from ..checkpoint import write_atomically
 from ..data import Dataset
 from ..data.labelled import labelled
+from ..errors import OptionError
 from ..judge import Judge
 from ..models.classifier import Classifier
 from ..optim import Adam
@@ -79,6 +80,10 @@ def run(folder: str | Path, *, seeds: int = 20, progress: bool = True) -> dict[s
     """
     from tqdm.auto import tqdm
 
+    if seeds < 2:
+        raise OptionError(
+            f"seeds={seeds} was given, but an interval needs 2 repetitions at least; give more."
+        )
     folder, data = Path(folder), datasets.load("mnist5k")
     judge = Judge.train(data)
     records = []

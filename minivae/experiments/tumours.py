@@ -17,6 +17,7 @@ from ..data.table import Scale
 from ..detection import auroc
 from ..errors import OptionError
 from .anomaly import NAMES, noise, train, write_csv
+from .outcome import mean_sd
 
 NAME = "tumours"
 WHAT = "anomaly detection: malignant tumours in a table (needs scikit-learn)"
@@ -111,7 +112,7 @@ def table(records: list[dict[str, Any]]) -> tuple[str, list[str], list[list[str]
         cells = [found.get((model, name)) for name in names]
         if cells[0] is None:
             cells = [found[model, ""]] + [None] * (len(names) - 1)
-        shown = ["" if v is None else f"{v.mean():.3f} ± {v.std(ddof=1):.3f}" for v in cells]
+        shown = ["" if v is None else mean_sd(v, 3) for v in cells]
         rows.append([model, *shown])
     title = f"AUROC of malignant tumours, mean ± standard deviation over {n} splits and seeds"
     return title, ["model", *names], rows

@@ -159,10 +159,10 @@ class Model:
         -------
         array, (n, n_pixels)
         """
-        if n < 1 or not temperature >= 0:
+        if n < 1 or not 0 <= temperature <= 1e6:
             raise OptionError(
                 f"n={n} and temperature={temperature} were given; "
-                "n must be at least 1 and the temperature at least 0."
+                "n must be at least 1 and the temperature at least 0, and at most a million."
             )
         self.forget()
         z = self.normal(rng, (n, self.latent)) * float(temperature)

@@ -392,7 +392,7 @@ def test_options_that_make_no_sense_are_refused(refuses):
     ]:
         with refuses(OptionError, what, "at least 1"):
             build(*sizes)
-    for n, temperature in [(0, 1.0), (3, -0.1), (3, math.nan)]:
+    for n, temperature in [(0, 1.0), (3, -0.1), (3, math.nan), (3, 1e39)]:
         with refuses(OptionError, f"n={n}", f"temperature={temperature}"):
             build().sample(n, rng, temperature=temperature)
 
