@@ -1,6 +1,7 @@
 """`minivae anomaly`: learn what is normal, and score what may not be."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -218,6 +219,8 @@ def _new(name: str | Path, suffix: str, option: str) -> Path:
         raise OptionError(f"{path} exists already; name another file with {option}, or delete it.")
     if not path.parent.is_dir():
         raise OptionError(f"{path.parent} is no folder; make it, or name another with {option}.")
+    if not os.access(path.parent, os.W_OK):
+        raise OptionError(f"you may not write into {path.parent}; name another with {option}.")
     return path
 
 

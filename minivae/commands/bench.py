@@ -84,9 +84,8 @@ def output(out: str | None) -> Path:
     if out is None:
         names = (Path(f"bench-{i}.png") for i in itertools.count(1))
         return next(path for path in names if not path.exists())
-    path = Path(out).expanduser()
-    if path.suffix.lower() != ".png":
-        raise OptionError(f"{path} was given as --out; its name must end in .png.")
-    if path.exists():
-        raise OptionError(f"{path} exists already; name another file with --out, or delete it.")
+    from .outputs import check_parent, fresh_file
+
+    path = fresh_file(out, ".png")
+    check_parent(path)
     return path

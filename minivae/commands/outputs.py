@@ -159,11 +159,16 @@ def write(
 
 
 def check_parent(path: Path) -> None:
-    """Refuse to write into a folder that is not there."""
+    """Refuse to write into a folder that is not there, or that may not be written."""
     if not path.parent.is_dir():
         raise OptionError(
             f"{path} was to be written, but there is no folder {path.parent}; make it first, or "
             "name another place with --out."
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise OptionError(
+            f"{path} was to be written, but you may not write into {path.parent}; name another "
+            "place with --out."
         )
 
 
