@@ -19,6 +19,8 @@ from .errors import ShapeError
 
 THRESHOLD = 0.01
 """Variance of the posterior mean (1), and nats of KL, up to which a dimension counts as unused."""
+FEW = 10
+"""Below that many examples nothing is said about a variance over them."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,13 @@ class Usage:
         Mean KL from the prior, nats.
     variance : numpy.ndarray, (Z,)
         Variance of the posterior mean over the data.
+    examples : int
+        How many data there were.
     """
 
     kl: np.ndarray
     variance: np.ndarray
+    examples: int
 
     @property
     def active(self) -> np.ndarray:
@@ -43,6 +48,11 @@ class Usage:
 
     def report(self) -> str:
         """Say in words how much of the latent space is used, and what could be done."""
+        if self.examples < FEW:
+            return (
+                f"{self.examples} example{'s are' if self.examples > 1 else ' is'} too few to tell "
+                "whether the posterior is the same for all."
+            )
         Z, active = len(self.kl), self.active
         collapsed = ~active & (self.kl <= THRESHOLD)
         constant = ~active & ~collapsed
@@ -78,13 +88,20 @@ class Usage:
 
 
 def usage(mu: np.ndarray, kl_per_dim: np.ndarray) -> Usage:
-    """Judge the latent dimensions by posterior means (N, Z) and the mean KL of each (Z,)."""
+    """Judge the latent dimensions by posterior means (N, Z) and the mean KL of each (Z,).
+
+    Raises
+    ------
+    ShapeError
+        If their shapes do not fit together.
+    """
     if mu.ndim != 2 or mu.shape[1:] != kl_per_dim.shape or len(mu) < 1:
         raise ShapeError(
             f"posterior means of shape {mu.shape} and KLs of shape {kl_per_dim.shape} were given; "
             "give (N, Z) and (Z,)."
         )
-    return Usage(np.asarray(kl_per_dim, "float64"), mu.astype("float64").var(axis=0))
+    variance = mu.astype("float64").var(axis=0)
+    return Usage(np.asarray(kl_per_dim, "float64"), variance, len(mu))
 
 
 def _listed(which: np.ndarray, of: int) -> str:

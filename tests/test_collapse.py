@@ -61,3 +61,10 @@ def test_a_heavy_kl_collapses_a_real_model():
 def test_means_and_kls_must_fit(refuses):
     with refuses(ShapeError, "(1000, 2)", "(3,)"):
         usage(means(1, 1), np.zeros(3))
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_few_examples_give_no_verdict(n):
+    report = usage(np.zeros((n, 3)), np.full(3, 0.7)).report()
+    assert f"{n} example" in report
+    assert "too few" in report

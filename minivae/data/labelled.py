@@ -39,13 +39,13 @@ def class_names(data: Dataset) -> tuple[str, ...]:
             "number them 0, 1, 2 and so on, or name them by strings."
         )
     n_classes = max(int(every.max()) + 1, len(data.labels or ()))
-    names = tuple(data.labels or ())
-    names += tuple(str(k) for k in range(len(names), n_classes))
     if n_classes > len(y) + 1000:  # a number that is no class, such as a postcode
         raise DataError(
             f"{data.name!r} has the label {every.max()}, which makes {n_classes} classes of "
             f"{len(y)} examples; number the classes 0, 1, 2 and so on."
         )
+    names = tuple(data.labels or ())
+    names += tuple(str(k) for k in range(len(names), n_classes))
     count = np.bincount(y, minlength=n_classes)
     if not count.all():
         missing = [names[k] for k in np.flatnonzero(count == 0)]
