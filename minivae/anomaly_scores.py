@@ -82,7 +82,7 @@ def score(
     for rows in tqdm(parts, desc="score", disable=not progress, leave=False):
         data = model.prepare(x[rows])
         B = len(data)
-        noise = xp.tile(eps, (B, 1, 1))
+        noise = xp.ascontiguousarray(xp.broadcast_to(eps, (B, K, Z)))
         with np.errstate(all="ignore"):
             mu, logvar = model.encode(data)
             z = reparameterize.forward(mu[:, None], logvar[:, None], noise)
@@ -163,6 +163,7 @@ def explain(
     """
     options = {"dtype": model.params.dtype, "backend": model.backend}
     reparameterize, to_host = Reparameterize(**options), model.backend.to_host
+    xp = model.backend.xp
     eps = model.backend.asarray(eps, model.params.dtype)
     parts, rebuilt = np.zeros((len(x), model.n_pixels)), np.zeros((len(x), model.n_pixels))
     for some in batches(len(x), rows):
@@ -170,7 +171,7 @@ def explain(
         with np.errstate(all="ignore"):
             mu, logvar = model.encode(data)
             for e in eps:
-                noise = model.backend.xp.tile(e, (len(data), 1))
+                noise = xp.ascontiguousarray(xp.broadcast_to(e, (len(data), len(e))))
                 out = model.decoder.forward(reparameterize.forward(mu, logvar, noise))
                 perfect = perfect_output(model.likelihood, out[:, None], data[:, None])[:, 0]
                 nll = nll_of_each(model.likelihood, out, data)

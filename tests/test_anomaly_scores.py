@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from arrays import here, there
 from minivae.anomaly_scores import SCORES, explain, score
 from minivae.data import Pixels
 from minivae.evaluation import log_likelihood
@@ -20,7 +21,7 @@ def make(likelihood="bernoulli", dtype="float64", latent=Z, **options):
     rng = np.random.default_rng(0)
     options["likelihood_options"] = {"sigma": 0.6} if likelihood == "gaussian" else {}
     model = VAE(D, (8,), latent, likelihood=likelihood, rng=rng, dtype=dtype, **options)
-    model.params.theta[...] = 0.5 * rng.standard_normal(model.params.theta.size)
+    model.params.theta[...] = there(0.5 * rng.standard_normal(model.params.theta.size), dtype)
     return model, rng.random((N, D)).astype(dtype), rng.standard_normal((K, latent))
 
 
@@ -31,17 +32,17 @@ def test_the_scores_are_what_they_say(likelihood):
     assert list(scores) == list(SCORES)
     for i in range(N):
         row = np.repeat(x[i : i + 1], K, axis=0)
-        terms = model.forward(model.prepare(row), eps)
-        assert scores["reconstruction"][i] == pytest.approx(terms.nll.mean(), rel=1e-12)
-        assert scores["kl"][i] == pytest.approx(terms.kl[0].sum(), rel=1e-12)
-        assert scores["neg_elbo"][i] == pytest.approx(-terms.bound.mean(), rel=1e-12)
+        terms = model.forward(model.prepare(row), there(eps))
+        assert scores["reconstruction"][i] == pytest.approx(here(terms.nll).mean(), rel=1e-12)
+        assert scores["kl"][i] == pytest.approx(here(terms.kl)[0].sum(), rel=1e-12)
+        assert scores["neg_elbo"][i] == pytest.approx(-here(terms.bound).mean(), rel=1e-12)
     assert np.all(scores["neg_log_px"] < scores["neg_elbo"] + 3)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
 def test_the_last_is_the_evaluation_s_log_likelihood(dtype, tolerance):
     model, x, _ = make(dtype=dtype)
-    eps = model.normal(np.random.default_rng(7), (40, Z))
+    eps = here(model.normal(np.random.default_rng(7), (40, Z)))
     scores = score(model, x, eps)
     for i in range(N):
         rng = np.random.default_rng(7)
@@ -56,7 +57,7 @@ def test_with_many_samples_it_is_the_integral():
     model.encoder.params.theta[...] *= 0.1
 
     def joint(z, row):
-        mean = model.decode(np.full((1, 1), z))[0]
+        mean = here(model.decode(there(np.full((1, 1), z))))[0]
         log_p = (special.xlogy(row, mean) + special.xlogy(1 - row, 1 - mean)).sum()
         return np.exp(log_p) * stats.norm.pdf(z)
 
@@ -100,7 +101,7 @@ def test_the_deviance_of_other_likelihoods(likelihood):
     model, x, eps = make(likelihood)
     sd = 0.6
     if likelihood == "gaussian_shared":
-        sd = float(np.exp(model.likelihood.params["logvar"][0] / 2))
+        sd = float(np.exp(here(model.likelihood.params["logvar"])[0] / 2))
     # A perfect reconstruction is at the density's peak; a level of probability 1 costs nothing.
     least = 0 if likelihood == "categorical" else -D * stats.norm.logpdf(0, scale=sd)
     scores = score(model, x, eps)
@@ -119,10 +120,10 @@ def test_the_parts_add_up_to_the_deviance(likelihood):
 def test_each_part_is_that_value_s():
     model, x, eps = make("gaussian_learned")
     parts, rebuilt = explain(model, x, eps)
-    mu, logvar = model.encode(x)
+    mu, logvar = here(model.encode(there(x)))
     expected, means = 0, 0
     for e in eps:
-        out = model.decoder.forward(mu + np.exp(logvar / 2) * e)
+        out = here(model.decoder.forward(there(mu + np.exp(logvar / 2) * e)))
         mean, sd = out[:, :D], np.exp(out[:, D:] / 2)
         expected = expected + ((x - mean) / sd) ** 2 / 2 / K
         means = means + mean / K
