@@ -73,7 +73,12 @@ class Blas:
     @staticmethod
     @functools.cache
     def find() -> "Blas | None":
-        """The library in NumPy's folder, which NumPy has loaded; None where there is another."""
+        """The library in NumPy's folder, which NumPy has loaded; None where there is another.
+
+        None on Windows too, whose system has no `sched_yield`.
+        """
+        if os.name != "posix":
+            return None
         folder = Path(np.__file__).parent
         for place in (folder.parent / "numpy.libs", folder / ".dylibs"):
             for path in place.glob("libscipy_openblas64_*"):
