@@ -14,9 +14,9 @@ So during a step BLAS is told to use one thread, and the team's threads take par
 * the long loops: some of the rows of their arrays (`in_parts`).
 
 A thread of the team waits in compiled code without Python's lock (`native.serve`), gives way to
-whoever else wants its core, and goes to sleep when nothing comes for a while. If it
-sleeps, or its core is taken, the caller does all parts itself: the work is divided in the same way
-whoever does it, so the numbers do not depend on that.
+whoever else wants its core, and goes to sleep when nothing comes for a while. If it sleeps, or its
+core is taken, the caller does all parts itself: the work is divided in the same way whoever does
+it, so the numbers do not depend on that.
 
 There is a team where a step runs on the backend "numba", NumPy's BLAS is the OpenBLAS that comes
 with it, and that BLAS may use more than one thread (`OPENBLAS_NUM_THREADS`, or all cores);

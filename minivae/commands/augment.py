@@ -70,6 +70,8 @@ def augment(options: argparse.Namespace) -> int:
     """Get a conditional VAE, draw from it, and write the examples."""
     import numpy as np
 
+    from minivae.data.labelled import named, numbers_of
+
     from . import outputs
 
     path = outputs.fresh_file(options.out, ".npz")
@@ -80,22 +82,17 @@ def augment(options: argparse.Namespace) -> int:
     rng = np.random.default_rng([options.seed, 1])
     x_new, y_new, how = draw(model, data.x_train, y, options, rng)
 
-    names = np.array(model.labels)
-    # Names that are their own numbers are kept as numbers, others as they are.
-    numbered = list(model.labels) == [str(k) for k in range(len(names))]
-    named = (lambda y: y) if numbered else (lambda y: names[y])
+    names = model.labels
     if options.with_real:
-        from minivae.data.labelled import numbers_of
-
         arrays = {
             "x_train": np.concatenate([data.x_train, x_new]),
-            "y_train": named(np.concatenate([y, y_new])),
+            "y_train": named(np.concatenate([y, y_new]), names),
         }
         if data.x_test is not None:
-            y_test = numbers_of(data, data.y_test, model.labels)
-            arrays |= {"x_test": data.x_test, "y_test": named(y_test)}
+            y_test = numbers_of(data, data.y_test, names)
+            arrays |= {"x_test": data.x_test, "y_test": named(y_test, names)}
     else:
-        arrays = {"x": x_new, "y": named(y_new), "how": how}
+        arrays = {"x": x_new, "y": named(y_new, names), "how": how}
     outputs.write(path, None, arrays, data.shape)
     return 0
 

@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
     """Draw samples and write them."""
     import numpy as np
 
+    from minivae.data.labelled import named
     from minivae.errors import OptionError
 
     from . import outputs, pictures
@@ -79,9 +80,7 @@ def run(options: argparse.Namespace) -> int:
         labels = run.training.model.labels
         turns = np.arange(n) % len(labels)
         y = turns if label is None else np.full(n, labels.index(label))
-        # Class numbers where the classes are named by them, else the names.
-        numbered = labels == tuple(map(str, range(len(labels))))
-        arrays = {"y": y if numbered else np.array(labels)[y], "x": x}
+        arrays = {"y": named(y, labels), "x": x}
     if path.suffix == "":
         names = [labels[k] for k in y] if run.is_conditional else None
         outputs.write_folder(path, x, run.shape, run.limits, names)

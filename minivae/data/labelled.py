@@ -132,3 +132,9 @@ def numbers_of(data: Dataset, y: np.ndarray | None, names: Sequence[str]) -> np.
             f"the classes {', '.join(names)}; give data of those."
         )
     return np.array([number[name] for name in called], int)[place]
+
+
+def named(y: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Classes (N,) as a file holds them: numbers, or names where these are not 0, 1, 2, ...."""
+    numbered = list(names) == [str(k) for k in range(len(names))]
+    return y if numbered else np.array(names)[y]

@@ -13,8 +13,6 @@ Pixels inside a stroke and far from it are sure, so they cost next to nothing. T
 not, whatever the digit, and it is they that -ELBO adds up.
 """
 
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,13 +21,13 @@ import numpy as np
 
 from ..anomaly_scores import SCORES, score
 from ..canvas import new_figure, save
-from ..checkpoint import write_atomically
 from ..data import load
 from ..detection import auroc
 from ..models import VAE
 from ..optim import Adam
 from ..plots import COLOURS
 from ..train import Settings, Training, fit
+from .outcome import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -281,12 +279,3 @@ def why(by_digit: dict, example: dict) -> "Figure":
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def write_csv(path: Path, records: list[dict[str, Any]]) -> None:
-    """Write records as a CSV file."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, records[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))

@@ -21,8 +21,6 @@ Beside that, a classifier that was trained on all 5,000 digits says how many of 
 takes for the class that they are to have.
 """
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +29,6 @@ import numpy as np
 from .. import data as datasets
 from ..augment import from_posterior, from_prior, jitter, train_generator
 from ..canvas import new_figure, save
-from ..checkpoint import write_atomically
 from ..data import Dataset
 from ..data.labelled import labelled
 from ..errors import OptionError
@@ -41,6 +38,7 @@ from ..optim import Adam
 from ..plots import COLOURS
 from ..statistics import Interval, mean_interval
 from ..train import Settings, Training, fit
+from .outcome import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -259,12 +257,3 @@ def _bars(found: list[Interval]) -> tuple[list[float], np.ndarray]:
     """Values, and how far their intervals reach down and up, as `errorbar` wants them."""
     reach = np.array([[i.value - i.low for i in found], [i.high - i.value for i in found]])
     return [i.value for i in found], reach
-
-
-def write_csv(path: Path, records: list[dict[str, Any]]) -> None:
-    """Write one row for each record, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))

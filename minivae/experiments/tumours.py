@@ -16,8 +16,8 @@ from ..anomaly_scores import SCORES, score
 from ..data.table import Scale
 from ..detection import auroc
 from ..errors import OptionError
-from .anomaly import NAMES, noise, train, write_csv
-from .outcome import mean_sd
+from .anomaly import NAMES, noise, train
+from .outcome import mean_sd, write_csv
 
 NAME = "tumours"
 WHAT = "anomaly detection: malignant tumours in a table (needs scikit-learn)"
