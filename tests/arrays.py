@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from minivae.backend import get_backend
+from minivae.engine.backend import get_backend
 
 
 def there(values, dtype=None):

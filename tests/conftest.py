@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 
 import browser
 from gpu import standin
-from minivae import backend, cuda
+from minivae.engine import backend
+from minivae.engine.gpu import device as cuda
 from minivae.errors import BackendError, MinivaeError
 
 on_gpu = pytest.mark.gpu

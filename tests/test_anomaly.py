@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from minivae import Adam, Settings, Training, anomaly, save_checkpoint
-from minivae.anomaly_scores import SCORES, explain, score
+from minivae import Adam, Settings, Training, save_checkpoint
 from minivae.data import load
 from minivae.data.examples import read
-from minivae.detection import auroc, interval, split, threshold
 from minivae.errors import CheckpointError, DataError, OptionError, ShapeError
 from minivae.models import VAE
+from minivae.uses.anomaly import detector as anomaly
+from minivae.uses.anomaly.rates import auroc, interval, split, threshold
+from minivae.uses.anomaly.scores import SCORES, explain, score
 
 SMALL = {"hidden": [16], "latent": 3, "epochs": 2, "samples": 8}
 

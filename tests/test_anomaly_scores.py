@@ -5,11 +5,11 @@ import pytest
 from scipy import integrate, special, stats
 
 from arrays import here, there
-from minivae.anomaly_scores import SCORES, explain, score
 from minivae.data import Pixels
-from minivae.evaluation import log_likelihood
 from minivae.models import VAE
 from minivae.ops import LIKELIHOODS
+from minivae.train.evaluate import log_likelihood
+from minivae.uses.anomaly.scores import SCORES, explain, score
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from minivae.augment import from_posterior, from_prior, in_turn, jitter, train_generator
 from minivae.data import load
 from minivae.errors import DataError, OptionError, ShapeError
-from minivae.experiments import augment as experiment
-from minivae.statistics import mean_interval
+from minivae.uses.augment import from_posterior, from_prior, in_turn, jitter, train_generator
+from minivae.uses.experiments import augment as experiment
+from minivae.uses.statistics import mean_interval
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import special
 
-from minivae import backend
-from minivae.backend import Backend, array_module, erf, float_dtype, get_backend, kernel
+from minivae.engine import backend
+from minivae.engine.backend import Backend, array_module, erf, float_dtype, get_backend, kernel
 from minivae.errors import BackendError, DtypeError
 from minivae.ops import Activation
-from minivae.ops.activations import relu_backward, relu_forward
+from minivae.ops.activations.relu import relu_backward, relu_forward
 
 
 class Boxed:

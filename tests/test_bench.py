@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from minivae import VAE, backend, bench
-from minivae.cli import main
+from minivae import VAE
+from minivae.cli.main import main
+from minivae.engine import backend
 from minivae.errors import OptionError
+from minivae.show import bench
 
 SMALL = dict.fromkeys("BDIOZKL", 3)
 
@@ -71,7 +73,7 @@ def test_without_numba_the_numpy_backend_is_chosen_and_the_other_refused(monkeyp
 
 
 def test_the_chart_needs_a_png_name(refuses):
-    from minivae.commands.bench import output
+    from minivae.cli.commands.bench import output
 
     with refuses(OptionError, "chart.jpg", ".png"):
         output("chart.jpg")

@@ -18,11 +18,15 @@ import numpy as np
 import pytest
 
 import minivae
-from minivae.checkpoint import load_checkpoint, save_checkpoint, write_atomically
 from minivae.errors import CheckpointError, ShapeError
+from minivae.files import write_atomically
 from minivae.models import VAE, Autoencoder
-from minivae.optim import OPTIMIZERS, Adam, AdamW, Momentum
-from minivae.train import Settings, Training, fit
+from minivae.train.checkpoint import load_checkpoint, save_checkpoint
+from minivae.train.loop import fit
+from minivae.train.optim import OPTIMIZERS
+from minivae.train.optim.adam import Adam, AdamW
+from minivae.train.optim.momentum import Momentum
+from minivae.train.settings import Settings, Training
 
 PIXELS = 6
 LEARNING_RATE = {"sgd": 0.05, "momentum": 0.01, "adam": 0.02, "adamw": 0.02}

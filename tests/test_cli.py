@@ -18,8 +18,8 @@ from PIL import Image
 import minivae
 from minivae import Adam, Settings, Training, save_checkpoint
 from minivae import data as datasets
-from minivae.cli import COMMANDS, main
-from minivae.runs import open_run
+from minivae.cli.main import COMMANDS, main
+from minivae.train.runs import open_run
 
 FILES = {"checkpoint.npz", "config.json", "metrics.csv"}
 PICTURES = {"reconstructions.png", "samples.png", "curves.png"}
@@ -41,7 +41,7 @@ def call(*words):
 
 def undrawn(*words):
     """Like `call`, but no pictures are drawn, which take longer than these trainings."""
-    with mock.patch("minivae.commands.pictures.draw", return_value=[]):
+    with mock.patch("minivae.cli.pictures.draw", return_value=[]):
         return call(*words)
 
 
@@ -88,7 +88,7 @@ from minivae.cli import main
 
 # A child of a background job ignores SIGINT, and Python leaves that as it finds it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-number, gather, calls = {number}, minivae.train.gather, []
+number, gather, calls = {number}, minivae.train.loop.gather, []
 
 def gather_and_kill(pixels, rows, *options):
     calls.append(len(rows))
@@ -97,7 +97,7 @@ def gather_and_kill(pixels, rows, *options):
     return gather(pixels, rows, *options)
 
 if number:
-    minivae.train.gather = gather_and_kill
+    minivae.train.loop.gather = gather_and_kill
 sys.exit(main())
 """
 
@@ -407,7 +407,7 @@ def test_ctrl_c_while_drawing_leaves_no_half_picture(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("minivae.plots.save", interrupted)
+        patch.setattr("minivae.show.plots.save", interrupted)
         assert train("a", "--quiet", pictures=True) == 130
     assert "minivae train --resume a" in capsys.readouterr().err
     assert set(contents(Path("a"))) == FILES
@@ -791,7 +791,7 @@ def test_a_full_disk_ends_the_training_and_keeps_the_checkpoint(monkeypatch, cap
             raise OSError(28, "No space left on device")
         replace(*arguments)
 
-    monkeypatch.setattr("minivae.checkpoint.os.replace", full)
+    monkeypatch.setattr("minivae.files.os.replace", full)
     assert train("a", "--quiet", epochs=4) == 2
     one_sentence(capsys, "No space left on device")
     assert set(contents(Path("a"))) == FILES

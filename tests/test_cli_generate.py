@@ -10,11 +10,11 @@ from matplotlib.image import imread
 from PIL import Image
 
 from minivae import data as datasets
-from minivae.cli import main
-from minivae.experiments import augment as experiment
+from minivae.cli.main import main
 from minivae.models import ConditionalVAE
-from minivae.quality import nearest
-from minivae.runs import open_run
+from minivae.train.runs import open_run
+from minivae.uses.experiments import augment as experiment
+from minivae.uses.quality.measures import nearest
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def call(*words):
 
 def train(out, *words, data="digits8", pictures=False):
     sizes = ("--hidden", 16, "--latent", 3, "--batch", 32, "--epochs", 2, "--quiet")
-    with mock.patch("minivae.commands.pictures.draw", return_value=[]):
+    with mock.patch("minivae.cli.pictures.draw", return_value=[]):
         return call("train", data, *sizes, *words, "--out", out)
 
 
@@ -71,7 +71,7 @@ def test_train_conditional_leaves_a_run_like_any_other(conditional):
 
 def test_model_cvae_is_the_same(conditional):
     words = ("--hidden", 16, "--latent", 2, "--epochs", 2, "--quiet", "--out", "same")
-    with mock.patch("minivae.commands.pictures.draw", return_value=[]):
+    with mock.patch("minivae.cli.pictures.draw", return_value=[]):
         assert call("train", "digits8", "--model", "cvae", *words) == 0
     one, other = (open_run(folder).training.model for folder in (conditional, "same"))
     np.testing.assert_array_equal(one.params.theta, other.params.theta)
@@ -80,7 +80,7 @@ def test_model_cvae_is_the_same(conditional):
 def test_a_resumed_conditional_run_is_the_uninterrupted_one():
     assert train("whole", "--conditional", "--epochs", 3) == 0
     assert train("parts", "--conditional", "--epochs", 1) == 0
-    with mock.patch("minivae.commands.pictures.draw", return_value=[]):
+    with mock.patch("minivae.cli.pictures.draw", return_value=[]):
         assert call("train", "--resume", "parts", "--epochs", 3, "--quiet") == 0
     one, other = (open_run(folder).training.model for folder in ("whole", "parts"))
     np.testing.assert_array_equal(one.params.theta, other.params.theta)

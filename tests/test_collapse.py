@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from minivae import VAE, Adam, Settings, Training, evaluate, fit
-from minivae.collapse import usage
 from minivae.data import load
 from minivae.errors import ShapeError
+from minivae.uses.quality.collapse import usage
 
 
 def means(*deviations, n=1000):

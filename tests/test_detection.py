@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from minivae.detection import (
+from minivae.errors import DataError, OptionError, ShapeError
+from minivae.uses.anomaly.rates import (
     MOST_HELD_OUT,
     auroc,
     enough_for,
@@ -16,7 +17,6 @@ from minivae.detection import (
     split,
     threshold,
 )
-from minivae.errors import DataError, OptionError, ShapeError
 
 
 @pytest.mark.parametrize("m", [1, 7, 200])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from minivae import elementary
-from minivae.loop import Loop, loop
+from minivae.engine.cpu import elementary
+from minivae.engine.cpu.loop import Loop, loop
 
 
 @loop

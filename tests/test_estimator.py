@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from minivae import VAE, Adam, Settings, Training, fit
-from minivae import estimator as module
 from minivae.errors import (
     BackendError,
     DataError,
@@ -21,7 +20,8 @@ from minivae.errors import (
     ShapeError,
     StateError,
 )
-from minivae.estimator import VAEEstimator, generator
+from minivae.uses.estimator import estimator as module
+from minivae.uses.estimator.estimator import VAEEstimator, generator
 
 pytest.importorskip("sklearn")
 
@@ -87,7 +87,7 @@ import minivae.estimator
 assert not [name for name in sys.modules if name.split(".")[0] in ("sklearn", "scipy")]
 from sklearn.utils.estimator_checks import check_estimator
 warnings.filterwarnings("ignore", "Estimator VAEEstimator does not inherit")
-estimator = minivae.estimator.VAEEstimator(dtype="float64", epochs=2, hidden=(8,))
+estimator = minivae.uses.estimator.estimator.VAEEstimator(dtype="float64", epochs=2, hidden=(8,))
 results = check_estimator(estimator, on_skip=None)
 assert {r["status"] for r in results} == {"passed"}, results
 """

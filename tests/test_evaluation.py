@@ -8,13 +8,14 @@ import pytest
 from scipy import special, stats
 
 from arrays import assert_allclose, assert_array_equal, here, there
-from minivae.backend import get_backend
 from minivae.data import Pixels
+from minivae.data.batches import batches
+from minivae.engine.backend import get_backend
+from minivae.engine.noise import normal
 from minivae.errors import OptionError, ShapeError
-from minivae.evaluation import batches, evaluate, log_likelihood
 from minivae.models import VAE, Autoencoder
-from minivae.noise import normal
 from minivae.ops import LIKELIHOODS
+from minivae.train.evaluate import evaluate, log_likelihood
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 

@@ -8,10 +8,12 @@ from scipy.spatial import geometric_slerp
 from scipy.stats import norm
 from sklearn.decomposition import PCA
 
-from minivae import VAE, Autoencoder, explore
-from minivae.backend import get_backend
+from minivae import VAE, Autoencoder
+from minivae.engine.backend import get_backend
 from minivae.errors import OptionError, ShapeError
-from minivae.evaluation import evaluate
+from minivae.models.rows import manifold, quantile_grid
+from minivae.train.evaluate import evaluate
+from minivae.uses.explore import paths as explore
 
 RNG = np.random.default_rng(0)
 T = np.linspace(0, 1, 7)
@@ -127,7 +129,7 @@ def test_many_data_are_encoded_in_parts(monkeypatch):
     made, x = model(), RNG.standard_normal((11, 6))
     mu, _ = made.encode(x)
     whole = mu.copy(), made.decode(mu).copy(), explore.relevance(made, x)
-    monkeypatch.setattr(explore, "BATCH", 4)
+    monkeypatch.setattr("minivae.models.rows.BATCH", 4)
     np.testing.assert_allclose(explore.means(made, x), whole[0], rtol=1e-14)
     np.testing.assert_allclose(explore.decode(made, whole[0]), whole[1], rtol=1e-14)
     np.testing.assert_allclose(explore.relevance(made, x), whole[2], rtol=1e-14)
@@ -160,18 +162,16 @@ def test_a_traversal_of_what_there_is_not_is_refused(refuses):
 
 
 def test_the_grid_lies_at_the_quantiles_of_the_prior():
-    grid = explore.quantile_grid(5)
+    grid = quantile_grid(5)
     quantiles = norm.ppf([0.1, 0.3, 0.5, 0.7, 0.9])
     np.testing.assert_allclose(grid[..., 0], np.tile(quantiles, (5, 1)), atol=1e-12)
     np.testing.assert_allclose(grid[..., 1], np.tile(quantiles[::-1, None], (1, 5)), atol=1e-12)
 
 
 def test_the_manifold_is_the_decoded_grid(each_backend, refuses):
-    np.testing.assert_allclose(
-        explore.manifold(identity(2), 4), explore.quantile_grid(4), rtol=1e-15
-    )
+    np.testing.assert_allclose(manifold(identity(2), 4), quantile_grid(4), rtol=1e-15)
     with refuses(OptionError, "3 latent", "latent=2"):
-        explore.manifold(identity(3))
+        manifold(identity(3))
 
 
 def test_an_attribute_is_the_difference_of_the_mean_latents(each_backend):

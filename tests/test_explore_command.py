@@ -10,12 +10,12 @@ from matplotlib.image import imread
 from PIL import Image
 
 from minivae import data as datasets
-from minivae import explore
-from minivae.cli import main
-from minivae.commands import walk_rows, walks
+from minivae.cli import walk_rows, walks
+from minivae.cli.main import main
 from minivae.errors import OptionError
-from minivae.runs import open_run
-from minivae.train import prepare_data
+from minivae.train.prepare import prepare_data
+from minivae.train.runs import open_run
+from minivae.uses.explore import paths as explore
 
 STILL = {"interpolation.png", "traversals.png", "arithmetic.png", "latents.png"}
 MOVING = {"interpolation.gif", "traversals.gif", "arithmetic.gif"}
@@ -36,7 +36,7 @@ def call(*words):
 
 
 def train(out, *words, data="digits8", limit=200):
-    with mock.patch("minivae.commands.pictures.draw", return_value=[]):
+    with mock.patch("minivae.cli.pictures.draw", return_value=[]):
         sizes = ("--hidden", 12, "--limit", limit, "--epochs", 2, "--batch", 32, "--quiet")
         assert call("train", data, *sizes, *words, "--out", out) == 0
     return out

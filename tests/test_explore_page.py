@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from minivae import VAE, Autoencoder, data
-from minivae.backend import erf
+from minivae.engine.backend import erf
+from minivae.engine.layer import Sequential
 from minivae.errors import OptionError, ShapeError
-from minivae.layer import Sequential
 from minivae.ops import ACTIVATIONS, LIKELIHOODS, Bernoulli, Clamp, Dropout, Linear
-from minivae.page import page_html, write_page
+from minivae.uses.explore.page import page_html, write_page
 
 TOLERANCE = 1e-5
 """Of pixels and latents, between the page and the library."""

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from minivae.errors import ShapeError
-from minivae.explore_plots import GAP, LETTER, LINE, film, plane, strips
+from minivae.uses.explore.pictures import GAP, LETTER, LINE, film, plane, strips
 
 RNG = np.random.default_rng(0)
 

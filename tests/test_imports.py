@@ -27,7 +27,7 @@ def in_a_fresh_process(program):
         "from minivae import VAE, Adam, fit",
         "import minivae; minivae.data.NAMES",
         "import minivae; minivae.plots.images",
-        "import minivae.commands.train",
+        "import minivae.cli.commands.train",
     ],
 )
 def test_nothing_heavy_is_imported(program):
@@ -38,7 +38,7 @@ def test_nothing_heavy_is_imported(program):
 
 def test_matplotlib_is_imported_when_a_picture_is_drawn(tmp_path):
     folder = tmp_path / "run"
-    main = "import sys\nfrom minivae.cli import main\n"
+    main = "import sys\nfrom minivae.cli.main import main\n"
     small = ["--limit", "20", "--epochs", "1", "--backend", "numpy", "--quiet"]
     in_a_fresh_process(f"{main}main(['train', 'digits8', *{small}, '--out', {str(folder)!r}])")
 

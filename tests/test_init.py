@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from minivae.init import INITIALISERS, glorot, he, logit, zeros
+from minivae.engine.init import INITIALISERS, glorot, he, logit, zeros
 
 N_IN, N_OUT = 200, 300
 COUNT = N_IN * N_OUT

@@ -6,7 +6,7 @@ import pytest
 from minivae.data import load
 from minivae.data.dataset import from_arrays
 from minivae.errors import DataError
-from minivae.judge import Judge
+from minivae.uses.quality.judge import Judge
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from minivae.engine.layer import Layer, Sequential
 from minivae.errors import OptionError, ShapeError, StateError
-from minivae.layer import Layer, Sequential
 from minivae.ops import Activation, Clamp, Dropout, Linear
 
 

@@ -21,10 +21,11 @@ import pytest
 from scipy import stats
 
 from arrays import assert_allclose, here, there
-from minivae.evaluation import evaluate, log_likelihood
 from minivae.models import VAE
-from minivae.optim import Adam
-from minivae.train import Settings, Training, fit
+from minivae.train.evaluate import evaluate, log_likelihood
+from minivae.train.loop import fit
+from minivae.train.optim.adam import Adam
+from minivae.train.settings import Settings, Training
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 

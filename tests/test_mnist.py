@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from minivae.data import load
-from minivae.evaluation import evaluate
 from minivae.models import VAE
-from minivae.optim import Adam
-from minivae.train import Settings, Training, fit
+from minivae.train.evaluate import evaluate
+from minivae.train.loop import fit
+from minivae.train.optim.adam import Adam
+from minivae.train.settings import Settings, Training
 
 pytestmark = [
     pytest.mark.skipif(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minivae import get_backend
-from minivae.noise import from_uniform, normal
+from minivae.engine.noise import from_uniform, normal
 
 scipy_stats = pytest.importorskip("scipy.stats")
 BACKENDS = pytest.mark.parametrize("backend", ["numpy", "numba"])

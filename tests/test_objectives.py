@@ -8,8 +8,10 @@ from scipy import special, stats
 
 from arrays import assert_allclose, assert_array_equal, here, there
 from minivae.errors import OptionError, ShapeError, StateError
-from minivae.objectives import CASES, ELBO, BetaSchedule, ImportanceWeighted
+from minivae.models.objectives import ELBO, ImportanceWeighted
 from minivae.ops import LIKELIHOODS, Linear
+from minivae.ops.negative_elbo import CASES
+from minivae.train.schedule import BetaSchedule
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 

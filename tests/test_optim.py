@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from arrays import assert_allclose, assert_array_equal, here, there
-from minivae.backend import get_backend
+from minivae.engine.backend import get_backend
+from minivae.engine.params import Params
 from minivae.errors import CheckpointError, NonFiniteError, OptionError
-from minivae.optim import OPTIMIZERS, SGD, Adam, AdamW, Momentum, check_finite
-from minivae.params import Params
+from minivae.train.optim import OPTIMIZERS
+from minivae.train.optim.adam import Adam, AdamW
+from minivae.train.optim.guard import check_finite
+from minivae.train.optim.momentum import Momentum
+from minivae.train.optim.sgd import SGD
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 

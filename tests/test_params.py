@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from minivae.engine.layer import Sequential
+from minivae.engine.params import Params
 from minivae.errors import BackendError, DtypeError, OptionError, ShapeError
-from minivae.layer import Sequential
 from minivae.ops import Linear
-from minivae.params import Params
 
 SHAPES = {"W": (2, 3), "b": (3,), "s": ()}
 

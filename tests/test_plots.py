@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 import minivae
-from minivae import VAE, plots
-from minivae.canvas import LARGEST, grid
+from minivae import VAE
 from minivae.errors import OptionError, ShapeError
+from minivae.show import plots
+from minivae.show.canvas import LARGEST, grid
 
 RNG = np.random.default_rng(0)
 

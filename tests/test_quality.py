@@ -6,7 +6,7 @@ from scipy.linalg import sqrtm
 from sklearn.neighbors import NearestNeighbors
 
 from minivae.errors import DataError, OptionError, ShapeError
-from minivae.quality import frechet_distance, measure, nearest, precision_recall
+from minivae.uses.quality.measures import frechet_distance, measure, nearest, precision_recall
 
 
 def two_sets(seed=0, n=200, m=150, width=7):

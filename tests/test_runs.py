@@ -11,9 +11,10 @@ import pytest
 
 from minivae import VAE, Adam, Autoencoder, Settings, Training, fit, load_checkpoint
 from minivae import data as datasets
-from minivae.checkpoint import save_checkpoint
 from minivae.errors import CheckpointError, DataError, OptionError
-from minivae.runs import (
+from minivae.train.checkpoint import save_checkpoint
+from minivae.train.prepare import binarize
+from minivae.train.runs import (
     Run,
     describe,
     fingerprint,
@@ -23,7 +24,7 @@ from minivae.runs import (
     open_run,
     source_of,
 )
-from minivae.train import STREAMS, binarize
+from minivae.train.settings import STREAMS
 
 
 @pytest.fixture(autouse=True)
@@ -245,7 +246,7 @@ def test_saving_replaces_whole_files(tmp_path, monkeypatch, refuses):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("minivae.checkpoint.os.replace", full)
+    monkeypatch.setattr("minivae.files.os.replace", full)
     run.training.settings = Settings(epochs=2, binarize="fixed")
     fit(run.training, data.x_train, data.x_test, progress=False)
     with refuses(CheckpointError, "No space left"):

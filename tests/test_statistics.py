@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from minivae.errors import DataError, OptionError
-from minivae.statistics import Interval, mean_interval, proportion_interval, student_quantile
+from minivae.uses.statistics import Interval, mean_interval, proportion_interval, student_quantile
 
 
 @pytest.mark.parametrize("dof", [1, 2, 3, 4, 5, 6, 19, 40, 999])

@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-from minivae.cli import main
-from minivae.commands.step import LEARNING_RATE, tiny
+from minivae.cli.commands.step import LEARNING_RATE, tiny
+from minivae.cli.main import main
 
 
 def printed(capsys, *arguments):

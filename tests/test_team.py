@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from minivae import VAE, Adam, team
-from minivae.loop import loop
-from minivae.team import COSTLY, Blas, Team
-from minivae.workspace import Workspace, empty
+from minivae import VAE, Adam
+from minivae.engine.cpu import team
+from minivae.engine.cpu.blas import Blas
+from minivae.engine.cpu.loop import loop
+from minivae.engine.cpu.team import COSTLY, Team
+from minivae.engine.cpu.workspace import Workspace, empty
 
 pytestmark = pytest.mark.skipif(Blas.find() is None, reason="NumPy has no OpenBLAS of its own")
 

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 
 from arrays import assert_allclose, assert_array_equal, here, there
-from minivae.backend import get_backend
 from minivae.data import Pixels, load
+from minivae.engine.backend import get_backend
 from minivae.errors import DataError, NonFiniteError, OptionError, ShapeError, StateError
-from minivae.evaluation import evaluate
 from minivae.models import VAE, Autoencoder
-from minivae.optim import SGD, Adam
-from minivae.train import BINARIZE, Settings, Training, binarize, fit, prepare_data
+from minivae.train.evaluate import evaluate
+from minivae.train.loop import fit
+from minivae.train.optim.adam import Adam
+from minivae.train.optim.sgd import SGD
+from minivae.train.prepare import binarize, prepare_data
+from minivae.train.settings import BINARIZE, Settings, Training
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 
@@ -397,7 +400,7 @@ def scripted(monkeypatch, training, losses):
         thetas.append(here(run.model.params.theta).copy())
         return {"val_loss": losses[len(run.history)], "val_nll": 0.0, "val_kl": 0.0}
 
-    monkeypatch.setattr("minivae.train.validate", validate)
+    monkeypatch.setattr("minivae.train.loop.validate", validate)
     fit(training, grey(), grey(5), progress=False)
     return thetas
 

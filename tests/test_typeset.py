@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from minivae import typeset
 from minivae.errors import DerivationError, OptionError
+from minivae.show import typeset
 
 
 def test_html_holds_the_formula_twice_to_see_and_to_hear():

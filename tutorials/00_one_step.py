@@ -18,7 +18,7 @@ import numpy as np
 
 from minivae import SGD, VAE
 from minivae.check import check_gradients
-from minivae.exercises import Scoresheet
+from minivae.course.exercises import Scoresheet
 
 plt.style.use("minivae.tutorial")
 np.set_printoptions(precision=4, suppress=True)

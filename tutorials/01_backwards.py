@@ -19,7 +19,7 @@ import numpy as np
 
 from minivae import Activation, Linear, Sequential
 from minivae.check import check_gradients
-from minivae.exercises import Scoresheet
+from minivae.course.exercises import Scoresheet
 from minivae.ops.activations import sigmoid_forward
 
 plt.style.use("minivae.tutorial")

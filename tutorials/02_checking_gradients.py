@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from minivae.check import check_gradients, check_values
-from minivae.exercises import Scoresheet
+from minivae.course.exercises import Scoresheet
 
 plt.style.use("minivae.tutorial")
 rng = np.random.default_rng(0)

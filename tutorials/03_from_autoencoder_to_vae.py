@@ -17,7 +17,7 @@ import numpy as np
 
 from minivae import VAE, Adam, Autoencoder, Settings, Training, data, fit, plots
 from minivae.check import check_gradients
-from minivae.exercises import Scoresheet
+from minivae.course.exercises import Scoresheet
 
 plt.style.use("minivae.tutorial")
 digits = data.load("mnist5k")  # 5,000 + 1,000 images, part of the package

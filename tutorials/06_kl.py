@@ -18,7 +18,7 @@ import numpy as np
 
 from minivae import VAE, Adam, Settings, Training, data, evaluate, fit
 from minivae.check import check_gradients, check_values
-from minivae.exercises import Scoresheet
+from minivae.course.exercises import Scoresheet
 from minivae.ops import Reparameterize
 
 plt.style.use("minivae.tutorial")

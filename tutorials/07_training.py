@@ -32,7 +32,7 @@ from minivae import (
 )
 from minivae.check import check_gradients
 from minivae.errors import NonFiniteError
-from minivae.exercises import Scoresheet
+from minivae.course.exercises import Scoresheet
 from minivae.train import binarize
 
 plt.style.use("minivae.tutorial")

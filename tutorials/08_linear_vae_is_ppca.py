@@ -19,7 +19,7 @@ from matplotlib.patches import Ellipse
 
 from minivae import VAE, Adam, Autoencoder, Settings, Training, data, evaluate, fit
 from minivae.check import check_gradients, check_values
-from minivae.exercises import Scoresheet
+from minivae.course.exercises import Scoresheet
 
 plt.style.use("minivae.tutorial")
 LN_2PI = np.log(2 * np.pi)

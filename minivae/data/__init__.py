@@ -11,11 +11,11 @@ from numbers import Integral
 from os import PathLike
 from pathlib import Path
 
-from minivae.data import download, embedded, files
-from minivae.data.dataset import Dataset, thin
-from minivae.data.images import load_image
-from minivae.data.pixels import Pixels
-from minivae.errors import DataError, OptionError
+from ..errors import DataError, OptionError
+from . import download, embedded, files
+from .dataset import Dataset, thin
+from .images import load_image
+from .pixels import Pixels
 
 __all__ = ["NAMES", "Available", "Dataset", "Pixels", "available", "fetch", "load", "load_image"]
 

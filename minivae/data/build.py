@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae.data import embedded
-from minivae.data.download import file_in
-from minivae.data.sources import SOURCES, STEMS, read_part
-from minivae.errors import DataError
+from ..errors import DataError
+from . import embedded
+from .download import file_in
+from .sources import SOURCES, STEMS, read_part
 
 PER_CLASS_TRAIN, PER_CLASS_TEST = 500, 100
 DIGITS_TRAIN = 1500

@@ -25,8 +25,8 @@ from math import prod
 
 import numpy as np
 
-from minivae.data.pixels import Pixels
-from minivae.errors import DataError, DtypeError, ShapeError
+from ..errors import DataError, DtypeError, ShapeError
+from .pixels import Pixels
 
 HOLD_OUT = 10
 """Data that come without a test set lend it every `HOLD_OUT`-th row: rows 9, 19, 29, ..."""

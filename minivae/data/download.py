@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from minivae.data.dataset import Dataset, from_arrays
-from minivae.data.sources import SOURCES, STEMS, Source, read_part
-from minivae.errors import DataError
+from ..errors import DataError
+from .dataset import Dataset, from_arrays
+from .sources import SOURCES, STEMS, Source, read_part
 
 TIMEOUT = (5.0, 30.0)
 """Seconds to wait for a connection, and for the next bytes."""

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae.data.dataset import Dataset, from_arrays
-from minivae.errors import DataError
+from ..errors import DataError
+from .dataset import Dataset, from_arrays
 
 DIGITS = tuple("0123456789")
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from minivae.data import NAMES, load, load_image
-from minivae.data.dataset import from_arrays
-from minivae.data.images import picture_files
-from minivae.data.pixels import Pixels
-from minivae.data.table import SUFFIXES, read_csv
-from minivae.errors import OptionError
+from ..errors import OptionError
+from . import NAMES, load, load_image
+from .dataset import from_arrays
+from .images import picture_files
+from .pixels import Pixels
+from .table import SUFFIXES, read_csv
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae.data import idx
-from minivae.data.dataset import Dataset, from_arrays
-from minivae.data.images import read_folder
-from minivae.errors import DataError
+from ..errors import DataError
+from . import idx
+from .dataset import Dataset, from_arrays
+from .images import read_folder
 
 X_NAMES = ("x_train", "x", "images", "data")
 Y_NAMES = ("y_train", "y", "labels")

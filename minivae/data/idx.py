@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae.errors import DataError
+from ..errors import DataError
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """The third byte of an IDX file, and the NumPy type it stands for."""

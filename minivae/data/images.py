@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae.errors import DataError
+from ..errors import DataError
 
 
 def load_image(path: str | Path) -> np.ndarray:

@@ -21,12 +21,12 @@ Source of (2), drawn anew whenever an example is fetched: Burda et al. (2016).
 
 import numpy as np
 
-from ..backend import Array, array_module, kernel
-from ..cuda import Elementwise
+from ..engine.backend import Array, array_module, kernel
+from ..engine.cpu.loop import loop
+from ..engine.cpu.team import COSTLY, in_parts
+from ..engine.cpu.workspace import empty
+from ..engine.gpu.kernels import Elementwise
 from ..errors import DtypeError, ShapeError
-from ..loop import loop
-from ..team import COSTLY, in_parts
-from ..workspace import empty
 
 
 def gather(

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minivae.data.minibatch import gather
-from minivae.errors import DtypeError, OptionError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError
+from .minibatch import gather
 
 ROWS = 1000
 """Rows that are float32 at once where all of them are gone through."""

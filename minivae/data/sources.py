@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae.data import idx
-from minivae.errors import DataError
+from ..errors import DataError
+from . import idx
 
 STEMS = {
     "x_train": "train-images-idx3-ubyte",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae.errors import DataError, ShapeError
+from ..errors import DataError, ShapeError
 
 SUFFIXES = (".csv", ".tsv")
 """Files that are read as tables."""

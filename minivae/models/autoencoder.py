@@ -9,12 +9,12 @@ pass is one chain, with no branches to add.
 
 import numpy as np
 
-from ..backend import Array
+from ..engine.backend import Array
+from ..engine.layer import Layer
 from ..errors import OptionError
-from ..layer import Layer
-from ..objectives import Terms
 from .base import Model
 from .mlp import mlp
+from .objectives import Terms
 
 
 class Autoencoder(Model):

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, Backend, get_backend
+from ..engine.backend import Array, Backend, get_backend
+from ..engine.cpu.workspace import Workspace
+from ..engine.layer import Layer
+from ..engine.noise import normal
+from ..engine.params import Params
 from ..errors import MinivaeError, OptionError, ShapeError
-from ..layer import Layer
-from ..noise import normal
-from ..objectives import Terms
 from ..ops import LIKELIHOODS
-from ..params import Params
-from ..workspace import Workspace
 from .mlp import check_widths, mlp
+from .objectives import Terms
 
 
 class Model:

@@ -23,16 +23,16 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, Backend, get_backend
+from ..data.batches import batches
 from ..data.pixels import Pixels
+from ..engine.backend import Array, Backend, get_backend
+from ..engine.cpu.workspace import Workspace
+from ..engine.params import Params
 from ..errors import OptionError, ShapeError
-from ..evaluation import batches
-from ..objectives import Terms
 from ..ops import Categorical, Linear
-from ..params import Params
-from ..workspace import Workspace
 from .base import Model
 from .mlp import check_widths, mlp
+from .objectives import Terms
 
 
 class CrossEntropy(Categorical):

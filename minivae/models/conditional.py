@@ -32,11 +32,12 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array
+from ..engine.backend import Array
+from ..engine.layer import Layer, Sequential
 from ..errors import OptionError, ShapeError, StateError
-from ..layer import Layer, Sequential
-from ..objectives import Terms
-from .vae import VAE, GaussianEncoder
+from .gaussian_encoder import GaussianEncoder
+from .objectives import Terms
+from .vae import VAE
 
 
 class ConditionalDecoder(Layer):

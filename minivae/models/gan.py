@@ -50,9 +50,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, Backend
+from ..engine.backend import Array, Backend
+from ..engine.layer import Layer
 from ..errors import OptionError, StateError
-from ..layer import Layer
 from ..ops import Activation, Bernoulli
 from .base import Model, expect_examples
 from .mlp import mlp

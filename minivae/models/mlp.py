@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..backend import Backend
+from ..engine.backend import Backend
+from ..engine.layer import Layer, Sequential
 from ..errors import OptionError
-from ..layer import Layer, Sequential
 from ..ops import Dense, Linear
 
 

@@ -17,72 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, Backend
+from ..engine.backend import Array, Backend
 from ..errors import OptionError
-from ..init import glorot
-from ..layer import Layer
-from ..objectives import ELBO, ImportanceWeighted, Terms
-from ..ops import Clamp, Linear
-from ..params import Params
 from .base import Model
-from .mlp import mlp
-
-
-class GaussianEncoder(Layer):
-    """From x (B, D) to the two heads mu and logvar (B, Z), logvar clamped to a stated range."""
-
-    def __init__(
-        self,
-        n_in: int,
-        hidden: Sequence[int],
-        latent: int,
-        *,
-        activation: str,
-        logvar_range: tuple[float, float],
-        rng: np.random.Generator,
-        dtype: str,
-        backend: str | Backend,
-    ) -> None:
-        options = {"dtype": dtype, "backend": backend}
-        super().__init__(**options)
-        widths = (n_in, *hidden)
-        self.trunk = None
-        if hidden:
-            self.trunk = mlp(widths, activation=activation, output="activated", rng=rng, **options)
-        # The two heads lie side by side in one layer: columns 0 to Z-1 are mu, the rest logvar.
-        self.heads = Linear(widths[-1], 2 * latent, rng=rng, init="zeros", **options)
-        for head in (slice(0, latent), slice(latent, 2 * latent)):
-            weights = glorot(rng, widths[-1], latent)
-            self.heads.params["W"][:, head] = self.backend.asarray(weights, self.params.dtype)
-        self.latent = latent
-        self.clamp = Clamp(*logvar_range, **options)
-        parts = {"trunk": self.trunk, "heads": self.heads}
-        self.params = Params.join(
-            {name: part.params for name, part in parts.items() if part is not None}
-        )
-
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        """Return mu and logvar (B, Z) of x (B, D)."""
-        h = self.trunk.forward(x) if self.trunk else x
-        out = self.heads.forward(h)
-        return out[:, : self.latent], self.clamp.forward(out[:, self.latent :])
-
-    def backward(self, dmu: Array, dlogvar: Array) -> Array:
-        """Overwrite the gradients; return dx (B, D)."""
-        dh = self.heads.backward(self._side_by_side(dmu, dlogvar))
-        return self.trunk.backward(dh) if self.trunk else dh
-
-    def backward_params(self, dmu: Array, dlogvar: Array) -> None:
-        """Like `backward`, but x is data and gets no gradient."""
-        dheads = self._side_by_side(dmu, dlogvar)
-        if self.trunk:
-            self.trunk.backward_params(self.heads.backward(dheads))
-        else:
-            self.heads.backward_params(dheads)
-
-    def _side_by_side(self, dmu: Array, dlogvar: Array) -> Array:
-        # h feeds both heads, so its gradient is a sum: the product of this with W' adds it up.
-        return self.backend.xp.concatenate([dmu, self.clamp.backward(dlogvar)], axis=1)
+from .gaussian_encoder import GaussianEncoder
+from .objectives import ELBO, ImportanceWeighted, Terms
 
 
 class VAE(Model):

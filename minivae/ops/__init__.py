@@ -1,30 +1,31 @@
 """One operation a file: derivation, reference pair, layer, case."""
 
-from ..case import Case
+from ..engine.case import Case
 from ..errors import OptionError
 from . import (
-    activations,
-    bernoulli,
-    categorical,
     clamp,
     dense,
     dropout,
-    gaussian,
     kl,
     linear,
     log_weights,
     logmeanexp,
+    negative_elbo,
     reparameterize,
 )
-from .activations import ACTIVATIONS, Activation
-from .bernoulli import Bernoulli
-from .categorical import Categorical
+from .activations import base as activations
+from .activations.base import ACTIVATIONS, Activation
 from .clamp import Clamp
 from .dense import Dense
 from .dropout import Dropout
-from .gaussian import Gaussian, GaussianLearned, GaussianShared
-from .kl import KL, KLBetween
-from .likelihood import Likelihood
+from .kl import KL
+from .kl_between import KLBetween
+from .likelihoods import bernoulli, categorical, gaussian
+from .likelihoods.base import Likelihood
+from .likelihoods.bernoulli import Bernoulli
+from .likelihoods.categorical import Categorical
+from .likelihoods.gaussian import Gaussian
+from .likelihoods.gaussian_learned import GaussianLearned, GaussianShared
 from .linear import Linear
 from .logmeanexp import LogMeanExp
 from .reparameterize import Reparameterize
@@ -42,6 +43,7 @@ MODULES = [
     log_weights,
     logmeanexp,
     dropout,
+    negative_elbo,
 ]
 
 CASES: list[Case] = [case for module in MODULES for case in module.CASES]

@@ -14,13 +14,13 @@ Whatever is computed from `logvar` afterwards must use $y$, in the sample and in
 (2) would not be the gradient of what is computed.
 """
 
-from ..backend import Array, Backend, array_module, kernel
-from ..case import Case, away_from
-from ..cuda import Elementwise
+from ..engine.backend import Array, Backend, array_module, kernel
+from ..engine.case import Case, away_from
+from ..engine.cpu.loop import loop, same_dtype
+from ..engine.cpu.workspace import empty
+from ..engine.gpu.kernels import Elementwise
+from ..engine.layer import Layer
 from ..errors import OptionError, ShapeError
-from ..layer import Layer
-from ..loop import loop, same_dtype
-from ..workspace import empty
 
 
 def forward(x: Array, low: float, high: float) -> tuple[Array, tuple]:

@@ -19,15 +19,15 @@ long as reading them from memory. Adding the bias and applying $f$ can share one
 
 import numpy as np
 
-from ..backend import Array, Backend, kernel
-from ..case import Case
-from ..cuda import Elementwise
+from ..engine.backend import Array, Backend, kernel
+from ..engine.case import Case
+from ..engine.cpu.loop import Loop, loop, together
+from ..engine.cpu.team import CHEAP, COSTLY, in_parts, matmul, sum_in_parts
+from ..engine.cpu.workspace import empty
+from ..engine.gpu.kernels import Elementwise
 from ..errors import OptionError
-from ..loop import Loop, loop, together
-from ..team import CHEAP, COSTLY, in_parts, matmul, sum_in_parts
-from ..workspace import empty
 from . import linear
-from .activations import (
+from .activations.base import (
     ACTIVATIONS,
     CUDA,
     CUDA_SLOPES,

@@ -17,13 +17,13 @@ Source: Srivastava et al. (2014), section 10 (the inverted form).
 
 import numpy as np
 
-from ..backend import Array, Backend, kernel
-from ..case import Case
-from ..cuda import Elementwise
+from ..engine.backend import Array, Backend, kernel
+from ..engine.case import Case
+from ..engine.cpu.loop import loop, together
+from ..engine.cpu.workspace import empty
+from ..engine.gpu.kernels import Elementwise
+from ..engine.layer import Layer
 from ..errors import OptionError
-from ..layer import Layer
-from ..loop import loop, together
-from ..workspace import empty
 
 
 def forward(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:

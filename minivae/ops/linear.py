@@ -27,14 +27,14 @@ Source: Rumelhart, Hinton and Williams (1986), equations 4 to 7, in matrix form.
 
 import numpy as np
 
-from ..backend import Array, Backend, array_module, kernel
-from ..case import Case
+from ..engine.backend import Array, Backend, array_module, kernel
+from ..engine.case import Case
+from ..engine.cpu.loop import loop, same_dtype, together
+from ..engine.cpu.team import in_parts, matmul, sum_in_parts
+from ..engine.cpu.workspace import empty
+from ..engine.init import INITIALISERS
+from ..engine.layer import Layer
 from ..errors import OptionError, ShapeError
-from ..init import INITIALISERS
-from ..layer import Layer
-from ..loop import loop, same_dtype, together
-from ..team import in_parts, matmul, sum_in_parts
-from ..workspace import empty
 
 
 def forward(x: Array, W: Array, b: Array) -> tuple[Array, tuple]:

@@ -25,13 +25,13 @@ Source: Burda, Grosse and Salakhutdinov (2016), section 3.
 
 import numpy as np
 
-from ..backend import Array, array_module, kernel
-from ..case import Case
-from ..cuda import Elementwise, Reduction
+from ..engine.backend import Array, array_module, kernel
+from ..engine.case import Case
+from ..engine.cpu.loop import loop, same_dtype, together
+from ..engine.cpu.team import in_parts
+from ..engine.cpu.workspace import empty
+from ..engine.gpu.kernels import Elementwise, Reduction
 from ..errors import ShapeError
-from ..loop import loop, same_dtype, together
-from ..team import in_parts
-from ..workspace import empty
 
 
 def forward(nll: Array, z: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:

@@ -14,10 +14,10 @@ In the importance-weighted bound $w$ are log-weights and $\tilde w$ the normalis
 (Burda, Grosse and Salakhutdinov 2016, equations 8 and 14).
 """
 
-from ..backend import Array, array_module, kernel
-from ..case import Case
-from ..cuda import Elementwise, Reduction
-from ..layer import Layer
+from ..engine.backend import Array, array_module, kernel
+from ..engine.case import Case
+from ..engine.gpu.kernels import Elementwise, Reduction
+from ..engine.layer import Layer
 
 
 def forward(w: Array) -> tuple[Array, tuple]:

@@ -32,13 +32,13 @@ caller takes.
 Source: Kingma and Welling (2014), section 2.4; Rezende, Mohamed and Wierstra (2014).
 """
 
-from ..backend import Array, array_module, kernel
-from ..case import Case
-from ..cuda import Elementwise
-from ..elementary import exp
-from ..layer import Layer
-from ..loop import loop, together
-from ..workspace import empty
+from ..engine.backend import Array, array_module, kernel
+from ..engine.case import Case
+from ..engine.cpu.elementary import exp
+from ..engine.cpu.loop import loop, together
+from ..engine.cpu.workspace import empty
+from ..engine.gpu.kernels import Elementwise
+from ..engine.layer import Layer
 
 
 def forward(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:

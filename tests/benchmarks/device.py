@@ -21,8 +21,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from contenders import CONTENDERS, Setting
-from minivae.backend import get_backend
-from minivae.cuda import device_name
+from minivae.engine.backend import get_backend
+from minivae.engine.gpu.device import device_name
 from minivae.errors import BackendError
 from problems import problem
 

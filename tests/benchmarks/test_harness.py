@@ -70,7 +70,7 @@ def test_on_a_gpu_the_same_model_is_measured(harness, cuda_backend, model):
 
 
 def test_without_a_gpu_nothing_is_measured(harness, monkeypatch, capsys):
-    from minivae import backend
+    from minivae.engine import backend
 
     monkeypatch.delitem(backend._BACKENDS, "cuda", raising=False)
     monkeypatch.setitem(sys.modules, "cupy", None)

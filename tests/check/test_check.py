@@ -5,11 +5,11 @@ import pytest
 
 from minivae import ops
 from minivae.check import assert_gradients, check_all, check_gradients, table
-from minivae.check.doubts import careful_slope
-from minivae.check.numerical import best_central_slope, complex_slope, numerical_gradient
-from minivae.check.twin import float64_twin
+from minivae.check.verdict.doubts import careful_slope
+from minivae.check.verdict.numerical import best_central_slope, complex_slope, numerical_gradient
+from minivae.check.verdict.twin import float64_twin
+from minivae.engine.layer import Layer, Sequential
 from minivae.errors import OptionError, ShapeError
-from minivae.layer import Layer, Sequential
 from minivae.models import VAE, Autoencoder
 
 RNG = np.random.default_rng(11)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from minivae.check import check_gradients
-from minivae.check.contract import contract_breaches
-from minivae.check.frozen import frozen_randomness, kept_randomness
+from minivae.check.verdict.contract import contract_breaches
+from minivae.check.verdict.frozen import frozen_randomness, kept_randomness
 
 
 def scale(x, w):
@@ -203,7 +203,7 @@ def test_a_cache_that_cannot_be_copied():
 
 
 def test_breaches_come_with_the_gradients_in_the_dtype_asked_for():
-    from minivae.check.functions import from_functions
+    from minivae.check.verdict.functions import from_functions
 
     subject = from_functions(scale, scale_backward, point(), None, "scale")
     gradients, found = contract_breaches(subject, [np.ones((3, 4))], "float32", seed=0)

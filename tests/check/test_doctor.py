@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from minivae.check import check_gradients
-from minivae.check.mistakes import MISTAKES
+from minivae.check.diagnosis.mistakes import MISTAKES
 
 SEEDS = (1, 2)
 NAMED = 0.9

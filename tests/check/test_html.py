@@ -8,9 +8,10 @@ import pytest
 
 from minivae import ops
 from minivae.check import check_gradients
-from minivae.check.heat_map import MAX_SIDE, MAX_TIPS
-from minivae.check.html import DARK, LIGHT, report_html
-from minivae.check.report import RIGHT, UNKNOWN, WRONG, ArrayCheck, Diagnosis, Report
+from minivae.check.report.heat_map import MAX_SIDE, MAX_TIPS
+from minivae.check.report.html import DARK, LIGHT, report_html
+from minivae.check.report.report import Report
+from minivae.check.report.result import RIGHT, UNKNOWN, WRONG, ArrayCheck, Diagnosis
 
 VOID = {"br", "hr", "img", "meta", "link", "input"}
 EVIL = """<script>alert("1")</script> & 'x' </div><b>"""

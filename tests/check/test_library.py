@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from minivae.check import check_gradients
-from minivae.check.library import KNOWN
-from minivae.check.library.known import Known, Mutant, Values, bind_axes
-from minivae.check.mistakes import MISTAKES
+from minivae.check.diagnosis.catalogue import KNOWN
+from minivae.check.diagnosis.mistakes import MISTAKES
+from minivae.check.diagnosis.operations.known import Known, Mutant, Values, bind_axes
 
 WEIGHTS = (1.0, 0.6)
 """What the values of an operation with two of them are multiplied by."""

@@ -8,7 +8,8 @@ import pytest
 
 from minivae import ops
 from minivae.check import assert_gradients, check_gradients, table
-from minivae.check.report import RIGHT, UNKNOWN, WRONG, ArrayCheck, Diagnosis, Report
+from minivae.check.report.report import Report
+from minivae.check.report.result import RIGHT, UNKNOWN, WRONG, ArrayCheck, Diagnosis
 
 WIDTH = 100
 

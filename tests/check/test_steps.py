@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from minivae.check import check_gradients
-from minivae.check.library import KNOWN
-from minivae.check.library.known import Values
-from minivae.check.numerical import numerical_gradient
-from minivae.check.steps import functions  # noqa: F401
-from minivae.check.steps.trace import Traced, record
+from minivae.check.diagnosis.catalogue import KNOWN
+from minivae.check.diagnosis.operations.known import Values
+from minivae.check.diagnosis.steps import functions  # noqa: F401
+from minivae.check.diagnosis.steps.trace import Traced, record
+from minivae.check.verdict.numerical import numerical_gradient
 
 N = np.random.default_rng(5).standard_normal
 A, C, POSITIVE = N((3, 4)), N((4, 5)), np.abs(N((3, 4))) + 0.5

@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 
 from minivae import ops
-from minivae.check.report import RIGHT, UNKNOWN, WRONG
+from minivae.check.report.result import RIGHT, UNKNOWN, WRONG
 from minivae.check.values import (
     ValueCheck,
     check_bounds,
@@ -20,8 +20,9 @@ from minivae.check.values import (
 )
 from minivae.errors import OptionError
 from minivae.models.mlp import mlp
-from minivae.objectives import ELBO, ImportanceWeighted
-from minivae.ops import bernoulli, categorical, gaussian, kl, reparameterize
+from minivae.models.objectives import ELBO, ImportanceWeighted
+from minivae.ops import kl, reparameterize
+from minivae.ops.likelihoods import bernoulli, categorical, gaussian
 
 each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
 each_seed = pytest.mark.parametrize("seed", [0, 91])

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from minivae import anomaly
-from minivae.cli import main
-from minivae.detection import auroc
+from minivae import files
+from minivae.cli.main import main
+from minivae.uses.anomaly import detector as anomaly
+from minivae.uses.anomaly.rates import auroc
 
 SMALL = ["--hidden", "16", "--latent", "3", "--epochs", "2", "--samples", "8"]
 
@@ -230,9 +231,7 @@ def test_a_score_is_refused_and_leaves_nothing(words, prepare, message, digits, 
 
 
 def test_two_files_are_written_together_or_not_at_all(digits, capsys, monkeypatch):
-    from minivae import checkpoint
-
-    write, calls = checkpoint.write_atomically, []
+    write, calls = files.write_atomically, []
 
     def full_disk(path, content):
         calls.append(path)
@@ -240,7 +239,7 @@ def test_two_files_are_written_together_or_not_at_all(digits, capsys, monkeypatc
             raise OSError(28, "No space left on device", str(path))
         write(path, content)
 
-    monkeypatch.setattr(checkpoint, "write_atomically", full_disk)
+    monkeypatch.setattr(files, "write_atomically", full_disk)
     refused(capsys, "No space left", "score", digits, "digits8", "--map", "map.png")
     assert len(calls) == 2
 

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 from matplotlib.image import imread
 
-from minivae.canvas import new_figure, save
-from minivae.cli import main
-from minivae.commands import compare
+from minivae.cli.commands import compare
+from minivae.cli.main import main
 from minivae.errors import DataError
-from minivae.experiments.page import Section, page, text_table
+from minivae.show.canvas import new_figure, save
+from minivae.uses.experiments.page import Section, page, text_table
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_the_list_is_of_the_real_ones(capsys):
     assert {"modes", "stability"} <= set(names)
     assert all(re.search(r"\(\d+ seeds\)$", line) for line in lines)
     for name, module in compare.experiments().items():
-        assert module.__name__ == f"minivae.experiments.{name}"
+        assert module.__name__ == f"minivae.uses.experiments.{name}"
         assert module.__doc__
 
 

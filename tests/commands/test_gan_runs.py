@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minivae.cli import main
-from minivae.runs import open_run
+from minivae.cli.main import main
+from minivae.train.runs import open_run
 
 SMALL = ("digits8", "--model", "gan", "--hidden", 12, "--limit", 100, "--batch", 32)
 

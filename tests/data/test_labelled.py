@@ -7,7 +7,7 @@ from minivae.data import Pixels, load
 from minivae.data.dataset import from_arrays
 from minivae.data.labelled import class_names, labelled
 from minivae.errors import DataError
-from minivae.train import binarize
+from minivae.train.prepare import binarize
 
 
 def test_a_row_is_pixels_and_a_one_hot_label():

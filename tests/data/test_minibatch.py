@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from minivae.backend import get_backend
 from minivae.data import minibatch
+from minivae.engine.backend import get_backend
 from minivae.errors import DtypeError, ShapeError
 
 EVERY = np.arange(256, dtype=np.uint8).reshape(16, 16)

@@ -8,7 +8,7 @@ import pytest
 from minivae.data import Pixels, load
 from minivae.data.dataset import from_arrays, thin
 from minivae.errors import DtypeError, OptionError, ShapeError
-from minivae.ops.likelihood import is_binary
+from minivae.ops.likelihoods.base import is_binary
 
 N, D = 2311, 7
 

@@ -4,9 +4,9 @@ import argparse
 
 import pytest
 
+from minivae.course.exercises import EXERCISES
+from minivae.course.exercises.cli import configure, run
 from minivae.errors import OptionError
-from minivae.exercises import EXERCISES
-from minivae.exercises.cli import configure, run
 
 
 def command(*words):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from minivae.check import assert_gradients, check_gradients
+from minivae.course.exercises import EXERCISES, write_exercises, write_solutions
+from minivae.course.exercises.gaps import BEGIN, END, cut, solve
 from minivae.errors import OptionError
-from minivae.exercises import EXERCISES, write_exercises, write_solutions
-from minivae.exercises.gaps import BEGIN, END, cut, solve
 from minivae.ops import find_case
 
 EACH = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)

@@ -12,7 +12,7 @@ import re
 
 import pytest
 
-from minivae.exercises import EXERCISES, write_exercises, write_solutions
+from minivae.course.exercises import EXERCISES, write_exercises, write_solutions
 
 EACH = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
 MISSING = "no gradient was returned for this argument"

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from minivae.exercises import EXERCISES, write_exercises, write_solutions
-from minivae.grading import grade_file, load_rubric
+from minivae.course.exercises import EXERCISES, write_exercises, write_solutions
+from minivae.course.grading import grade_file, load_rubric
 
 MISSING = "no gradient was returned for this argument"
 POINTS = sum(exercise.points for exercise in EXERCISES)

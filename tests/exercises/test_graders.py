@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from minivae.exercises import EXERCISES, write_exercises, write_solutions
+from minivae.course.exercises import EXERCISES, write_exercises, write_solutions
 
 pytestmark = [
     pytest.mark.oracle,

@@ -3,7 +3,7 @@
 import pytest
 
 from minivae.check import check_gradients
-from minivae.exercises import write_solutions
+from minivae.course.exercises import write_solutions
 
 THROUGH_THE_NOISE = {"W1", "b1", "Wv", "bv"}
 """What lies behind logvar; everything else is right, so the model trains all the same."""

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minivae.check import check_gradients, check_values
+from minivae.course.exercises import Scoresheet
 from minivae.errors import OptionError
-from minivae.exercises import Scoresheet
 
 
 def product(x, y):

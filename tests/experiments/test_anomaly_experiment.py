@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from minivae.data import load
 from minivae.errors import OptionError
-from minivae.experiments import anomaly, tumours
+from minivae.uses.experiments import anomaly, tumours
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from minivae.experiments.mixtures import HIGHEST, SAMPLES, energy_distance, grid, ring
+from minivae.uses.experiments.mixtures import HIGHEST, SAMPLES, energy_distance, grid, ring
 
 both = pytest.mark.parametrize("mixture", [ring(), grid()], ids=lambda m: m.name)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from minivae.experiments.outcome import column, mean_sd, order, steadier, verdict, write_csv
+from minivae.uses.experiments.outcome import column, mean_sd, order, steadier, verdict, write_csv
 
 RECORDS = [
     {"model": "a", "seed": 0, "value": 1.0},

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.image import imread
 
 from minivae import data as datasets
-from minivae.experiments import autoencoder, digits
-from minivae.judge import Judge
+from minivae.uses.experiments import autoencoder, digits
+from minivae.uses.quality.judge import Judge
 
 
 @pytest.fixture(scope="module")

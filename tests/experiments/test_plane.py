@@ -7,8 +7,8 @@ import pytest
 from matplotlib.image import imread
 
 from minivae.errors import NonFiniteError
-from minivae.experiments import modes, stability
-from minivae.experiments.mixtures import ring
+from minivae.uses.experiments import modes, stability
+from minivae.uses.experiments.mixtures import ring
 
 
 @pytest.fixture

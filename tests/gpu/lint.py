@@ -2,7 +2,7 @@
 
 import re
 
-from minivae.cuda import Elementwise, Reduction
+from minivae.engine.gpu.kernels import Elementwise, Reduction
 
 NUMBER = r"(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?[fFlL]?"
 FORBIDDEN = {

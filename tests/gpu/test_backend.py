@@ -6,16 +6,17 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from minivae import backend, plots
-from minivae.backend import array_module, backend_names, get_backend
 from minivae.check import check_gradients
-from minivae.cli import main
+from minivae.cli.main import main
+from minivae.engine import backend
+from minivae.engine.backend import array_module, backend_names, get_backend
+from minivae.engine.noise import normal
 from minivae.errors import BackendError
-from minivae.estimator import VAEEstimator
 from minivae.models import VAE, Autoencoder
-from minivae.noise import normal
 from minivae.ops import CASES, KL, LIKELIHOODS, Activation, Dense, Linear, find_case, kl
 from minivae.ops.clamp import Clamp
+from minivae.show import plots
+from minivae.uses.estimator.estimator import VAEEstimator
 
 # ---- what is missing ----
 

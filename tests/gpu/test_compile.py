@@ -8,7 +8,7 @@ import pytest
 import minivae
 from gpu import nvrtc
 from gpu.real import cupy
-from minivae.cuda import Reduction, specs
+from minivae.engine.gpu.kernels import Reduction, specs
 
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 

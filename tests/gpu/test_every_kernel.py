@@ -5,19 +5,21 @@ import pytest
 
 from arrays import there
 from gpu.standin import counting
-from minivae import objectives
-from minivae.backend import get_backend
-from minivae.cuda import specs
 from minivae.data import Pixels
+from minivae.engine.backend import get_backend
+from minivae.engine.gpu.kernels import specs
 from minivae.models import VAE
 from minivae.ops import ACTIVATIONS, CASES, dense
-from minivae.optim import SGD, Adam, Momentum
-from minivae.train import Settings, Training, fit
+from minivae.train.loop import fit
+from minivae.train.optim.adam import Adam
+from minivae.train.optim.momentum import Momentum
+from minivae.train.optim.sgd import SGD
+from minivae.train.settings import Settings, Training
 
 
 def run_cases(backend, dtype):
     rng = np.random.default_rng(0)
-    for case in [*CASES, *objectives.CASES]:
+    for case in CASES:
         arguments = {name: there(array) for name, array in case.draw(rng, None, dtype).items()}
         y, cache = backend.call(case.forward, **arguments, **case.options)
         dy = backend.xp.ones_like(y) if isinstance(y, backend.array_type) and y.ndim else 1.0

@@ -3,13 +3,13 @@
 import pytest
 
 from gpu.lint import lint
-from minivae.cuda import Elementwise, Reduction, specs
+from minivae.engine.gpu.kernels import Elementwise, Reduction, specs
 
 
 @pytest.fixture
 def planted(monkeypatch):
     """Kernels that are not entered into the list of all."""
-    monkeypatch.setattr("minivae.cuda._SPECS", [])
+    monkeypatch.setattr("minivae.engine.gpu.kernels._SPECS", [])
 
     def plant(body, form="body"):
         if form == "body":

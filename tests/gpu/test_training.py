@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 from gpu.standin import counting, memory_limit
-from minivae.checkpoint import load_checkpoint, save_checkpoint
-from minivae.cli import main
+from minivae.cli.main import main
 from minivae.data import Pixels, load
 from minivae.errors import CheckpointError, NonFiniteError, OutOfMemoryError
 from minivae.models import MODELS, VAE, Autoencoder
 from minivae.ops import LIKELIHOODS
-from minivae.optim import SGD, Adam, AdamW, Momentum
-from minivae.train import Settings, Training, fit
+from minivae.train.checkpoint import load_checkpoint, save_checkpoint
+from minivae.train.loop import fit
+from minivae.train.optim.adam import Adam, AdamW
+from minivae.train.optim.momentum import Momentum
+from minivae.train.optim.sgd import SGD
+from minivae.train.settings import Settings, Training
 
 on_the_standin = pytest.mark.parametrize("cuda_backend", ["standin"], indirect=True)
 """For what only the stand-in can do: count, and run out of memory when it is told to."""

@@ -4,8 +4,8 @@ import textwrap
 
 import pytest
 
-from minivae.grading import grade_file, load_rubric
-from minivae.grading.rubric import rubric_from_dict
+from minivae.course.grading import grade_file, load_rubric
+from minivae.course.grading.rubric import rubric_from_dict
 
 LINEAR = """
 import numpy as np

@@ -9,11 +9,11 @@ import time
 import numpy as np
 import pytest
 
+from minivae.course.grading import cli, grade_file, grade_folder, grades_csv
+from minivae.course.grading.gradescope import results
+from minivae.course.grading.sandbox import Limits
+from minivae.course.grading.worker import messages
 from minivae.errors import OptionError
-from minivae.grading import cli, grade_file, grade_folder, grades_csv
-from minivae.grading.gradescope import results
-from minivae.grading.sandbox import Limits
-from minivae.grading.worker import messages
 
 from .conftest import LINEAR, RUBRIC, WRONG
 from .schema import check_results
@@ -88,7 +88,7 @@ def test_folder_of_files_is_one_submission(student, tmp_path):
     path.write_text(
         RUBRIC + '[[exercise]]\nname = "sigmoid"\nkind = "sigmoid"\ninputs = {x = "B D"}'
     )
-    from minivae.grading import load_rubric
+    from minivae.course.grading import load_rubric
 
     grade = grade_file(folder, load_rubric(path))
     assert [(e.name, e.score) for e in grade.exercises] == [("linear", 4.0), ("sigmoid", 1.0)]
@@ -120,7 +120,7 @@ def test_batch(tmp_path, rubric, capsys):
 
 
 def test_batch_goes_on_where_the_grader_fails(tmp_path, monkeypatch):
-    from minivae.grading import batch
+    from minivae.course.grading import batch
 
     (tmp_path / "a.py").write_text(LINEAR)
     monkeypatch.setattr(batch, "grade_file", lambda *a, **k: 1 / 0)

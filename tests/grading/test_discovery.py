@@ -2,8 +2,8 @@
 
 import pytest
 
+from minivae.course.grading import grade_file
 from minivae.errors import OptionError
-from minivae.grading import grade_file
 
 from .conftest import LINEAR
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from minivae.grading import cli, grade_file, submission
-from minivae.grading.gradescope import results, write_results
-from minivae.grading.sandbox import MAX_PRINTED, Limits, Sandbox, SandboxError, StudentError
+from minivae.course.grading import cli, grade_file, submission
+from minivae.course.grading.gradescope import results, write_results
+from minivae.course.grading.sandbox import MAX_PRINTED, Limits, Sandbox, SandboxError, StudentError
 
 from .conftest import LINEAR, RUBRIC, WRONG
 from .schema import check_results
@@ -31,7 +31,7 @@ def grade_to_results(path, tmp_path, *options, timeout="10"):
     rubric.write_text(RUBRIC)
     out = tmp_path / "results" / "results.json"
     code = (
-        "import argparse, sys; from minivae.grading import cli\n"
+        "import argparse, sys; from minivae.course.grading import cli\n"
         "parser = argparse.ArgumentParser(); cli.configure(parser)\n"
         "sys.exit(cli.run(parser.parse_args()))"
     )

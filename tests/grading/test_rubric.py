@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from minivae.errors import OptionError
-from minivae.grading import grade_file, load_rubric
-from minivae.grading.inputs import (
+from minivae.course.grading import grade_file, load_rubric
+from minivae.course.grading.inputs import (
     SIZES,
     Spec,
     draw,
@@ -14,6 +13,7 @@ from minivae.grading.inputs import (
     specs_from_names,
     vary,
 )
+from minivae.errors import OptionError
 
 from .conftest import LINEAR, RUBRIC, WRONG
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from arrays import assert_allclose, assert_array_equal, here, there
-from minivae.backend import get_backend
+from minivae.engine.backend import get_backend
+from minivae.engine.noise import normal
 from minivae.errors import NonFiniteError, OptionError, StateError
 from minivae.models import MODELS, VAE, Autoencoder
-from minivae.noise import normal
 from minivae.ops import LIKELIHOODS
-from minivae.optim import Adam
+from minivae.train.optim.adam import Adam
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 

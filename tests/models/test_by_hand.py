@@ -12,7 +12,7 @@ import pytest
 
 from arrays import assert_allclose, there
 from minivae.models import VAE
-from minivae.optim import Adam
+from minivae.train.optim.adam import Adam
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 

@@ -5,11 +5,11 @@ import pytest
 
 from arrays import assert_allclose, here, there
 from minivae import VAE, Adam, Settings, Training, evaluate, fit, log_likelihood
-from minivae.checkpoint import load_checkpoint, save_checkpoint
 from minivae.data import load
 from minivae.data.labelled import labelled
 from minivae.errors import OptionError, ShapeError, StateError
 from minivae.models import ConditionalVAE
+from minivae.train.checkpoint import load_checkpoint, save_checkpoint
 
 D, HIDDEN, Z, B = 5, (7,), 3, 11
 LABELS = ("ant", "bee", "cat", "dog")

@@ -11,8 +11,10 @@ from minivae import load_checkpoint, save_checkpoint
 from minivae.errors import NonFiniteError, OptionError, ShapeError, StateError
 from minivae.models import GAN, MODELS, VAE
 from minivae.models.gan import OUTPUTS
-from minivae.optim import SGD, Adam
-from minivae.train import Settings, Training, fit
+from minivae.train.loop import fit
+from minivae.train.optim.adam import Adam
+from minivae.train.optim.sgd import SGD
+from minivae.train.settings import Settings, Training
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from arrays import assert_allclose, here, there
+from minivae.engine.params import Params
 from minivae.models import GAN, VAE, Autoencoder
 from minivae.ops import LIKELIHOODS
-from minivae.optim import SGD, Adam, AdamW, Momentum
-from minivae.params import Params
+from minivae.train.optim.adam import Adam, AdamW
+from minivae.train.optim.momentum import Momentum
+from minivae.train.optim.sgd import SGD
 
 torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.oracle, pytest.mark.usefixtures("each_backend")]

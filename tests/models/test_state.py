@@ -9,7 +9,7 @@ import pytest
 from arrays import assert_array_equal, there
 from minivae.errors import StateError
 from minivae.models import GAN, VAE, Autoencoder
-from minivae.optim import Adam
+from minivae.train.optim.adam import Adam
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from arrays import assert_allclose, assert_array_equal, here, there
-from minivae.backend import get_backend
+from minivae.engine.backend import get_backend
+from minivae.engine.noise import normal
 from minivae.errors import (
     BackendError,
     DataError,
@@ -19,9 +20,8 @@ from minivae.errors import (
     StateError,
 )
 from minivae.models import MODELS, VAE
-from minivae.noise import normal
 from minivae.ops import ACTIVATIONS, LIKELIHOODS, Dense
-from minivae.optim import Adam
+from minivae.train.optim.adam import Adam
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from minivae.case import SIZES
+from minivae.engine.case import SIZES
 from minivae.ops import CASES
 
 SIZE_SETS = {

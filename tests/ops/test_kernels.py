@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from arrays import here, there
-from minivae import objectives, optim
-from minivae.backend import get_backend, kernels
+from minivae.engine.backend import get_backend, kernels
+from minivae.engine.cpu.workspace import Workspace, empty
 from minivae.errors import DtypeError, MinivaeError, ShapeError
-from minivae.ops import CASES, bernoulli, gaussian, log_weights, reparameterize
+from minivae.ops import CASES, log_weights, reparameterize
 from minivae.ops import kl as kl_op
-from minivae.workspace import Workspace, empty
+from minivae.ops.likelihoods import bernoulli, gaussian
+from minivae.train.optim.adam import adam
+from minivae.train.optim.momentum import momentum
+from minivae.train.optim.sgd import sgd
 
 compiled = pytest.mark.parametrize(
     "each_backend", ["numba", "standin", pytest.param("cuda", marks=pytest.mark.gpu)], indirect=True
@@ -20,11 +23,7 @@ numba = get_backend("numba")
 FORMS, ON_A_GPU = (
     {reference for name, reference in kernels() if name == backend} for backend in ("numba", "cuda")
 )
-WITH_KERNEL = [
-    case
-    for case in [*CASES, *objectives.CASES]
-    if {case.forward, case.backward} & (FORMS | ON_A_GPU)
-]
+WITH_KERNEL = [case for case in CASES if {case.forward, case.backward} & (FORMS | ON_A_GPU)]
 each_case = pytest.mark.parametrize("case", WITH_KERNEL, ids=lambda case: case.name)
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -74,7 +73,7 @@ def test_the_operations_of_a_training_step_have_kernels():
     names = {case.name for case in WITH_KERNEL}
     assert names >= {"linear", "dense_relu", "dense_tanh", "bernoulli", "gaussian", "kl"}
     assert names >= {"reparameterize", "log_weights", "dropout", "negative_elbo", "relu", "tanh"}
-    assert {optim.sgd, optim.momentum, optim.adam} <= FORMS
+    assert {sgd, momentum, adam} <= FORMS
 
 
 def test_every_operation_has_a_kernel_for_the_gpu():
@@ -84,7 +83,7 @@ def test_every_operation_has_a_kernel_for_the_gpu():
     assert {case.name for case in CASES} <= {case.name for case in WITH_KERNEL}
     backward = {case.name for case in WITH_KERNEL if case.backward not in ON_A_GPU}
     assert backward == {"logmeanexp"}
-    assert {optim.sgd, optim.momentum, optim.adam} <= ON_A_GPU
+    assert {sgd, momentum, adam} <= ON_A_GPU
 
 
 @compiled
@@ -281,12 +280,12 @@ def test_log_weights_are_refused_when_they_do_not_fit(refuses):
 @compiled
 @each_dtype
 @pytest.mark.parametrize("size", [0, 1, 1001])
-@pytest.mark.parametrize("rule", [optim.sgd, optim.momentum, optim.adam], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("rule", [sgd, momentum, adam], ids=lambda f: f.__name__)
 def test_optimizers(rule, size, dtype, each_backend):
     rng = np.random.default_rng(9)
     count = {"sgd": 2, "momentum": 3, "adam": 4}[rule.__name__]
     arrays = [rng.standard_normal(size).astype(dtype) for _ in range(count)]
-    if rule is optim.adam:
+    if rule is adam:
         arrays[3] = arrays[3] ** 2
     options = {
         "sgd": {"lr": 0.1},
@@ -312,13 +311,13 @@ def test_optimizers(rule, size, dtype, each_backend):
 def test_optimizers_refuse_what_they_cannot_change_in_place(refuses):
     flat = np.zeros(6, "float32")
     with refuses(ShapeError, "theta", "(2, 3)"):
-        numba.call(optim.sgd, flat.reshape(2, 3), flat, lr=0.1)
+        numba.call(sgd, flat.reshape(2, 3), flat, lr=0.1)
     with refuses(ShapeError, "strides"):
-        numba.call(optim.sgd, flat[::2], flat[:3], lr=0.1)
+        numba.call(sgd, flat[::2], flat[:3], lr=0.1)
     with refuses(ShapeError, "(5,)"):
-        numba.call(optim.sgd, flat, flat[:5], lr=0.1)
+        numba.call(sgd, flat, flat[:5], lr=0.1)
     with refuses(DtypeError, "float64"):
-        numba.call(optim.sgd, flat, flat.astype("float64"), lr=0.1)
+        numba.call(sgd, flat, flat.astype("float64"), lr=0.1)
 
 
 # ---- memory ----

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from arrays import assert_allclose, assert_array_equal, here, there
-from minivae.errors import (
-    BackendError,
-    DataError,
-    DtypeError,
-    OptionError,
-    ShapeError,
-    StateError,
-)
+from minivae.errors import BackendError, DataError, DtypeError, OptionError, ShapeError, StateError
 from minivae.ops import (
     ACTIVATIONS,
     CASES,

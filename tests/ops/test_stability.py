@@ -5,15 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from minivae.ops import (
-    ACTIVATIONS,
-    bernoulli,
-    categorical,
-    gaussian,
-    kl,
-    logmeanexp,
-    reparameterize,
-)
+from minivae.ops import ACTIVATIONS, kl, logmeanexp, reparameterize
+from minivae.ops.likelihoods import bernoulli, categorical, gaussian
 
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 

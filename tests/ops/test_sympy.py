@@ -8,15 +8,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from minivae.ops import (
-    ACTIVATIONS,
-    bernoulli,
-    categorical,
-    gaussian,
-    kl,
-    logmeanexp,
-    reparameterize,
-)
+from minivae.ops import ACTIVATIONS, kl, logmeanexp, reparameterize
+from minivae.ops.likelihoods import bernoulli, categorical, gaussian
 
 mu, logvar, mu_p, logvar_p, x, z, eps, a = sp.symbols("mu v mu_p v_p x z eps a", real=True)
 w = sp.symbols("w:4", real=True)

@@ -14,17 +14,15 @@ from minivae.ops import (
     Gaussian,
     GaussianLearned,
     GaussianShared,
-    bernoulli,
-    categorical,
     clamp,
     dropout,
-    gaussian,
     kl,
     linear,
     log_weights,
     logmeanexp,
     reparameterize,
 )
+from minivae.ops.likelihoods import bernoulli, categorical, gaussian
 
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 

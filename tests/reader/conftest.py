@@ -2,7 +2,7 @@
 
 import pytest
 
-import minivae.reader as reader
+import minivae.show.reader as reader
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-import minivae.reader as reader
-from minivae import typeset
+import minivae.show.reader as reader
 from minivae.check import check_gradients
-from minivae.cli import main
+from minivae.cli.main import main
 from minivae.errors import DerivationError, OptionError
 from minivae.ops import find_case
-from minivae.reader import folder, pages
-from minivae.reader.prose import Prose, plain_title, split
+from minivae.show import typeset
+from minivae.show.reader import folder, pages
+from minivae.show.reader.prose import Prose, plain_title, split
 
 
 def test_each_module_with_equations_has_a_page(site):
@@ -180,7 +180,7 @@ def test_where_nothing_can_be_written(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("package", ["quickjs", "markdown_it", "pygments"])
 def test_a_missing_package_is_one_sentence(package, tmp_path):
-    program = f"import sys\nsys.modules[{package!r}] = None\nfrom minivae.cli import main\n"
+    program = f"import sys\nsys.modules[{package!r}] = None\nfrom minivae.cli.main import main\n"
     program += f"sys.exit(main(['read', '--out', {str(tmp_path / 'pages')!r}]))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from minivae import derivations
+from minivae.show import derivations
 
 NAMES = ["index", *(name.removeprefix("minivae.") for name in derivations.modules())]
 

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from minivae import derivations
-from minivae.trace.plain import plain
+from minivae.show import derivations
+from minivae.show.typeset.plain import plain
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_no_equation_of_an_operation_keeps_a_command():
     left = {
         (name, n): plain(tex)
         for name in derivations.modules()
-        if name.startswith(("minivae.ops.", "minivae.objectives", "minivae.optim"))
+        if name.startswith(("minivae.ops.", "minivae.models.objectives", "minivae.train.optim."))
         for n, tex in derivations.equations(importlib.import_module(name).__doc__).items()
         if re.search(r"\\[a-zA-Z]|[{}]", plain(tex))
     }

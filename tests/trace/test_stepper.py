@@ -5,9 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from minivae import VAE, typeset
+from minivae import VAE
 from minivae.errors import OptionError
-from minivae.trace import trace
+from minivae.show import typeset
+from minivae.show.trace import trace
 
 
 def traced(n_pixels=2, hidden=(3,), latent=1, batch=1):
@@ -113,7 +114,7 @@ def test_large_arrays_are_pictures(visit, tmp_path):
 
 
 def test_the_picture_keeps_the_largest_entry_of_a_block_with_its_sign():
-    from minivae.trace.html import _reduced
+    from minivae.show.trace.html import _reduced
 
     grid = np.zeros((4, 336))
     grid[1, 0:3] = [0.5, -2, 1]

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from arrays import here, there
-from minivae import VAE, Autoencoder, Dropout, Linear, Sequential, backend, layer
+from minivae import VAE, Autoencoder, Dropout, Linear, Sequential
+from minivae.engine import backend, layer
 from minivae.errors import OptionError, ShapeError, StateError
-from minivae.ops import bernoulli
-from minivae.trace import trace
+from minivae.ops.likelihoods import bernoulli
+from minivae.show.trace import trace
 
 KINDS = {
     "vae": lambda **o: VAE(5, (4,), 2, **o),
@@ -49,7 +50,7 @@ def test_every_record_follows_from_its_inputs(kind):
         module, _, name = record.operation.rpartition(".")
         if "." in module or module[0].isupper():  # a line of the model
             continue
-        home = "minivae.objectives" if module == "objectives" else f"minivae.ops.{module}"
+        home = "minivae.models.objectives" if module == "objectives" else f"minivae.ops.{module}"
         reference = getattr(importlib.import_module(home), name)
         parameters = inspect.signature(reference).parameters
         given = {a.name: a.values for a in record.inputs} | record.options
@@ -110,8 +111,8 @@ def test_the_order_and_the_places():
         ("forward", "decoder.1", "linear.forward"),
         ("forward", "likelihood", "bernoulli.forward"),
         ("forward", "objective.kl", "kl.forward"),
-        ("forward", "objective", "objectives.negative_elbo_forward"),
-        ("backward", "objective", "objectives.negative_elbo_backward"),
+        ("forward", "objective", "negative_elbo.negative_elbo_forward"),
+        ("backward", "objective", "negative_elbo.negative_elbo_backward"),
         ("backward", "likelihood", "bernoulli.backward"),
         ("backward", "decoder.1", "linear.backward"),
         ("backward", "decoder.0", "dense.backward"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..report import RIGHT, WRONG
+from ..report.result import RIGHT, WRONG
 from .kl import closed_form
 from .matching import Reduction
 from .result import NoAnswerError, ValueCheck, call, show, value_check

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..report import RIGHT, WRONG
+from ..report.result import RIGHT, WRONG
 from .matching import (
     Match,
     Probe,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import OptionError
-from ..report import RIGHT, WRONG
+from ..report.result import RIGHT, WRONG
 from .matching import Match, Probe, Variant, find_match, fit_features, formula, name_factor
 from .result import TOLERANCES, NoAnswerError, ValueCheck, call, show, value_check
 

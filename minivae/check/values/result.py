@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..frozen import frozen_randomness
-from ..report import RIGHT, UNKNOWN, WRONG
-from ..text import WIDTH
+from ..report.result import RIGHT, UNKNOWN, WRONG
+from ..report.text import WIDTH
+from ..verdict.frozen import frozen_randomness
 
 TOLERANCES = {"float64": 1e-6, "float32": 1e-4}
 """Relative difference between a value and its reference that passes."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..report import RIGHT, WRONG
+from ..report.result import RIGHT, WRONG
 from .kl import closed_form, judge_kl, probe_kl
 from .result import NoAnswerError, ValueCheck, call, show, value_check
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import OptionError
-from ..report import RIGHT, UNKNOWN, WRONG
+from ..report.result import RIGHT, UNKNOWN, WRONG
 from .kl import probe_kl
 from .likelihood import HALF_LN_2PI, bernoulli_terms
 from .matching import ALL, Match, Probe, Variant, find_match

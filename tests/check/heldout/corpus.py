@@ -1,7 +1,7 @@
 """What an entry of the corpus is, and the decorators that put code into it.
 
-`keys` are the kinds of mistake (of `minivae.check.mistakes`) that a fair grader would accept as the
-name of this one; the first is the best name. `at(rng)` draws the arguments.
+`keys` are the kinds of mistake (of `minivae.check.diagnosis.mistakes`) that a fair grader would
+accept as the name of this one; the first is the best name. `at(rng)` draws the arguments.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,275 @@
+"""From a wrong gradient to the likely mistake.
+
+Every mistake that the doctor knows predicts a gradient. The predictions are compared with the
+gradient that was returned, at several points; those that agree to within rounding are reported, the
+most specific first. If none agrees, the doctor says so, and where the gradient is wrong.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+
+import numpy as np
+
+from ..report.report import Report
+from ..report.result import WRONG, ArrayCheck, Diagnosis
+from ..verdict.subject import Subject
+from .catalogue import KNOWN
+from .evidence import Evidence, misfit
+from .experiments import noise_findings, output_findings, upstream_findings, vae_noise_findings
+from .finding import Finding
+from .mistakes import MISTAKES
+from .numbers.expressions import direct_findings, entrywise_findings, factor_findings, term_findings
+from .numbers.places import describe_places, partial_findings, place_findings, shape_findings
+from .numbers.scale import batch_axis_size, known_factors, scale_findings, swap_findings
+from .operations.larger import resized
+from .operations.recognise import Match, find_matches
+from .steps import Steps
+
+CLOSE = 1e-4
+"""Largest relative distance at which a mistake is named."""
+SUGGESTIONS = 3
+
+
+def diagnose(report: Report, subject: Subject, upstream: list[np.ndarray], seed: int) -> None:
+    """Add the likely mistakes to each wrong gradient of the report."""
+    wrong = [array for array in report.arrays if array.verdict == WRONG]
+    if not wrong:
+        return
+    evidence = Evidence(subject, upstream, seed, report.method == "complex step")
+    doctor = Doctor(evidence)
+    found = {array.name: doctor.examine(array) for array in wrong}
+    common = Counter(text for result in found.values() for text in _causes(result))
+    for array in wrong:
+        array.diagnoses = _ranked(found[array.name], common) or [
+            Diagnosis("unknown", doctor.unknown(array), float("nan"))
+        ]
+
+
+def _causes(findings: list[Finding]) -> set[str]:
+    return {finding.text for finding in findings if finding.level == 0}
+
+
+class Doctor:
+    """Diagnoses of one subject; what is found for one gradient serves the others."""
+
+    def __init__(self, evidence: Evidence, matches: list[Match] | None = None) -> None:
+        self.evidence = evidence
+        self.steps = Steps(evidence)
+        evidence.constants = self.steps.constants()
+        if matches is None:
+            matches = find_matches(KNOWN, evidence) if evidence.probes else []
+        self.matches = matches
+        self._larger: Doctor | None = None
+        self._resized = False
+
+    def examine(self, array: ArrayCheck) -> list[Finding]:
+        """All mistakes that explain one gradient."""
+        name = array.name
+        if array.yours is None:
+            text = f"nothing is returned for {name}; backward must return d{name}"
+            return [Finding("zero", text, 0.0)]
+        if not np.isfinite(array.yours).all():
+            return []
+        findings = self.fitting(name)
+        first = min((f.level for f in findings), default=0)
+        if len({f.key for f in findings if f.level <= max(first, 1)}) > 1:
+            findings = self._told_apart(name, findings)
+        return findings
+
+    def unknown(self, array: ArrayCheck) -> str:
+        """What to say when nothing explains a gradient."""
+        if array.yours is not None and not np.isfinite(array.yours).all():
+            return _nan_text(array)
+        if self._in_float64(array.name) and self.distance(array.name) < 1e-7:
+            return (
+                "in float64 it is right; what is left is rounding, which grows where large numbers "
+                "cancel: look for a difference of nearly equal numbers, or an exponential that "
+                "should be shifted"
+            )
+        return unknown_text(array)
+
+    def _in_float64(self, name: str) -> bool:
+        return bool(self.evidence.probes) and name in self.evidence.probes[0].gradients
+
+    def distance(self, name: str) -> float:
+        """How far the gradient is from the right one, relative."""
+        return misfit(self.true(name), self.evidence.yours(name))
+
+    def fitting(self, name: str) -> list[Finding]:
+        """The mistakes whose gradient is the one at hand."""
+        if not self._in_float64(name):
+            return []
+        yours, true = self.evidence.yours(name), self.true(name)
+        distance = misfit(true, yours)
+        if distance < 1e-7:
+            return []
+        limit = min(CLOSE, 0.05 * distance) if np.isfinite(distance) else CLOSE
+        found: list[Finding] = []
+        for number, stage in enumerate(self.stages(name, yours, true)):
+            found += [f for f in stage if f.misfit <= limit]
+            if any(f.level <= 2 and (f.level <= 1 or number > 0) for f in found):
+                break  # what follows is less specific
+        return found
+
+    def _told_apart(self, name: str, findings: list[Finding]) -> list[Finding]:
+        """Those of several mistakes that fit at other sizes too, where they can be tried."""
+        if not self._resized:
+            self._resized = True
+            for match in self.matches:
+                larger = resized(self.evidence, match)
+                if larger is not None:
+                    sought = [m.known for m in self.matches]
+                    larger.constants = self.evidence.constants
+                    self._larger = Doctor(larger, find_matches(sought, larger))
+                    break
+        if self._larger is None or not self._larger.matches:
+            return findings
+        keys = {f.key for f in self._larger.fitting(name)}
+        kept = [f for f in findings if f.key in keys]
+        return kept or findings
+
+    def true(self, name: str) -> list[np.ndarray]:
+        """The right gradient: the known operation's where there is one, else the numerical."""
+        for match in self.matches:
+            for role, argument in match.names.items():
+                if argument == name and role in match.known.gradients:
+                    gradient = match.known.gradients[role]
+                    found = [match.predict(gradient, p) for p in self.evidence.probes]
+                    if all(g is not None for g in found):
+                        return found
+        return self.evidence.true(name)
+
+    def stages(
+        self, name: str, yours: list[np.ndarray], true: list[np.ndarray]
+    ) -> Iterator[Iterator[Finding]]:
+        """All mistakes that can be tried on a gradient, the specific and the cheap ones first."""
+        evidence = self.evidence
+        if yours[0].shape != true[0].shape:
+            yield self.library_findings(name, yours, true)
+            yield shape_findings(name, yours, true, batch_axis_size(evidence))
+            return
+        in_vae = [m for m in self.matches if m.known.network is not None]
+        yield chain(
+            self.library_findings(name, yours, true),
+            *(vae_noise_findings(name, yours, evidence, match) for match in in_vae),
+            noise_findings(name, yours, evidence),
+            output_findings(name, yours, evidence),
+            scale_findings(yours, true, evidence),
+            place_findings(yours, true),
+            swap_findings(name, yours, evidence),
+        )
+        yield self.steps.findings(name, yours, true)
+        yield chain(
+            entrywise_findings(name, yours, true, evidence),
+            upstream_findings(name, yours, evidence),
+        )
+        yield self.steps.pairs(name, yours, true)
+        yield chain(
+            factor_findings(yours, true, evidence),
+            term_findings(yours, true, evidence),
+            direct_findings(yours, evidence),
+            partial_findings(yours, true),
+        )
+
+    def library_findings(
+        self, name: str, yours: list[np.ndarray], true: list[np.ndarray]
+    ) -> Iterator[Finding]:
+        """The mutants of the known operations, alone and together with a known factor."""
+        probes, scalar = self.evidence.probes, self.evidence.subject.scalar
+        factors = known_factors(self.evidence)
+        for match in self.matches:
+            for mutant in match.known.mutants:
+                if match.names.get(mutant.of) != name:
+                    continue
+                if scalar and mutant.key == "no_upstream":
+                    continue
+                found = [match.predict(mutant.gradient, probe) for probe in probes]
+                if any(g is None for g in found) or misfit(found, true) < 1e-9:
+                    continue
+                text = match.words(mutant.text, scalar, mutant.term)
+                yield Finding(mutant.key, text, misfit(found, yours), 0)
+                if found[0].shape != yours[0].shape:
+                    continue
+                ratio = _ratio(yours, found)
+                for factor in factors:
+                    if abs(ratio - factor.sizes[0]) < 1e-3 * abs(factor.sizes[0]):
+                        scaled = [s * g for s, g in zip(factor.sizes, found, strict=True)]
+                        fit = misfit(scaled, yours)
+                        yield Finding(mutant.key, text, fit, 2, (factor.key, factor.words))
+
+
+def _ratio(yours: list[np.ndarray], found: list[np.ndarray]) -> float:
+    top = sum(float(np.sum(a * g)) for a, g in zip(yours, found, strict=True))
+    bottom = sum(float(np.sum(g * g)) for g in found)
+    return top / bottom if bottom and np.isfinite(bottom) else 0.0
+
+
+def _ranked(findings: list[Finding], common: Counter) -> list[Diagnosis]:
+    """The best few, each kind of mistake once; the same words are not said twice.
+
+    A cause that explains several wrong gradients comes before one that explains this one alone.
+    """
+    chosen: list[Diagnosis] = []
+    level = None
+    most = max((common[f.text] for f in findings if f.level == 0), default=0)
+    findings = [f for f in findings if f.level > 0 or common[f.text] == most]
+    order = sorted(findings, key=lambda f: f.level)
+    for finding in order:
+        if any(d.key == finding.key for d in chosen):
+            continue
+        if level is not None and finding.level > max(level, 1):
+            break
+        level = finding.level
+        text = finding.text
+        if any(d.text == text for d in chosen):
+            text = f"in other words: {MISTAKES[finding.key]}"
+        elif chosen:
+            text = f"{text} (it gives the same numbers; here the two cannot be told apart)"
+        elif finding.second:
+            text = f"two mistakes at once: {text}"
+        chosen.append(Diagnosis(finding.key, text, finding.misfit))
+        if finding.second:
+            key, second = finding.second
+            chosen.append(Diagnosis(key, f"besides, {second}", finding.misfit, also=True))
+            break
+        if len(chosen) == SUGGESTIONS:
+            break
+    return chosen
+
+
+def _nan_text(array: ArrayCheck) -> str:
+    bad = ~np.isfinite(array.yours)
+    first = ", ".join(str(int(i)) for i in np.argwhere(bad)[0])
+    return (
+        f"{int(bad.sum())} of {bad.size} entries are NaN or infinite, the first at [{first}]: look "
+        "for a division by 0, a logarithm of 0, an exponential that overflows, or an array that is "
+        "never filled"
+    )
+
+
+def unknown_text(array: ArrayCheck) -> str:
+    """That the cause is unknown, and where the gradient is wrong."""
+    if array.yours is None or array.numerical is None or array.yours.shape != array.numerical.shape:
+        return f"wrong, cause unknown; its shape is not that of {array.name}"
+    a, n = array.yours, array.numerical
+    known = np.isfinite(n) & np.isfinite(a)
+    scale = max(np.abs(n[known]).max(initial=0.0), 1e-300)
+    wrong = known & (np.abs(a - np.where(known, n, 0)) > 1e-6 * scale)
+    everywhere = wrong.sum() in (0, wrong.size)
+    where = "every entry" if everywhere else describe_places(wrong, known)
+    cosine = _cosine(a[known], n[known])
+    return (
+        f"wrong, cause unknown. Wrong: {where}. Yours and the right one point in directions with "
+        f"the cosine {cosine:.2f}, and are {_length(a[known], n[known])} times as long"
+    )
+
+
+def _cosine(a: np.ndarray, n: np.ndarray) -> float:
+    below = float(np.linalg.norm(a) * np.linalg.norm(n))
+    return float(a @ n) / below if below else 0.0
+
+
+def _length(a: np.ndarray, n: np.ndarray) -> str:
+    below = float(np.linalg.norm(n))
+    return f"{np.linalg.norm(a) / below:.3g}" if below else "infinitely many"

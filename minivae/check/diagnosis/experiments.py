@@ -1,0 +1,176 @@
+"""Experiments: run the function again under other conditions, and see whether the gradient follows.
+
+What a table of formulas cannot tell, an experiment can: whether the gradient depends on the
+upstream gradient at all, whether it is right once every random draw gives the same numbers, whether
+only one of several outputs sends something back.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..verdict.draws import watched_draws
+from .catalogue.network import other_noise, with_noise
+from .evidence import Evidence, misfit
+from .finding import Arrays, Finding
+from .operations.known import plain_name
+from .operations.recognise import Match
+
+REDRAWN = (
+    "the noise was drawn again for the backward pass (or twice in the forward pass): where every "
+    "draw gives the same numbers, this gradient is right. Draw the noise once, use it for z, and "
+    "keep it for the backward pass"
+)
+
+
+def upstream_findings(name: str, yours: Arrays, evidence: Evidence) -> Iterator[Finding]:
+    """Whether the gradient changes at all when the upstream gradient does."""
+    if evidence.subject.scalar or not np.any(yours[0]):
+        return
+    probe = evidence.probes[0]
+    other = [evidence.rng.standard_normal(dy.shape) for dy in probe.upstream]
+    again = evidence.probe(probe.arguments, other)
+    if again is not None and name in again.gradients:
+        same = misfit([again.gradients[name]], [yours[0]])
+        if same < 1e-12:
+            yield Finding(
+                "no_upstream",
+                "it does not change when the upstream gradient does: multiply dout in",
+                same,
+                2,
+            )
+
+
+def noise_findings(name: str, yours: Arrays, evidence: Evidence) -> Iterator[Finding]:
+    """Whether the gradient is right once all random draws are the same."""
+    subject = evidence.subject
+    probe = evidence.probes[0]
+    with subject.frozen(evidence.seed), watched_draws(subject.generators) as log:
+        _, cache = subject.forward({n: x.copy() for n, x in probe.arguments.items()})
+        subject.backward([dy.copy() for dy in probe.upstream], cache)
+    if len(log) > len(probe.draws):
+        other = evidence.probe(probe.arguments, probe.upstream, evidence.seed + 1)
+        if other is not None and name in other.gradients:
+            same_value = misfit(other.outputs, probe.outputs)
+            if same_value < 1e-12 < misfit([other.gradients[name]], [yours[0]]):
+                yield Finding(
+                    "noise_redrawn",
+                    "the backward pass draws random numbers of its own, so this gradient is "
+                    "another one each time: keep the noise (or the mask) of the forward pass in "
+                    "the cache and use that",
+                    same_value,
+                    0,
+                )
+    shapes = [drawn.shape for drawn in log]
+    if log and (len(set(shapes)) < len(shapes) or len(log) > len(probe.draws)):
+        with subject.frozen(evidence.seed), watched_draws(subject.generators, repeat=True):
+            _, cache = subject.forward({n: x.copy() for n, x in probe.arguments.items()})
+            returned = subject.backward([dy.copy() for dy in probe.upstream], cache)
+        gradient = np.asarray(returned[name], float)
+        true = evidence.numerical(name, probe.arguments, probe.upstream, repeat=True)
+        yield Finding("noise_redrawn", REDRAWN, misfit([true], [gradient]), 0)
+    yield from _passed_noise(name, yours, evidence, log)
+
+
+def _passed_noise(
+    name: str, yours: Arrays, evidence: Evidence, log: list[np.ndarray]
+) -> Iterator[Finding]:
+    """Noise is an argument, but the gradient has other noise in its place.
+
+    If the gradient does not follow when the noise argument changes, although the right one does,
+    and is the right one times a ratio that is neither constant nor depends on the other arguments,
+    something else was multiplied in: another draw.
+    """
+    probe = evidence.probes[0]
+    names = [
+        n
+        for n, x in probe.arguments.items()
+        if n != name
+        and plain_name(n).startswith(("eps", "noise", "xi", "e"))
+        and x.shape == yours[0].shape
+    ]
+    for noise in names[:1]:
+        true = evidence.true(name)
+        ratios = []
+        for p, a, n in zip(evidence.probes, yours, true, strict=True):
+            with np.errstate(all="ignore"):
+                ratios.append(a / n * p.arguments[noise])
+        if len(ratios) < 2 or not all(np.isfinite(r).all() for r in ratios):
+            return
+        drawn = max(misfit([r], [ratios[0]]) for r in ratios[1:])
+        varied = ratios[0].size > 2 and ratios[0].std() > 0.05 * np.abs(ratios[0]).max()
+        moved = dict(probe.arguments)
+        moved[noise] = evidence.rng.standard_normal(moved[noise].shape)
+        again = evidence.probe(moved, probe.upstream)
+        if again is None or not varied:
+            return
+        follows = misfit([again.gradients[name]], [yours[0]])
+        if follows < 1e-9:
+            yield Finding(
+                "noise_redrawn",
+                f"the noise was drawn again for the backward pass: this gradient has other noise "
+                f"in it than {noise}, and does not change with it; keep {noise} in the cache",
+                drawn,
+                0,
+            )
+
+
+def output_findings(name: str, yours: Arrays, evidence: Evidence) -> Iterator[Finding]:
+    """For several outputs: whether the gradient is that of one of them alone."""
+    probe = evidence.probes[0]
+    n_outputs = len(probe.outputs)
+    if n_outputs < 2:
+        return
+    for i in range(n_outputs):
+        alone = []
+        for p in evidence.probes:
+            upstream = [dy if j == i else 0 * dy for j, dy in enumerate(p.upstream)]
+            alone.append(evidence.numerical(name, p.arguments, upstream))
+        text = (
+            f"only output {i} sends something back to {name}: one branch overwrites the other; "
+            "write `+=`, what comes back along several branches is added"
+        )
+        fit = misfit(alone, yours)
+        yield Finding("overwritten_branch", text, fit, 0)
+        yield Finding("missing_term", text, fit, 0)
+
+
+def vae_noise_findings(
+    name: str, yours: Arrays, evidence: Evidence, match: Match
+) -> Iterator[Finding]:
+    """In a whole VAE: whether the gradients of the weights belong to other noise than z.
+
+    What stood in the place of the noise is recovered from the gradient of the second head. If it is
+    the same array for other weights, it is no formula but another draw.
+    """
+    net = match.known.network
+    found, predicted = [], []
+    for probe in evidence.probes:
+        v, dy = match.at(probe)
+        noise = other_noise(net, dy, v, probe.gradients)
+        if noise is None:
+            return
+        found.append(noise)
+        gradients = with_noise(net, dy, v, noise)
+        if name not in gradients:
+            return
+        predicted.append(gradients[name])
+    v, _ = match.at(evidence.probes[0])
+    noise = getattr(v, net.wiring.eps or "eps").ravel()
+    if len(found) > 1 and not _along(found[0].ravel(), noise, np.ones(noise.size)):
+        steady = max(misfit([noise], [found[0]]) for noise in found[1:])
+        yield Finding(
+            "noise_redrawn",
+            "the noise was drawn twice: once for z, and once more for the backward pass. Only the "
+            "logvar head and what lies before it are wrong, and their gradients belong to other "
+            "noise than z was made with; draw it once and keep it",
+            max(steady, misfit(predicted, yours)),
+            0,
+        )
+
+
+def _along(array: np.ndarray, *directions: np.ndarray) -> bool:
+    """Whether an array is a multiple of one of some others."""
+    return any(
+        abs(array @ d) > (1 - 1e-6) * np.linalg.norm(array) * np.linalg.norm(d) for d in directions
+    )

@@ -1,0 +1,176 @@
+"""Fingerprints of place: missing sums, right numbers in wrong places, some entries wrong."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..evidence import misfit
+from ..finding import Arrays, Finding
+
+
+def shape_findings(name: str, yours: Arrays, true: Arrays, B: int) -> Iterator[Finding]:
+    """A gradient of the wrong shape: sums that are missing, or too many, or a transpose."""
+    shape, target = yours[0].shape, true[0].shape
+    if yours[0].ndim == 2 and shape == target[::-1]:
+        yield Finding(
+            "transpose",
+            f"it is transposed, {shape} instead of {target}; the numbers are right",
+            misfit([a.T for a in yours], true),
+        )
+    for n_axes in range(1, yours[0].ndim + 1):
+        for axes in itertools.combinations(range(yours[0].ndim), n_axes):
+            what = "axis " + ", ".join(map(str, axes))
+            if axes == (0,) and shape[0] == B:
+                what = "axis 0, the batch"
+            for kind, key in (("sum", "no_sum"), ("mean", "no_sum")):
+                for keep in (False, True):
+                    reduced = [getattr(a, kind)(axis=axes, keepdims=keep) for a in yours]
+                    if reduced[0].shape == target or reduced[0].size == true[0].size:
+                        shaped = [r.reshape(target) for r in reduced]
+                        yield Finding(
+                            key,
+                            f"the {kind} over {what} is missing: {name} is used by all of them, so "
+                            f"its gradient is the {kind}, of shape {target}",
+                            misfit(shaped, true),
+                        )
+    if yours[0].size == true[0].size:
+        yield Finding(
+            "permuted",
+            f"the numbers are right, but the shape is {shape} instead of {target}; reshape it",
+            misfit([a.reshape(target) for a in yours], true),
+        )
+    try:
+        broadcast = [np.broadcast_to(a, target) for a in yours]
+    except ValueError:
+        return
+    yield Finding(
+        "wrong_axis",
+        f"the numbers are right, but the shape is {shape} instead of {target}: return one number "
+        "for each entry",
+        misfit(broadcast, true),
+    )
+    for n_axes in range(1, len(target) + 1):
+        for axes in itertools.combinations(range(len(target)), n_axes):
+            for kind in ("sum", "mean"):
+                reduced = [getattr(n, kind)(axis=axes) for n in true]
+                if reduced[0].shape == shape:
+                    yield Finding(
+                        "wrong_axis",
+                        f"a {kind} over axis {', '.join(map(str, axes))} is too much",
+                        misfit(reduced, yours),
+                    )
+
+
+def place_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:
+    """The right numbers in the wrong places."""
+    shape = true[0].shape
+    if any(not np.isfinite(n).all() for n in true):
+        return
+    for order in itertools.permutations(range(len(shape))):
+        if order == tuple(range(len(shape))):
+            continue
+        turned = [n.transpose(order) for n in true]
+        key = "transpose" if len(shape) == 2 else "permuted"
+        if turned[0].shape == shape:
+            words = "it is transposed" if key == "transpose" else f"its axes are in order {order}"
+            yield Finding(key, f"{words}: the numbers are right, in the wrong places", misfit(
+                turned, yours))  # fmt: skip
+        elif turned[0].size == yours[0].size and len(shape) > 1:
+            reshaped = [t.reshape(shape) for t in turned]
+            yield Finding(
+                "permuted",
+                "the numbers are right, in the wrong places: a transposed array was reshaped; use "
+                "transpose to exchange axes",
+                misfit(reshaped, yours),
+            )
+    for axes in _subsets(len(shape)):
+        yield Finding(
+            "permuted",
+            f"it is reversed along axis {', '.join(map(str, axes))}",
+            misfit([np.flip(n, axes) for n in true], yours),
+        )
+    for axis in range(len(shape)):
+        for shift in range(1, min(shape[axis], 4)):
+            for by in (shift, -shift):
+                yield Finding(
+                    "permuted",
+                    f"it is shifted by {abs(by)} along axis {axis}",
+                    misfit([np.roll(n, by, axis) for n in true], yours),
+                )
+        found = _matching_rows(yours, true, axis)
+        if found is not None:
+            yield found
+    same = [np.sort(a, axis=None) for a in yours], [np.sort(n, axis=None) for n in true]
+    if true[0].size > 2 and len(np.unique(true[0])) > 1:
+        yield Finding(
+            "permuted",
+            "the right numbers are all there, but in the wrong places: look at the order of "
+            "reshapes and transposes",
+            max(misfit(same[1], same[0]), 0.0),
+            3,
+        )
+
+
+def _subsets(n: int) -> Iterator[tuple[int, ...]]:
+    for size in range(1, n + 1):
+        yield from itertools.combinations(range(n), size)
+
+
+def _matching_rows(yours: Arrays, true: Arrays, axis: int) -> Finding | None:
+    """Whether the slices along an axis are the right ones in another order."""
+    a, n = (np.moveaxis(x[0], axis, 0) for x in (yours, true))
+    if len(a) < 2 or a[0].size < 1 or len(a) > 60:
+        return None
+    a, n = a.reshape(len(a), -1), n.reshape(len(n), -1)
+    distance = np.linalg.norm(a[:, None] - n[None], axis=-1)
+    order = distance.argmin(axis=1)
+    if sorted(order) != list(range(len(a))) or list(order) == list(range(len(a))):
+        return None
+    predicted = [np.take(x, order, axis=axis) for x in true]
+    return Finding(
+        "permuted",
+        f"the slices along axis {axis} are in the order {[int(i) for i in order][:8]}",
+        misfit(predicted, yours),
+        2,
+    )
+
+
+def partial_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:
+    """Some entries are right and some wrong: where, and what the wrong ones are."""
+    a, n = yours[0], true[0]
+    if a.shape != n.shape or a.size < 2:
+        return
+    known = np.isfinite(n) & np.isfinite(a)
+    scale = max(np.abs(n[known]).max(initial=0.0), np.abs(a[known]).max(initial=0.0))
+    wrong = known & (np.abs(a - np.where(known, n, 0)) > 1e-6 * scale)
+    nontrivial = known & (np.abs(n) + np.abs(a) > 1e-9 * scale)
+    right = nontrivial & ~wrong
+    if not wrong.any() or right.sum() < max(1, 0.1 * nontrivial.sum()):
+        return
+    where = describe_places(wrong, known)
+    what = ""
+    for value, words in ((0.0, "zero there"), (-1.0, "of the wrong sign there"),
+                         (2.0, "twice too large there"), (0.5, "half as large there")):  # fmt: skip
+        if np.allclose(a[wrong], value * n[wrong], rtol=1e-5, atol=1e-9 * scale):
+            what = f"; the gradient is {words}"
+            break
+    yield Finding(
+        "some_entries",
+        f"only some entries are wrong, the others are right: {where}{what}",
+        0.0,
+        5,
+    )
+
+
+def describe_places(wrong: np.ndarray, known: np.ndarray) -> str:
+    """Where the wrong entries are, in words."""
+    count = f"{int(wrong.sum())} of {int(known.sum())} entries"
+    if wrong.ndim == 2 or wrong.ndim == 1:
+        for axis, word in ((0, "row"), (1, "column")) if wrong.ndim == 2 else ():
+            bad = np.flatnonzero(wrong.any(axis=1 - axis))
+            if len(bad) <= 0.5 * wrong.shape[axis]:
+                listed = ", ".join(map(str, bad[:6])) + (", ..." if len(bad) > 6 else "")
+                return f"{word}{'' if len(bad) == 1 else 's'} {listed} ({count})"
+    first = ", ".join(map(str, (int(i) for i in np.argwhere(wrong)[0])))
+    return f"{count}, the first at [{first}]"

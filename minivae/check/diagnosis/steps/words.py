@@ -1,0 +1,83 @@
+"""Steps of a tape in words: short formulas with the arguments' names."""
+
+import numpy as np
+
+from ..operations.known import plain_name
+from .tape import Ref, Tape
+
+WIDTH = 44
+SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "power": "**"}
+SCALES = ("logvar", "lv", "logsig", "logstd", "lnvar", "logs", "sigma", "std", "var")
+NOISES = ("eps", "noise", "epsilon", "xi")
+
+
+class Writer:
+    """Writes the formula of a step, cut where it grows too long."""
+
+    def __init__(self, tape: Tape, noise: list[np.ndarray]) -> None:
+        self.tape, self.noise = tape, noise
+        self.names = {number: name for name, number in tape.arguments.items()}
+        self._kept: dict[int, str] = {}
+
+    def __call__(self, i: int) -> str:
+        """The formula of a step."""
+        if i not in self._kept:
+            text = self._formula(i)
+            if text.startswith("(") and text.endswith(")") and "(" not in text[1:]:
+                text = text[1:-1]
+            self._kept[i] = text if len(text) <= WIDTH else f"{self.tape.nodes[i].op}(...)"
+        return self._kept[i]
+
+    def operand(self, ref: Ref) -> str:
+        """The formula behind a reference, or a constant."""
+        if ref[0] == "node":
+            return self(ref[1])
+        if np.size(ref[1]) == 1:
+            return f"{float(np.ravel(ref[1])[0]):.4g}"
+        return "the noise" if self.is_noise(ref) else "the data"
+
+    def _formula(self, i: int) -> str:
+        node = self.tape.nodes[i]
+        if node.op == "argument":
+            return self.names.get(i, "input")
+        if not node.inputs:
+            return "zeros"
+        parts = [self.operand(ref) for ref in node.inputs]
+        if node.op in SIGNS and len(parts) == 2:
+            a, b = (f"({p})" if " " in p and not p.endswith(")") else p for p in parts)
+            return f"({a} {SIGNS[node.op]} {b})"
+        if node.op == "negative":
+            return f"-({parts[0]})" if " " in parts[0] else f"-{parts[0]}"
+        if node.op in ("reshape", "positive", "broadcast_to"):
+            return parts[0]
+        return f"{node.op}({', '.join(parts)})"
+
+    def is_noise(self, ref: Ref) -> bool:
+        """Whether a reference is an array of noise."""
+        if ref[0] == "node":
+            name = plain_name(self.names.get(ref[1], ""))
+            return name.startswith(NOISES) or name == "e"
+        value = np.asarray(ref[1])
+        return any(value.shape == n.shape and np.array_equal(value, n) for n in self.noise)
+
+    def is_scale(self, i: int) -> bool:
+        """Whether a step is an exponential of the logarithm of a variance or deviation."""
+        node = self.tape.nodes[i]
+        if node.op not in ("exp", "sqrt") or node.inputs[0][0] != "node":
+            return False
+        inner = node.inputs[0][1]
+        return self._is_scale_name(inner) or self.tape.nodes[inner].op in (
+            "multiply",
+            "divide",
+            "exp",
+        )
+
+    def _is_scale_name(self, i: int) -> bool:
+        for _ in range(4):
+            if plain_name(self.names.get(i, "")).startswith(SCALES):
+                return True
+            refs = [ref for ref in self.tape.nodes[i].inputs if ref[0] == "node"]
+            if len(refs) != 1:
+                return False
+            i = refs[0][1]
+        return False

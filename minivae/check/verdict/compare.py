@@ -1,0 +1,181 @@
+"""The comparison: each gradient that was returned against its numerical value."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...errors import MinivaeError
+from ..report.result import RIGHT, UNKNOWN, WRONG, ArrayCheck
+from .doubts import excuse_single_precision, gradients_in_double
+from .numerical import Derivative, best_central_slope, complex_slope
+from .subject import Subject
+
+TOLERANCES = {"float64": 1e-6, "float32": 2e-3}
+"""Relative error that passes, by the dtype that the gradient is computed in."""
+
+
+def _excuse(
+    arrays: list[ArrayCheck],
+    subject: Subject,
+    upstream: list[np.ndarray],
+    tolerance: float,
+    seed: int,
+) -> None:
+    """Look at gradients that are wrong in float32 again, in float64."""
+    suspects = [a for a in arrays if a.verdict == WRONG and np.shape(a.yours) == a.shape]
+    if not suspects:
+        return
+    double = gradients_in_double(subject, upstream, seed)
+    known = [a.numerical[np.isfinite(a.numerical)] for a in arrays]
+    size = max(np.abs(values).max(initial=0.0) for values in [*known, *upstream])
+    for array in suspects:
+        numerical = Derivative(array.numerical, np.zeros(array.shape), "", 0)
+        zeros = np.zeros(array.shape)
+        again = compare(array.name, zeros, double.get(array.name), numerical, TOLERANCES["float64"])
+        if again.verdict == RIGHT:
+            excuse_single_precision(array, tolerance, size)
+
+
+def compare(
+    name: str, x: np.ndarray, gradient: Any, numerical: Derivative, tolerance: float
+) -> ArrayCheck:
+    """Compare one returned gradient with the numerical one."""
+    if gradient is None:
+        return ArrayCheck(
+            name,
+            x.shape,
+            WRONG,
+            numerical=numerical.values,
+            reason="no gradient was returned for this argument",
+        )
+    yours = np.asarray(gradient)
+    if yours.shape != x.shape:
+        return ArrayCheck(
+            name,
+            x.shape,
+            WRONG,
+            yours=yours,
+            numerical=numerical.values,
+            reason=f"the gradient has shape {yours.shape}, but its argument has {x.shape}",
+        )
+    known = numerical.known
+    finite = yours[known & np.isfinite(yours)]  # a NaN is wrong, and no measure for the others
+    scale = max(np.abs(finite).max(initial=0.0), np.abs(numerical.values[known]).max(initial=0.0))
+    difference = np.where(known, np.abs(yours - np.where(known, numerical.values, 0)), 0.0)
+    difference = np.where(known & ~np.isfinite(yours), np.inf, difference)
+    allowed = tolerance * scale + 1e-12
+    errors = np.where(known, numerical.errors, 0.0)
+    wrong = difference > allowed + 10 * errors
+    unclear = known & ~wrong & (10 * errors > allowed) & (difference > allowed)
+    check = ArrayCheck(
+        name,
+        x.shape,
+        RIGHT,
+        error=float((difference * ~unclear).max(initial=0.0) / scale) if scale else 0.0,
+        yours=yours,
+        numerical=numerical.values,
+        checked=int(known.sum()),
+    )
+    if difference.size:
+        worst = np.unravel_index(int(np.argmax(difference * ~unclear)), x.shape)
+        check.worst = tuple(int(i) for i in worst)
+    if wrong.any():
+        check.verdict = WRONG
+        if not np.isfinite(yours[known]).all():
+            check.reason = "the gradient holds NaN or infinity"
+    elif unclear.any():
+        left_out = (
+            f"{int(unclear.sum())} of {check.checked} entries were left out: a kink, or too little "
+            "precision, within the step of the differences"
+        )
+        check.reason = left_out
+        if unclear.sum() > check.checked / 2:
+            check.verdict = UNKNOWN
+    return check
+
+
+def _check_directions(
+    check: ArrayCheck,
+    f: Callable,
+    x: np.ndarray,
+    analytic: bool,
+    tolerance: float,
+    rng: np.random.Generator,
+) -> int:
+    """Check the entries that were not drawn along random directions; return the evaluations."""
+    evaluations = 0
+    for _ in range(4):
+        v = rng.standard_normal(x.shape)
+        v /= np.linalg.norm(v)
+        yours = float(np.sum(check.yours * v))
+        slope, error = (complex_slope(f, x, v), 0.0) if analytic else (np.nan, 0.0)
+        evaluations += analytic
+        if not abs(yours - slope) <= tolerance * float(np.linalg.norm(check.yours)):
+            slope, error, used = best_central_slope(f, x, v, f(x), 1e-9)
+            evaluations += used + 1
+        scale = max(float(np.linalg.norm(check.yours)), abs(slope))
+        if abs(yours - slope) > tolerance * scale + 10 * error:
+            check.verdict = WRONG
+            check.error = max(check.error, abs(yours - slope) / scale)
+            check.reason = (
+                f"the {check.checked} entries that were drawn are right, but along a random "
+                f"direction the slope is {slope:.5g} and yours gives {yours:.5g}"
+            )
+            break
+    return evaluations
+
+
+def _projection(
+    subject: Subject, upstream: list[np.ndarray], seed: int
+) -> Callable[[dict[str, np.ndarray]], complex]:
+    """The outputs as one number, sum(dy * y)."""
+
+    def function(arguments: dict[str, np.ndarray]) -> complex:
+        with subject.frozen(seed):
+            if subject.truth is not None:
+                outputs = subject.truth(_copies(arguments))
+            else:
+                outputs, _ = subject.forward(_copies(arguments))
+        return sum(
+            np.sum(dy * y.astype(np.result_type(y.dtype, float)))
+            for dy, y in zip(upstream, outputs, strict=True)
+        )
+
+    return function
+
+
+def _in_one_argument(
+    function: Callable, arguments: dict[str, np.ndarray], name: str
+) -> Callable[[np.ndarray], complex]:
+    return lambda value: function({**arguments, name: value})
+
+
+def _copies(arguments: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {n: a.copy() for n, a in arguments.items()}
+
+
+def _complex_step_agrees(subject: Subject, function: Callable, rng: np.random.Generator) -> bool:
+    """Whether the forward pass takes complex arguments and treats them analytically.
+
+    Code with abs, max or a conversion to float goes through with complex numbers and gives a wrong
+    slope; so the complex step counts only if it agrees with differences along random directions.
+    """
+    for n in subject.vary:
+        x = subject.arguments[n]
+        f = _in_one_argument(function, subject.arguments, n)
+        v = rng.standard_normal(x.shape)
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                # Code that fills a float array drops the imaginary part, and NumPy says so.
+                warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+                complex_one = complex_slope(f, x, v)
+        except MinivaeError:
+            return False
+        except Exception:
+            return False
+        slope, error, _ = best_central_slope(f, x, v, f(x), 1e-9)
+        if not abs(complex_one - slope) <= 1e-6 * (1 + abs(slope)) + 10 * error:
+            return False
+    return True

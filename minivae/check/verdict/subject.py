@@ -1,0 +1,202 @@
+"""Subject: whatever is to be checked, brought into one form.
+
+A layer, a model, a pair of functions as courses write them, or a loss with its gradient: each
+becomes named arrays, a `forward` from them to outputs, and a `backward` to named gradients. The
+engine in `gradients.py` knows subjects only.
+"""
+
+import contextlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...engine.case import Case
+from ...engine.layer import Layer
+from ...errors import ShapeError
+from ...models.base import Model
+from .draws import Generators, find_generators
+from .frozen import frozen_randomness
+from .twin import float64_twin
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass
+class Subject:
+    """What is checked.
+
+    Attributes
+    ----------
+    name : str
+        What the report calls it.
+    arguments : dict of str to numpy.ndarray
+        All array inputs and parameters, at the point of the check.
+    vary : tuple of str
+        Those that have a gradient.
+    forward : callable
+        `forward(arguments) -> (outputs, cache)`, outputs a list of arrays.
+    backward : callable
+        `backward(upstream, cache) -> gradients`, upstream a list like outputs, gradients by name.
+    analytic : bool
+        Whether the complex step may be tried.
+    scalar : bool
+        Whether the output is a loss, whose upstream gradient is 1.
+    case : Case, optional
+        The operation's case, when it is one of minivae's own.
+    notes : list of str
+        What the report should say besides.
+    options : dict
+        What else the functions are given: numbers, integer labels, and what a model holds fixed.
+    generators : Generators
+        Random generators that the functions keep.
+    truth : callable, optional
+        The outputs, where somebody knows better than `forward`: a grader's reference, of which the
+        numerical gradients are taken then; or a float64 copy of what computes in float32.
+    dtype : str, optional
+        What the functions compute in, where the caller cannot choose.
+    """
+
+    name: str
+    arguments: Arrays
+    vary: tuple[str, ...]
+    forward: Callable[[Arrays], tuple[list[np.ndarray], Any]]
+    backward: Callable[[list[np.ndarray], Any], dict[str, Any]]
+    analytic: bool = True
+    scalar: bool = False
+    case: Case | None = None
+    notes: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    generators: Generators = field(default_factory=Generators)
+    truth: Callable[[Arrays], list[np.ndarray]] | None = None
+    dtype: str | None = None
+
+    def frozen(self, seed: int) -> contextlib.AbstractContextManager[None]:
+        """Freeze all randomness that the functions may draw from."""
+        return frozen_randomness(seed, self.generators.found)
+
+
+def from_case(
+    case: Case, rng: np.random.Generator, sizes: dict[str, int] | None, dtype: str
+) -> Subject:
+    """Subject of one of minivae's operations, at a point that its case draws."""
+
+    def forward(arguments: Arrays) -> tuple[list[np.ndarray], Any]:
+        y, cache = case.forward(**arguments, **case.options)
+        return [np.asarray(y)], cache
+
+    def backward(upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
+        return case.gradients(upstream[0], cache)
+
+    arguments = case.draw(rng, sizes, dtype)
+    return Subject(
+        case.name,
+        arguments,
+        tuple(case.vary),
+        forward,
+        backward,
+        case.analytic,
+        case=case,
+        options=dict(case.options),
+        generators=find_generators(case.forward, case.backward),
+    )
+
+
+def from_layer(layer: Layer, inputs: Sequence[np.ndarray], name: str) -> Subject:
+    """Subject of a layer: its inputs, as its forward names them, and its parameters."""
+    names = list(inspect.signature(layer.forward).parameters)
+    if not inputs or len(inputs) > len(names):
+        raise ShapeError(
+            f"{name} was given {len(inputs)} inputs, but its forward takes {', '.join(names)}; "
+            "pass them as `inputs=(x, ...)`."
+        )
+    names = names[: len(inputs)]
+    dtype, here, there = layer.params.dtype, layer.backend.to_host, layer.backend.asarray
+    arguments = {
+        n: np.asarray(here(array), dtype).astype(float)
+        for n, array in zip(names, inputs, strict=True)
+    }
+    arguments |= {n: here(layer.params[n]).astype(float) for n in layer.params}
+
+    def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
+        for n in layer.params:
+            layer.params[n][...] = there(values[n], dtype)
+        outputs = layer.forward(*(there(values[n].astype(dtype)) for n in names))
+        return [np.asarray(here(y)) for y in as_tuple(outputs)], None
+
+    def backward(upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
+        layer.params.grad[...] = np.nan  # so that a gradient that is not written is seen
+        returned = as_tuple(layer.backward(*(there(dy.astype(dtype)) for dy in upstream)))
+        gradients = {n: here(dx) for n, dx in zip(names, returned, strict=False)}
+        return gradients | {n: here(layer.params.grad_of(n)).copy() for n in layer.params}
+
+    outputs, _ = forward(arguments)
+    returned = as_tuple(layer.backward(*(there(np.zeros_like(y)) for y in outputs)))
+    vary = (*names[: len(returned)], *layer.params)  # the inputs after these are noise
+    return Subject(
+        name,
+        arguments,
+        vary,
+        forward,
+        backward,
+        analytic=False,
+        options={n: v for n, v in vars(layer).items() if isinstance(v, int | float)},
+        generators=find_generators(layer.forward, layer.backward),
+        truth=_twin_forward(layer, lambda twin: from_layer(twin, inputs, name)),
+        dtype=dtype.name,
+    )
+
+
+def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject:
+    """Subject of a whole model: its parameters, with the data and the noise held fixed."""
+    params, here, there = model.params, model.backend.to_host, model.backend.asarray
+    x, noise = (None if a is None else there(here(a), params.dtype) for a in (x, noise))
+
+    def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
+        for n in params:
+            params[n][...] = there(values[n], params.dtype)
+        return [np.asarray(here(model.forward(x, noise).loss))], None
+
+    def backward(upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
+        params.grad[...] = np.nan
+        model.backward()
+        return {n: here(params.grad_of(n)).copy() for n in params}
+
+    arguments = {n: here(params[n]).astype(float) for n in params}
+    return Subject(
+        repr(model),
+        arguments,
+        tuple(params),
+        forward,
+        backward,
+        analytic=False,
+        scalar=True,
+        options={n: None if a is None else here(a) for n, a in (("x", x), ("eps", noise))},
+        truth=_twin_forward(model, lambda twin: from_model(twin, x, noise)),
+        dtype=params.dtype.name,
+    )
+
+
+def _twin_forward(
+    original: Layer | Model, subject_of: Callable[[Any], Subject]
+) -> Callable[[Arrays], list[np.ndarray]] | None:
+    """Forward pass of a float64 copy of what computes in float32; None if there is none."""
+    if original.params.dtype == np.float64:
+        return None
+    twin = float64_twin(original)
+    if twin is None:
+        return None
+    subject = subject_of(twin)
+    return lambda values: subject.forward(values)[0]
+
+
+def as_tuple(value: Any) -> tuple:
+    """A tuple as it is, a list as a tuple, anything else as a tuple of one."""
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def as_list(value: Any) -> list[np.ndarray]:
+    """Outputs as a list of arrays."""
+    return [np.asarray(part) for part in as_tuple(value)]

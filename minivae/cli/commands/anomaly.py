@@ -1,0 +1,257 @@
+"""`minivae anomaly`: learn what is normal, and score what may not be."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..numbers import finite, seed, whole
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ...data.examples import Examples
+    from ...uses.anomaly.detector import Detector
+
+EPILOG = """\
+examples:
+  minivae anomaly fit mnist5k --without 4 --out no-fours.npz
+  minivae anomaly score no-fours.npz mnist5k --out scores.csv --map map.png
+  minivae anomaly fit normal.csv --ignore id --out machine.npz
+  minivae anomaly score machine.npz new.csv --out scores.csv
+  minivae anomaly fit patients.csv --label diagnosis --normal benign
+  minivae anomaly fit my_pictures/ --quantile 0.99
+
+DATA is the name of a data set, a .npy, .npz, IDX or PNG file, a folder of PNG files, or a CSV file
+with a header. `minivae anomaly fit --help` and `minivae anomaly score --help` list the options.
+"""
+
+FIT = """\
+examples:
+  minivae anomaly fit mnist5k --without 4          normal is every digit but the 4
+  minivae anomaly fit table.csv --label kind --normal good --latent 2
+  minivae anomaly fit table.csv --held-out 0.4     for small tables: more for the thresholds
+"""
+
+SCORE = """\
+examples:
+  minivae anomaly score no-fours.npz mnist5k --out scores.csv --map map.png
+  minivae anomaly score machine.npz new.csv --score neg_log_px
+  minivae anomaly score machine.npz new.csv --label kind --normal good
+
+where the normal classes are known, the AUROC of each score is printed
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    options = {"formatter_class": parser.formatter_class, "allow_abbrev": False}
+    what = "train a VAE on normal data, and set the thresholds"
+    configure_fit(actions.add_parser("fit", help=what, description=what, epilog=FIT, **options))
+    what = "score data: which examples are anomalous, and where"
+    configure_score(
+        actions.add_parser("score", help=what, description=what, epilog=SCORE, **options)
+    )
+
+
+def configure_classes(parser: argparse.ArgumentParser) -> None:
+    """Define the options that say which classes are normal."""
+    label = "column of a CSV file that holds the class"
+    parser.add_argument("--label", metavar="COLUMN", help=label)
+    parser.add_argument("--normal", nargs="+", default=[], metavar="CLASS", help="normal classes")
+    without = "classes that are not normal"
+    parser.add_argument("--without", nargs="+", default=[], metavar="CLASS", help=without)
+
+
+def configure_fit(parser: argparse.ArgumentParser) -> None:
+    """Define the options of `fit`."""
+    add = parser.add_argument
+    add("data", metavar="DATA", help="normal data (of a set with a test part: the training part)")
+    out = "a new .npz file for the detector (default: DATA-detector.npz)"
+    add("--out", metavar="MODEL", help=out)
+    configure_classes(parser)
+    add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to pass over")
+    add("--limit", type=whole, metavar="N", help="use at most N examples, evenly spread")
+    held_out = "part to set and to check the thresholds with, half each (default: 0.2)"
+    add("--held-out", type=finite, default=0.2, metavar="PART", help=held_out)
+    quantile = "part of normal examples that shall raise no alarm (default: 0.95)"
+    add("--quantile", type=finite, default=0.95, metavar="Q", help=quantile)
+    samples = "importance samples for each example (default: 32)"
+    add("--samples", type=whole, default=32, metavar="K", help=samples)
+    hidden = "widths of the hidden layers (images: 400, tables: 64)"
+    add("--hidden", type=whole, nargs="*", metavar="N", help=hidden)
+    add("--latent", type=whole, metavar="N", help="latent dimensions (images: 20, tables: 4)")
+    likelihood = "of the data (images: bernoulli, tables: gaussian_shared)"
+    add("--likelihood", metavar="NAME", help=likelihood)
+    add("--epochs", type=whole, metavar="N", help="epochs (images: 30, tables: 200)")
+    add("--batch", type=whole, metavar="N", help="examples in a step (images: 128, tables: 32)")
+    add("--lr", type=finite, default=1e-3, metavar="X", help="learning rate (default: 0.001)")
+    add("--seed", type=seed, default=0, metavar="N", help="of everything random (default: 0)")
+    add("--backend", default="auto", metavar="NAME", help="where to compute (default: auto)")
+    add("--quiet", action="store_true", help="print the file's name and nothing else")
+
+
+def configure_score(parser: argparse.ArgumentParser) -> None:
+    """Define the options of `score`."""
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a detector, from `minivae anomaly fit`")
+    add("data", metavar="DATA", help="data to score (of a set with a test part: that part)")
+    out = "a new file for the table (default: scores.csv)"
+    add("--out", metavar="FILE", default="scores.csv", help=out)
+    add("--map", metavar="FILE", help="a new .png file: where the most anomalous are so")
+    add("--top", type=whole, default=10, metavar="N", help="how many are on it (default: 10)")
+    score = "neg_elbo, reconstruction, kl, neg_log_px or deviance (default: neg_elbo)"
+    add("--score", default="neg_elbo", metavar="NAME", help=score)
+    configure_classes(parser)
+    add("--limit", type=whole, metavar="N", help="score at most N examples, evenly spread")
+    add("--quiet", action="store_true", help="print the files' names and nothing else")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fit, or score."""
+    return {"fit": run_fit, "score": run_score}[options.action](options)
+
+
+# ---- fit ----
+
+
+def run_fit(options: argparse.Namespace) -> int:
+    """Fit a detector and write it."""
+    import sys
+
+    from ...ops import LIKELIHOODS
+    from ...uses.anomaly import detector as anomaly
+    from .. import anomaly_report
+
+    say = _nothing if options.quiet else print
+    path = _new(options.out or _free(f"{Path(options.data).stem}-detector"), ".npz", "--out")
+    if options.likelihood is not None:
+        _known("--likelihood", options.likelihood, LIKELIHOODS)
+    names = ("normal", "without", "label", "ignore", "limit", "held_out", "quantile", "samples")
+    names += ("hidden", "latent", "likelihood", "epochs", "batch", "lr", "seed", "backend")
+    how = {name: getattr(options, name) for name in names}
+    progress = not options.quiet and sys.stderr.isatty()
+    detector = anomaly.fit(options.data, **how, progress=progress)
+    detector.save(path)
+    say(anomaly_report.fitted(detector))
+    print(path)
+    return 0
+
+
+# ---- score ----
+
+
+def run_score(options: argparse.Namespace) -> int:
+    """Score data and write the table, and the map if it is asked for."""
+    import sys
+
+    import numpy as np
+
+    from ...errors import OptionError
+    from ...show import plots
+    from ...uses.anomaly import detector as anomaly
+    from .. import anomaly_report
+
+    say = _nothing if options.quiet else print
+    _known("--score", options.score, anomaly.SCORES)
+    paths = [_new(options.out, ".csv", "--out")]
+    if options.map is not None:
+        paths.append(_new(options.map, ".png", "--map"))
+    detector = anomaly.load(options.model)
+    if options.map is not None and not plots.has_picture(detector.shape):
+        raise OptionError(
+            f"examples of shape {detector.shape} have no picture; leave out --map: the column "
+            "odd_column of the table says where a row is anomalous."
+        )
+    if options.top < 1:
+        raise OptionError("--top 0 was given; ask for one example or more.")
+    examples = detector.read(options.data, label=options.label, limit=options.limit)
+    is_normal = normal_rows(detector, examples, options)
+    scores = detector.score(examples, progress=not options.quiet and sys.stderr.isatty())
+    alarms = scores[options.score] > detector.alarms[options.score].threshold
+    contents = [anomaly_report.table(detector, examples, scores, alarms).encode()]
+    if options.map is not None:
+        top = np.argsort(-scores[options.score], kind="stable")[: options.top]
+        contents.append(
+            anomaly_report.picture(detector, examples.select(top), len(examples), options.score)
+        )
+    _write(paths, contents)
+
+    threshold = detector.alarms[options.score].threshold
+    say(f"data   {len(examples)} examples of {examples.name}")
+    say(f"alarm  {options.score} above {threshold:.2f}: {int(alarms.sum())} of {len(examples)}")
+    if is_normal is not None:
+        say(anomaly_report.judged(scores, alarms, is_normal))
+    print(*paths, sep="\n")
+    return 0
+
+
+def normal_rows(
+    detector: "Detector", examples: "Examples", options: argparse.Namespace
+) -> "np.ndarray | None":
+    """Which rows are known to be normal (N,), or None if nothing is known of them.
+
+    Classes that are named as normal, or as not, count; else those that the detector was fitted to.
+    """
+    import numpy as np
+
+    _, named = examples.only(options.normal, options.without)
+    normal = named or detector.data["normal"]
+    if examples.labels is None or normal is None:
+        return None
+    return np.isin(examples.labels, normal)
+
+
+# ---- files ----
+
+
+def _new(name: str | Path, suffix: str, option: str) -> Path:
+    """A file that can be made: of this kind, not there yet, in a folder that is."""
+    from ...errors import OptionError
+
+    path = Path(name).expanduser()
+    if path.suffix.lower() != suffix:
+        raise OptionError(f"{path} was given as {option}; its name must end in {suffix}.")
+    if path.exists():
+        raise OptionError(f"{path} exists already; name another file with {option}, or delete it.")
+    if not path.parent.is_dir():
+        raise OptionError(f"{path.parent} is no folder; make it, or name another with {option}.")
+    if not os.access(path.parent, os.W_OK):
+        raise OptionError(f"you may not write into {path.parent}; name another with {option}.")
+    return path
+
+
+def _free(stem: str) -> Path:
+    """The first of stem.npz, stem-2.npz, ... that is not there yet."""
+    import itertools
+
+    names = (Path(f"{stem}{f'-{i}' if i > 1 else ''}.npz") for i in itertools.count(1))
+    return next(path for path in names if not path.exists())
+
+
+def _write(paths: list[Path], contents: list[bytes]) -> None:
+    """Write all the files, or none."""
+    from ...files import write_atomically
+
+    written = []
+    try:
+        for path, content in zip(paths, contents, strict=True):
+            write_atomically(path, lambda file, content=content: file.write(content))
+            written.append(path)
+    except BaseException:
+        for path in written:
+            path.unlink()
+        raise
+
+
+def _known(option: str, name: str, names: dict[str, Any]) -> None:
+    from ...errors import OptionError
+
+    if name not in names:
+        raise OptionError(f"{option} {name} was given; choose one of: {', '.join(names)}.")
+
+
+def _nothing(*words: str) -> None:
+    """Take the place of `print`."""

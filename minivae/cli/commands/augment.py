@@ -1,0 +1,205 @@
+"""`minivae augment`: new labelled examples from a conditional VAE."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...files import check_parent, fresh_file
+from ..numbers import finite, seed, whole
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ...data import Dataset
+    from ...models import ConditionalVAE
+
+EPILOG = """\
+examples:
+  minivae augment mnist5k --per-class 100 --out more.npz     train a conditional VAE, and use it
+  minivae augment my_pictures/ --per-class 50 --out more.npz   a subfolder of PNGs for each class
+  minivae augment --run runs/001-mnist5k-cvae --per-class 100 --out more.npz
+  minivae augment digits8 --per-class 50 --how posterior --out more.npz    around real examples
+  minivae augment digits8 --per-class 50 --with-real --out all.npz
+  minivae augment --experiment --out augmented     does it help? minutes; see tutorials/uses
+
+the file holds x, y and how ("prior" or "posterior"); with --with-real x_train, y_train, and the
+data's own x_test and y_test, so that no test example is an artificial one
+"""
+
+HOW = ("prior", "posterior", "both")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    data = "labelled data: name of a data set (see `minivae data`), or a path (default: the run's)"
+    parser.add_argument("data", nargs="?", metavar="DATA", help=data)
+    run = "use the conditional VAE of this run instead of training one (`train --conditional`)"
+    parser.add_argument("--run", metavar="RUN", help=run)
+    per_class = "new examples of each class (default: 100)"
+    parser.add_argument("--per-class", type=whole, default=100, metavar="N", help=per_class)
+    how = "draw from the prior, from the posteriors of real examples, or half and half (default)"
+    parser.add_argument("--how", choices=HOW, default="both", help=how)
+    temperature = "factor on the standard deviation of the draws (default: 1)"
+    parser.add_argument("--temperature", type=finite, default=1.0, metavar="T", help=temperature)
+    real = "put the real training examples in too, and the test examples as they are"
+    parser.add_argument("--with-real", action="store_true", help=real)
+    hidden = "widths of the VAE's hidden layers (default: 256)"
+    parser.add_argument("--hidden", type=whole, nargs="+", default=[256], metavar="N", help=hidden)
+    parser.add_argument(
+        "--latent", type=whole, default=16, metavar="N", help="its latent dimensions (default: 16)"
+    )
+    epochs = "of its training (default: as many as make 2000 updates, at least 10)"
+    parser.add_argument("--epochs", type=whole, metavar="N", help=epochs)
+    parser.add_argument(
+        "--seed", type=seed, default=0, metavar="N", help="of everything random (default: 0)"
+    )
+    experiment = "measure what augmentation does for a classifier on few digits, on mnist5k"
+    parser.add_argument("--experiment", action="store_true", help=experiment)
+    seeds = "repetitions of the experiment (default: 20)"
+    parser.add_argument("--seeds", type=whole, default=20, metavar="N", help=seeds)
+    out = "a new .npz file; of the experiment, a new folder"
+    parser.add_argument("--out", required=True, metavar="PATH", help=out)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write new examples, or run the experiment."""
+    return experiment(options) if options.experiment else augment(options)
+
+
+def augment(options: argparse.Namespace) -> int:
+    """Get a conditional VAE, draw from it, and write the examples."""
+    import numpy as np
+
+    from ...data.labelled import named, numbers_of
+    from .. import outputs
+
+    path = fresh_file(options.out, ".npz")
+    check_parent(path)
+    if options.per_class < 1:
+        raise _wrong("--per-class must be at least 1")
+    data, model, y = source(options)
+    rng = np.random.default_rng([options.seed, 1])
+    x_new, y_new, how = draw(model, data.x_train, y, options, rng)
+
+    names = model.labels
+    if options.with_real:
+        arrays = {
+            "x_train": np.concatenate([data.x_train, x_new]),
+            "y_train": named(np.concatenate([y, y_new]), names),
+        }
+        if data.x_test is not None:
+            y_test = numbers_of(data, data.y_test, names)
+            arrays |= {"x_test": data.x_test, "y_test": named(y_test, names)}
+    else:
+        arrays = {"x": x_new, "y": named(y_new, names), "how": how}
+    outputs.write(path, None, arrays, data.shape)
+    return 0
+
+
+def source(options: argparse.Namespace) -> "tuple[Dataset, ConditionalVAE, np.ndarray]":
+    """Return the data, a conditional VAE, and the numbers that it gives the data's classes.
+
+    Raises
+    ------
+    OptionError
+        If there are neither data nor a run, or the run's model is not conditional.
+    """
+    import math
+    import sys
+
+    from ... import data as datasets
+    from ...data.labelled import class_names, numbers_of
+    from ...train.runs import open_run
+    from ...uses.augment import train_generator
+    from .. import outputs
+
+    if options.run is None:
+        if options.data is None:
+            raise _wrong("there are no data; name a data set or a path, or a run with --run")
+        data = datasets.load(options.data)
+        labels, steps = class_names(data), math.ceil(len(data.pixels_train) / 128)
+        model = train_generator(
+            data.pixels_train,
+            data.y_train,
+            labels,
+            hidden=options.hidden,
+            latent=options.latent,
+            epochs=max(10, round(2000 / steps)) if options.epochs is None else options.epochs,
+            binarize=len(data.shape) == 2,
+            seed=options.seed,
+            progress=sys.stderr.isatty(),
+        )
+        return data, model, data.y_train
+    run = open_run(options.run)
+    if not run.is_conditional:
+        raise _wrong(
+            f"{run.folder} was trained without labels; train a model with `minivae train "
+            "--conditional`"
+        )
+    data = run.load_data() if options.data is None else datasets.load(options.data)
+    outputs.check_shape(run, data.shape, data.name)
+    return data, run.training.model, numbers_of(data, data.y_train, run.training.model.labels)
+
+
+def draw(
+    model: "ConditionalVAE",
+    x: "np.ndarray",
+    y: "np.ndarray",
+    options: argparse.Namespace,
+    rng: "np.random.Generator",
+) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+    """Draw as many new examples of each class as are wanted; say of each how it was made."""
+    import numpy as np
+
+    from ...uses.augment import from_posterior, from_prior, in_turn
+
+    N, C = options.per_class, len(model.labels)
+    around = {"prior": 0, "posterior": N, "both": N // 2}[options.how]
+    xs, ys, hows = [], [], []
+    if N - around:
+        classes = np.repeat(np.arange(C), N - around)
+        xs += [from_prior(model, classes, rng, temperature=options.temperature)]
+        ys, hows = [classes], [np.full(len(classes), "prior")]
+    if around:
+        rows = in_turn(y, around, C)
+        xs += [from_posterior(model, x[rows], y[rows], rng, temperature=options.temperature)]
+        ys, hows = [*ys, y[rows]], [*hows, np.full(len(rows), "posterior")]
+    return np.concatenate(xs), np.concatenate(ys), np.concatenate(hows)
+
+
+def experiment(options: argparse.Namespace) -> int:
+    """Run the experiment into a new folder, and print what came out."""
+    import shutil
+    import sys
+    import tempfile
+
+    from ...uses.experiments import augment as study
+
+    folder = Path(options.out).expanduser()
+    if options.data is not None or options.run is not None:
+        raise _wrong("the experiment has its own data; leave out DATA and --run")
+    if options.seeds < 2:
+        raise _wrong(f"--seeds {options.seeds} leaves no interval; give at least 2")
+    if folder.exists():
+        raise _wrong(f"{folder} exists already; name another folder with --out, or delete it")
+    if not folder.absolute().parent.is_dir():
+        raise _wrong(f"there is no folder {folder.parent}; make it first")
+    with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".augment-") as made:
+        summary = study.run(made, seeds=options.seeds, progress=sys.stderr.isatty())
+        shutil.copytree(made, folder)
+    for title, header, rows in summary["tables"]:
+        print(title)
+        widths = [max(len(str(row[i])) for row in [header, *rows]) for i in range(len(header))]
+        for row in (header, *rows):
+            print("  " + "  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip())
+        print()
+    print(summary["text"])
+    print(folder)
+    return 0
+
+
+def _wrong(what: str) -> Exception:
+    from ...errors import OptionError
+
+    return OptionError(f"{what}.")

@@ -1,0 +1,90 @@
+"""`minivae bench`: how fast the kernels are here, and what a training step costs."""
+
+import argparse
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from ...engine.backend import get_backend
+from ...errors import OptionError
+from ..numbers import whole
+
+EPILOG = """\
+examples:
+  minivae bench                        784-400-20 at batch 128, and bench.png
+  minivae bench --batch 32 --seconds 1
+  OPENBLAS_NUM_THREADS=1 minivae bench steadier: the matrix products on one thread
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    count = {"type": whole, "metavar": "N"}
+    parser.add_argument("--batch", help="examples in a step (default: 128)", default=128, **count)
+    hidden = "widths of the hidden layers (default: 400)"
+    parser.add_argument("--hidden", help=hidden, nargs="+", default=[400], **count)
+    parser.add_argument("--latent", help="latent dimensions (default: 20)", default=20, **count)
+    seconds = "time to spend on each thing that is measured (default: 0.2)"
+    parser.add_argument("--seconds", help=seconds, type=float, default=0.2, metavar="X")
+    out = "a new .png file for the bar chart (default: bench-<number>.png)"
+    parser.add_argument("--out", help=out, metavar="FILE")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print the table, draw the bars."""
+    from ...show import bench, canvas
+
+    widths = [options.batch, options.latent, *options.hidden]
+    if min(widths) < 1 or not 0 < options.seconds < 3600:
+        raise OptionError(
+            f"--batch {options.batch}, --hidden {' '.join(map(str, options.hidden))}, --latent "
+            f"{options.latent} and --seconds {options.seconds:g} were given; sizes must be at "
+            "least 1, and seconds above 0 and below 3600."
+        )
+    path = output(options.out)
+    print(f"float32, batch {options.batch}, NumPy {np.__version__}, {bench.threads()}")
+    if get_backend("auto").name == "numpy":
+        print("Numba is not installed, so there are no kernels: `pip install numba`")
+    sizes = {"B": options.batch, "D": 784, "I": 784, "O": options.hidden[0]}
+    sizes |= {"Z": options.latent, "K": 50, "L": 4}
+    print(f"\n{'forward and backward, ms':<36}{'reference':>10}{'kernel':>10}{'ratio':>8}")
+    rows = bench.operations(sizes, budget=options.seconds)
+    for row in rows:
+        reference, kernel = row.seconds["reference"], row.seconds.get("kernel")
+        text = f"{row.name:<36}{1e3 * reference:>10.3f}"
+        print(text if kernel is None else f"{text}{1e3 * kernel:>10.3f}{reference / kernel:>8.2f}")
+
+    step = bench.training_step(
+        hidden=tuple(options.hidden),
+        latent=options.latent,
+        batch=options.batch,
+        budget=5 * options.seconds,
+    )
+    print(f"\n{'one training step, ' + step.name:<46}{'ms':>10}{'ratio':>8}")
+    floor = step.seconds["products"]
+    for name, seconds in step.seconds.items():
+        what = "its matrix products alone" if name == "products" else f"on the backend {name!r}"
+        print(f"{what:<46}{1e3 * seconds:>10.3f}{seconds / floor:>8.2f}")
+    canvas.save(bench.draw(rows, step), path)
+    print(f"\n{path} shows the ratios")
+    return 0
+
+
+def output(out: str | None) -> Path:
+    """Where to draw: `out`, or the first free `bench-<number>.png`.
+
+    Raises
+    ------
+    OptionError
+        If `out` exists, or is no PNG.
+    """
+    if out is None:
+        names = (Path(f"bench-{i}.png") for i in itertools.count(1))
+        return next(path for path in names if not path.exists())
+    from ...files import check_parent, fresh_file
+
+    path = fresh_file(out, ".png")
+    check_parent(path)
+    return path

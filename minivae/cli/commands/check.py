@@ -1,0 +1,27 @@
+"""`minivae check`: verify every derivative in the package, or the backward passes in a file."""
+
+import argparse
+
+from ...course.grading import cli
+
+EPILOG = """\
+examples:
+  minivae check                                a table of all the package's own derivatives
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    cli.configure(parser)
+    parser.epilog = EPILOG + cli.EPILOG.removeprefix("examples:\n")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check a file if one is given, else everything in the package; return 1 if a check fails."""
+    if cli.wanted(options):
+        return cli.run(options)
+    from ... import check
+
+    results = check.check_all()
+    print(check.table(results))
+    return 0 if all(result.passed for result in results) else 1

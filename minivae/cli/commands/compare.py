@@ -1,0 +1,143 @@
+"""`minivae compare`: rerun the experiments behind what is said about VAEs, and show the results."""
+
+import argparse
+import difflib
+import importlib
+import inspect
+import itertools
+import json
+import pkgutil
+import shutil
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+from types import ModuleType
+
+from ...errors import OptionError
+from ..numbers import whole
+
+EPILOG = """\
+examples:
+  minivae compare --list                 what there is to run
+  minivae compare modes                  VAE and GAN on 8 and on 25 Gaussians
+  minivae compare modes stability --seeds 3 --out quick
+  minivae compare                        all of them: each takes some minutes on two cores
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which (default: all)")
+    parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
+    seeds = "repetitions, numbered from 0 (default: each experiment's own)"
+    parser.add_argument("--seeds", type=whole, metavar="N", help=seeds)
+    out = "a new folder for page, tables and pictures (default: comparison-<number>)"
+    parser.add_argument("--out", metavar="FOLDER", help=out)
+
+
+def experiments() -> dict[str, ModuleType]:
+    """Find the experiments, by name."""
+    from ...uses import experiments
+
+    names = [module.name for module in pkgutil.iter_modules(experiments.__path__)]
+    modules = [importlib.import_module(f"{experiments.__name__}.{name}") for name in names]
+    return {module.NAME: module for module in modules if hasattr(module, "NAME")}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run what was asked for; the page grows with each experiment that is done."""
+    from ...files import write_atomically
+    from ...uses.experiments.page import Section, page, text_table
+
+    known = experiments()
+    if options.list:
+        for name, module in known.items():
+            print(f"{name:<14}{module.WHAT} ({default_seeds(module)} seeds)")
+        return 0
+    chosen = choose(options.names, known)
+    if options.seeds == 0:
+        raise OptionError("--seeds 0 was given, but an experiment needs at least 1.")
+    folder = new_folder(options.out)
+    repeat = {} if options.seeds is None else {"seeds": options.seeds}
+    sections = []
+    for name in chosen:
+        module = known[name]
+        print(f"{name}: {module.WHAT}", flush=True)
+        started = time.monotonic()
+        summary = run_whole(module, folder / name, repeat)
+        seconds = time.monotonic() - started
+        words = f" --seeds {options.seeds}" if repeat else ""
+        command = f"minivae compare {name}{words}"
+        sections.append(Section(name, module.WHAT, command, seconds, folder / name, summary))
+        html = page(sections)
+        write_atomically(folder / "index.html", lambda file, html=html: file.write(html.encode()))
+        for table in summary["tables"]:
+            print(f"\n{text_table(*table)}")
+        for line in summary["text"].splitlines():
+            print(f"\n{textwrap.fill(line, 100)}")
+        print(f"\n{seconds:.0f} s\n", flush=True)
+    print(f"{folder / 'index.html'} shows it all")
+    return 0
+
+
+def run_whole(module: ModuleType, folder: Path, repeat: dict[str, int]) -> dict:
+    """Run one experiment into `folder`, which is there when it is done, and not before."""
+    from ...files import write_atomically
+
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        summary = module.run(temporary, progress=sys.stderr.isatty(), **repeat)
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(temporary / "summary.json", lambda file: file.write(text.encode()))
+        temporary.chmod(0o755)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return summary
+
+
+def default_seeds(module: ModuleType) -> int:
+    """How many seeds an experiment runs by itself."""
+    return inspect.signature(module.run).parameters["seeds"].default
+
+
+def choose(names: list[str], known: dict[str, ModuleType]) -> list[str]:
+    """Return the names that were given, once each; all, if none was.
+
+    Raises
+    ------
+    OptionError
+        If there is no experiment of that name.
+    """
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise OptionError(
+                f"there is no experiment {name!r}{hint}; choose among: {', '.join(known)}."
+            )
+    return list(dict.fromkeys(names)) or list(known)
+
+
+def new_folder(out: str | None) -> Path:
+    """Make the folder: `out`, or the first free `comparison-<number>`.
+
+    Raises
+    ------
+    OptionError
+        If `out` is a file, or a folder that is not empty.
+    """
+    if out is None:
+        names = (Path(f"comparison-{i}") for i in itertools.count(1))
+        folder = next(path for path in names if not path.exists())
+    else:
+        folder = Path(out).expanduser()
+        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+            raise OptionError(
+                f"{folder} exists already; name a new folder with --out, or delete it."
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

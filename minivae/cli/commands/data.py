@@ -1,0 +1,44 @@
+"""`minivae data`: what data sets there are, and where; `minivae data fetch NAME` brings one."""
+
+import argparse
+
+EPILOG = """\
+examples:
+  minivae data                       which data sets there are, and which of them are here
+  minivae data fetch mnist           download MNIST, verify it, and print where it is
+  MINIVAE_DATA=~/data minivae data   look for the files of MNIST in ~/data too
+
+your own data need no list: `minivae train FILE` takes a .npy, .npz or IDX file or a folder of PNGs
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "fetch"), default="list", help="what to do (list)"
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the data set to fetch")
+
+
+def run(options: argparse.Namespace) -> int:
+    """List the data sets, or fetch one and print its place."""
+    from ... import data
+    from ...errors import OptionError
+
+    if options.action == "fetch":
+        if options.name is None:
+            raise OptionError(f"fetch what? name one of: {', '.join(data.NAMES)}.")
+        print(data.fetch(options.name))
+        return 0
+    if options.name is not None:
+        raise OptionError(
+            f"`data list` takes no name, but {options.name!r} was given; leave it out"
+        )
+    row = "{:<15}{:>7}{:>8}  {:<9}{}".format
+    print(row("name", "train", "test", "shape", "state"))
+    for entry in data.available():
+        shape = " x ".join(map(str, entry.shape))
+        print(row(entry.name, f"{entry.n_train:,}", f"{entry.n_test:,}", shape, entry.state))
+        print(f"    {entry.what}\n    {entry.where}")
+    return 0

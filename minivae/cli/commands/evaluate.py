@@ -1,0 +1,229 @@
+"""`minivae evaluate`: measure a trained model on data that it has not seen."""
+
+import argparse
+import textwrap
+from typing import Any
+
+from ...engine.backend import backend_names
+from ..numbers import whole
+
+EPILOG = """\
+examples:
+  minivae evaluate                                   the newest run on its test data
+  minivae evaluate runs/001-mnist5k-vae --importance-samples 1000 --limit 100
+  minivae evaluate --data mnist                      on other data of the same shape
+  minivae evaluate --quality                         Fréchet distance, precision and recall
+  minivae evaluate --json > numbers.json
+"""
+
+ACTIVE = 0.01
+"""Nats of KL above which a latent dimension counts as active."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="run folder or checkpoint (default: the newest run)"
+    )
+    data = "name of a data set, a path, or a PNG file (default: what the run was trained on)"
+    parser.add_argument("--data", metavar="DATA", help=data)
+    importance = "also estimate ln p(x) by importance sampling with K samples for each example"
+    parser.add_argument("--importance-samples", type=whole, metavar="K", help=importance)
+    limit = "use at most N test examples, evenly spread"
+    parser.add_argument("--limit", type=whole, metavar="N", help=limit)
+    quality = "also compare samples with test data: Fréchet distance, precision and recall, in the "
+    quality += "features of a small classifier that is trained for this"
+    parser.add_argument("--quality", action="store_true", help=quality)
+    backend = "where to compute (default: auto)"
+    parser.add_argument(
+        "--backend", choices=("auto", *backend_names()), default="auto", help=backend
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate and print the numbers."""
+    import json
+
+    from .. import outputs
+
+    run = outputs.chosen_run(options)
+    numbers = measure(run, options)
+    if options.quality:
+        numbers["quality"] = quality(run, options)
+    print(json.dumps(numbers, indent=2) if options.json else table(numbers))
+    return 0
+
+
+def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
+    """Compute what is printed; what an autoencoder has not is None, and a GAN has none of it.
+
+    The noise and the binary pixels are those of the validation while training, so the numbers of
+    the last epoch come out again.
+    """
+    import numpy as np
+
+    from ...errors import OptionError
+    from ...train.evaluate import evaluate, log_likelihood
+    from ...train.settings import STREAMS
+    from ...uses.quality.collapse import usage
+    from .. import outputs, pictures
+
+    samples, seed = options.importance_samples, run.training.settings.seed
+    if run.is_gan:
+        if not options.quality or samples is not None:
+            raise OptionError(
+                f"{run.folder} holds a GAN, under which data have no loss, no ELBO and no ln p(x); "
+                "measure its samples with --quality alone."
+            )
+        model = repr(run.training.model)
+        return {"run": str(run.folder), "model": model, "epochs": run.saved_epochs}
+    if samples is not None and not run.has_prior:
+        raise OptionError(
+            "an autoencoder has no prior, so ln p(x) cannot be estimated; leave out "
+            "--importance-samples."
+        )
+    model = run.training.model
+    x, what = outputs.chosen_rows(run, options.data)
+    if options.limit is not None:
+        x = pictures.spread(x, options.limit)
+    note = model.likelihood.note(x)
+    noise = [seed, STREAMS["noise"]]
+    terms = evaluate(model, x, rng=np.random.default_rng(noise))
+    numbers: dict[str, Any] = {
+        "run": str(run.folder),
+        "model": repr(model),
+        "epochs": run.saved_epochs,
+        "data": what,
+        "examples": len(x),
+        "nll": terms["nll"],
+        **dict.fromkeys(("kl", "elbo", "kl_per_dim", "active_dims")),
+        **dict.fromkeys(("mu_variance_per_dim", "active_units", "collapse")),
+        "importance_weighted_bound": None,
+        "importance_samples": samples,
+        "log_likelihood": None,
+        "log_likelihood_se": None,
+        "note": note,
+    }
+    if run.has_prior:
+        kl_per_dim = terms["kl_per_dim"].tolist()
+        active = sum(kl > ACTIVE for kl in kl_per_dim)
+        numbers |= {"kl": terms["kl"], "elbo": terms["elbo"]}
+        numbers |= {"kl_per_dim": kl_per_dim, "active_dims": active}
+        used = usage(run.codes(x), terms["kl_per_dim"])
+        numbers |= {"mu_variance_per_dim": used.variance.tolist()}
+        numbers |= {"active_units": int(used.active.sum()), "collapse": used.report()}
+        if model.samples is not None:
+            numbers["importance_weighted_bound"] = terms["bound"]
+    if samples is not None:
+        estimate = log_likelihood(model, x, rng=np.random.default_rng([*noise, 1]), samples=samples)
+        numbers["log_likelihood"] = float(estimate.mean())
+        numbers["log_likelihood_se"] = float(estimate.std() / np.sqrt(len(x)))
+    return numbers
+
+
+def quality(run: Any, options: argparse.Namespace) -> dict[str, Any]:
+    """Compare samples from the prior with the test data, in a classifier's features.
+
+    As many samples are drawn as there are test examples, and shown by their means; the test data
+    stay as they are. As many training examples take the samples' place, to show what is good; the
+    classifier was trained on them, so it sees them a little farther from the test data than they
+    are.
+    """
+    import sys
+
+    import numpy as np
+
+    from ... import data as datasets
+    from ...data.labelled import class_names
+    from ...uses.quality.judge import Judge
+    from .. import outputs, pictures
+
+    if options.data is None:
+        data = run.load_data()
+    else:
+        data = datasets.load(options.data)
+        outputs.check_shape(run, data.shape, options.data)
+    judge = Judge.train(data, progress=sys.stderr.isatty())
+    real = pictures.spread(data.pixels_test, options.limit or len(data.pixels_test))
+    samples = pictures.sampled(run, len(real), seed=run.training.settings.seed)
+    rng = np.random.default_rng(run.training.settings.seed)
+    others = data.pixels_train[rng.permutation(len(data.pixels_train))[: len(real)]]
+    numbers: dict[str, Any] = {
+        "classifier_accuracy": vars(judge.accuracy),
+        "classifier": repr(judge.classifier),
+        "test_examples": len(real),
+        "samples": vars(judge.compare(real, samples)),
+        "training_examples": vars(judge.compare(real, others)),
+    }
+    if run.is_conditional and class_names(data) == run.training.model.labels:
+        turns = np.arange(len(samples)) % pictures.classes(run)
+        numbers["as_asked"] = judge.classifier.accuracy(samples, turns)
+    return numbers
+
+
+def table(numbers: dict[str, Any]) -> str:
+    """Lay out the numbers for people."""
+    head = f"run      {numbers['run']}, {numbers['epochs']} epochs: {numbers['model']}"
+    if "nll" not in numbers:  # a GAN
+        return "\n".join([head, "", *table_of_quality(numbers["quality"])])
+    lines = [
+        head,
+        f"data     {numbers['examples']} examples of {numbers['data']}",
+        "",
+        "nats per example",
+        f"  nll    {numbers['nll']:10.3f}   reconstruction, -ln p(x|z)",
+    ]
+    if numbers["elbo"] is not None:
+        per_dim = numbers["kl_per_dim"]
+        lines += [
+            f"  KL     {numbers['kl']:10.3f}   q(z|x) from the prior",
+            f"  ELBO   {numbers['elbo']:10.3f}   -nll - KL",
+        ]
+        if numbers["importance_weighted_bound"] is not None:
+            lines += [f"  bound  {numbers['importance_weighted_bound']:10.3f}   as trained"]
+        if numbers["log_likelihood"] is not None:
+            how = f"{numbers['importance_samples']} importance samples"
+            how += f"; standard error over the examples {numbers['log_likelihood_se']:.3f}"
+            lines += [f"  ln p(x){numbers['log_likelihood']:10.3f}   {how}"]
+        active = f"{numbers['active_dims']} of {len(per_dim)}"
+        lines += ["", f"KL of each latent dimension ({active} active, above {ACTIVE} nats)"]
+        lines += in_tens(per_dim)
+        active = f"{numbers['active_units']} of {len(per_dim)}"
+        what = "variance of the posterior mean above 0.01, Burda et al. 2016"
+        lines += ["", f"active units: {active} ({what})", *in_tens(numbers["mu_variance_per_dim"])]
+        lines += ["", *textwrap.wrap(numbers["collapse"], 96)]
+    else:
+        lines += ["  an autoencoder has no prior, hence no KL and no ELBO"]
+    if numbers["note"]:
+        lines += ["", numbers["note"]]
+    if "quality" in numbers:
+        lines += ["", *table_of_quality(numbers["quality"])]
+    return "\n".join(lines)
+
+
+def in_tens(values: list[float]) -> list[str]:
+    """Lay out a number for each latent dimension, ten in a row."""
+    return [
+        f"  {start:>3}: " + "".join(f" {value:7.3f}" for value in values[start : start + 10])
+        for start in range(0, len(values), 10)
+    ]
+
+
+def table_of_quality(numbers: dict[str, Any]) -> list[str]:
+    """Lay out how samples compare with test data."""
+    n, accuracy = numbers["test_examples"], numbers["classifier_accuracy"]
+    interval = "{value:.1%} of test examples right [{low:.1%}, {high:.1%}]".format(**accuracy)
+    lines = [
+        f"quality, beside {n} test examples, in the last hidden layer of a classifier",
+        f"  ({numbers['classifier']}: {interval})",
+        f"  {'':<24}{'Fréchet':>9}{'precision':>11}{'recall':>8}",
+    ]
+    for key, what in (("samples", "samples"), ("training_examples", "it was trained on")):
+        row = numbers[key]
+        cells = f"{row['frechet']:>9.2f}{row['precision']:>11.3f}{row['recall']:>8.3f}"
+        lines += [f"  {f'{n} {what}':<24}{cells}"]
+    if "as_asked" in numbers:
+        lines += [f"  {numbers['as_asked']:.1%} of samples are taken for the class asked for"]
+    return lines

@@ -1,0 +1,89 @@
+"""`minivae explore`: pictures and films of a latent space, or a page to walk through it."""
+
+import argparse
+
+from .. import outputs, walks
+from ..numbers import whole
+from ..walks import KINDS
+
+EPILOG = """\
+examples:
+  minivae explore                             all pictures and films of the newest run
+  minivae explore runs/001-mnist5k-vae --only traversals latents
+  minivae explore --images 3 14               from test image 3 to test image 14
+  minivae explore --morph a.png b.png         from one picture to another
+  minivae explore --classes 3 8               what has to be added to a 3 to make it an 8
+  minivae explore --with smiling/ --without serious/
+  minivae explore --html page.html            a page to walk through the latent space by hand
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="run folder or checkpoint (default: the newest run)"
+    )
+    only = f"draw these alone: {', '.join(KINDS)} (default: all that the model has)"
+    parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=only)
+    data = "name of a data set or a path (default: what the run was trained on)"
+    parser.add_argument("--data", metavar="DATA", help=data)
+    images = "test images to go from and to, by their numbers (default: four pairs)"
+    parser.add_argument("--images", nargs=2, type=whole, metavar=("I", "J"), help=images)
+    morph = "go from one picture to another and draw nothing else"
+    parser.add_argument("--morph", nargs=2, metavar=("A.png", "B.png"), help=morph)
+    classes = "the arithmetic's classes (default: two whose distance is middling)"
+    parser.add_argument("--classes", nargs=2, metavar=("FROM", "TO"), help=classes)
+    having = "the arithmetic's groups, instead of two classes: data with an attribute ..."
+    parser.add_argument("--with", dest="having", metavar="DATA", help=having)
+    parser.add_argument("--without", dest="lacking", metavar="DATA", help="... and without it")
+    steps = "images on a path, its ends among them (default: 11)"
+    parser.add_argument("--steps", type=whole, metavar="N", help=steps)
+    out = "a new folder (default: explore-1, -2, ... in the run folder)"
+    parser.add_argument("--out", metavar="FOLDER", help=out)
+    html = "write a page that runs the model in any browser, and nothing else"
+    parser.add_argument("--html", metavar="FILE", help=html)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw, or write the page."""
+    check(options)
+    run = outputs.chosen_run(options)
+    if options.html is not None:
+        from ...uses.explore.page import write_page
+
+        print(write_page(run, options.html, data=options.data))
+        return 0
+    for path in walks.draw(run, options):
+        print(path)
+    return 0
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse options that contradict each other.
+
+    Raises
+    ------
+    OptionError
+        If one is given that would have no effect.
+    """
+    from ...errors import OptionError
+
+    groups = {"--with": options.having, "--without": options.lacking}
+    arithmetic = {"--classes": options.classes, **groups}
+    pictures = {"--only": options.only, "--images": options.images, **arithmetic}
+    drawn = {**pictures, "--morph": options.morph, "--steps": options.steps, "--out": options.out}
+    for flag, value, idle in (
+        ("--html", options.html, drawn),
+        ("--morph", options.morph, {**pictures, "--data": options.data}),
+        ("--classes", options.classes, groups),
+    ):
+        given = [name for name, other in idle.items() if other is not None]
+        if value is not None and given:
+            raise OptionError(f"{flag} was given together with {given[0]}; leave out one of them.")
+    if (options.having is None) != (options.lacking is None):
+        raise OptionError(
+            "one group of data was given; the arithmetic takes two, --with and --without."
+        )
+    if options.steps is not None and options.steps < 2:
+        raise OptionError(f"--steps {options.steps} was given; a path has at least 2 images.")

@@ -1,0 +1,44 @@
+"""`minivae reconstruct`: encode data and decode them again."""
+
+import argparse
+
+from ..numbers import whole
+
+EPILOG = """\
+examples:
+  minivae reconstruct                               test data of the newest run, as a picture
+  minivae reconstruct runs/001-mnist5k-vae --n 100
+  minivae reconstruct --data my_digits.npy          other data of the same shape
+  minivae reconstruct --data seven.png              one picture
+  minivae reconstruct --out rebuilt.npz             numbers: the arrays original and reconstruction
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="run folder or checkpoint (default: the newest run)"
+    )
+    data = "name of a data set, a path, or a PNG file (default: what the run was trained on)"
+    parser.add_argument("--data", metavar="DATA", help=data)
+    n = "how many, evenly spread over the test part (default: 40)"
+    parser.add_argument("--n", type=whole, default=40, metavar="N", help=n)
+    out = "a new .png, .npz or .npy file (default: a picture in the run folder)"
+    parser.add_argument("--out", metavar="FILE", help=out)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reconstruct data and write them beside the originals."""
+    from ...errors import OptionError
+    from .. import outputs, pictures
+
+    if options.n < 1:
+        raise OptionError("0 reconstructions were asked for; --n must be at least 1.")
+    run = outputs.chosen_run(options)
+    path = outputs.output(run, options.out, "reconstruction")
+    x, what = outputs.chosen_rows(run, options.data)
+    x = pictures.spread(x, options.n)
+    arrays = {"original": run.pixels(x), "reconstruction": run.reconstruct(x)}
+    outputs.write(path, lambda: pictures.reconstructions(run, x, what), arrays, run.shape)
+    return 0

@@ -1,0 +1,108 @@
+"""`minivae step`: one training step of a tiny VAE, operation by operation, with every number."""
+
+import argparse
+import sys
+
+import numpy as np
+
+from ...errors import OptionError
+from ..numbers import seed as any_seed
+from ..numbers import whole
+
+EPILOG = """\
+examples:
+  minivae step                     Enter for the next operation, b for the one before, q to stop
+  minivae step --all               everything at once
+  minivae step --all --seed 3 | less
+  minivae step --out step.html     the same as a page to step through
+"""
+
+WIDTHS = "2-3-1-3-2"
+LEARNING_RATE = 0.1
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    parser.add_argument("--all", help="print all operations at once", action="store_true")
+    seed = "another seed gives other weights, data and noise (default: 0)"
+    parser.add_argument("--seed", help=seed, type=any_seed, default=0, metavar="N")
+    batch = "examples in the step (default: 1)"
+    parser.add_argument("--batch", help=batch, type=whole, default=1, metavar="N")
+    activation = "of the hidden layers (default: relu)"
+    parser.add_argument("--activation", help=activation, default="relu", metavar="NAME")
+    out = "write a page to step through, and print nothing but its name"
+    parser.add_argument("--out", help=out, metavar="FILE")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Record a step; show it piece by piece, all at once, or as a page."""
+    from ...files import fresh_file
+    from ...show.trace import text, trace
+
+    if not 1 <= options.batch <= 8:
+        raise OptionError(f"--batch {options.batch} was given; choose 1 to 8 examples.")
+    path = None if options.out is None else fresh_file(options.out, ".html")
+    model, x, eps = tiny(options.seed, options.batch, options.activation)
+    with trace(model) as records:
+        loss = float(model.step(x, eps).loss)
+    if path is not None:
+        print(records.save(path))
+        return 0
+    model.params.theta -= LEARNING_RATE * model.params.grad
+    after = float(model.forward(x, eps).loss)
+    pages = [text.step(record, len(records)) for record in records]
+    pages.append(
+        f"One step of gradient descent, theta <- theta - {LEARNING_RATE} grad, on all "
+        f"{model.params.theta.size} parameters:\n"
+        f"the loss of the same example and noise goes from {loss:.6g} to {after:.6g} nats."
+    )
+    print(
+        f"A VAE of widths {WIDTHS}, {options.activation}, binary data; seed {options.seed}. "
+        "Weights, data and noise\nare round numbers, and everything below follows from them: "
+        "check it with pencil and paper.\n"
+    )
+    if options.all or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print("\n".join(pages))
+    else:
+        leaf_through(pages)
+    return 0
+
+
+def tiny(seed: int, batch: int, activation: str) -> tuple:
+    """Make a VAE with weights of one decimal, binary data, and noise of one decimal.
+
+    Returns
+    -------
+    model : VAE
+        2-3-1-3-2, float64, computed by the references.
+    x : numpy.ndarray, (batch, 2)
+        Data.
+    eps : numpy.ndarray, (batch, 1)
+        Noise.
+    """
+    from ... import VAE
+
+    rng = np.random.default_rng(seed)
+    model = VAE(2, (3,), 1, activation=activation, rng=rng, dtype="float64", backend="numpy")
+    theta = model.params.theta
+    theta[...] = np.round(rng.uniform(-1, 1, theta.shape), 1)
+    x = (rng.random((batch, 2)) < 0.5).astype(float)
+    return model, x, np.round(rng.standard_normal((batch, 1)), 1)
+
+
+def leaf_through(pages: list[str]) -> None:
+    """Print one page after each Enter; b goes back, q stops."""
+    at = 0
+    while at < len(pages):
+        print(pages[at])
+        if at == len(pages) - 1:
+            return
+        try:
+            word = input("Enter: next, b: back, q: stop ").strip().lower()
+        except EOFError:
+            print()
+            return
+        if word.startswith("q"):
+            return
+        at = max(0, at - 1) if word.startswith("b") else at + 1

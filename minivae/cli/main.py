@@ -1,0 +1,178 @@
+"""The `minivae` command: finds the subcommand, and turns every error into one sentence.
+
+A subcommand is a module in `minivae.cli.commands` with two functions: `configure(parser)` defines
+its options, `run(options)` does the work and returns the exit code. Only the one that is asked for
+is imported, so that `minivae --help` answers at once.
+
+Exit codes: 0 done, 1 a check failed, 2 wrong input or a file that cannot be read or written, 130
+interrupted by Ctrl-C, 141 the reader of the output went away.
+"""
+
+import argparse
+import difflib
+import importlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+COMMANDS = {
+    "train": "train a model and leave a run folder",
+    "sample": "draw new data from a trained model",
+    "reconstruct": "encode data and decode them again",
+    "explore": "walk through a latent space: pictures, films, or a page to do it by hand",
+    "evaluate": "measure a trained model: ELBO, its terms, log p(x)",
+    "anomaly": "learn what is normal, and score what may not be",
+    "augment": "make new labelled examples with a conditional VAE",
+    "compare": "rerun the experiments: VAE, autoencoder and GAN, measured side by side",
+    "step": "follow one training step of a tiny VAE, number by number",
+    "read": "build pages with every derivation beside its code",
+    "bench": "measure the kernels and the training step on this machine",
+    "data": "list the data sets, or fetch one",
+    "check": "verify every derivative in the package, or the backward passes in your file",
+    "exercises": "write exercises for a course, or their solutions",
+}
+"""Name of each subcommand, and what it is for."""
+
+EPILOG = """\
+examples:
+  minivae train                        a VAE on 5,000 digits, in less than a minute
+  minivae train --latent 2             ... with a latent space that can be drawn
+  minivae sample                       new digits from the newest run
+  minivae evaluate --importance-samples 100
+  minivae COMMAND --help               the options of a command, with examples
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` whose errors are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where the options are listed; exit with 2."""
+        self.exit(2, f"minivae: {message}; `{self.prog} --help` lists what there is.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code, see the module's docstring.
+
+    Raises
+    ------
+    SystemExit
+        After `--help` and `--version` (code 0), and for arguments that cannot be parsed (code 2).
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a letter shows "?"
+    # The message is printed after the `except` clause: when the exception is gone, so is the
+    # progress bar that it held on to.
+    try:
+        try:
+            return _run(argv)
+        finally:
+            if sys.stdout is not None:  # it is None where standard output is closed
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        return 141
+    except KeyboardInterrupt:
+        status, message = 130, "interrupted"
+    except MemoryError as error:
+        said = f"not enough memory ({error}); use a smaller model or batch"
+        status, message = 2, str(error) if _is_ours(error) else said
+    except OSError as error:
+        status, message = 2, _of_os_error(error)
+        _discard_output()
+    except Exception as error:
+        no_home = isinstance(error, RuntimeError) and "home directory" in str(error)
+        if not (_is_ours(error) or no_home):
+            raise
+        status, message = 2, str(error)
+    end = "" if message.endswith((".", "?")) else "."
+    print(f"minivae: {message}{end}", file=sys.stderr)
+    return status
+
+
+def _run(argv: list[str]) -> int:
+    """Parse the arguments and run the subcommand."""
+    parser = Parser(
+        prog="minivae",
+        description="A hand-written variational autoencoder to read, step through and check.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"minivae {_version()}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    chosen = argv[0] if argv else ""
+    subparser = parser
+    for name, what in COMMANDS.items():
+        added = subparsers.add_parser(
+            name,
+            help=what,
+            description=what[0].upper() + what[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if name == chosen:
+            subparser, command = added, importlib.import_module(f".commands.{name}", __package__)
+            command.configure(subparser)
+    if not chosen:
+        parser.error("a command is missing")
+    if not chosen.startswith("-") and chosen not in COMMANDS:
+        parser.error(f"there is no command {chosen!r}{_hint(chosen, COMMANDS)}")
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        flag = next((word for word in unknown if word.startswith("-")), unknown[0])
+        name = flag.partition("=")[0]
+        if not name.startswith("-"):
+            subparser.error(f"there is one argument too many, {name!r}")
+        subparser.error(f"there is no option {name!r}{_hint(name, _options_of(subparser))}")
+    return command.run(options)
+
+
+def _options_of(parser: argparse.ArgumentParser) -> list[str]:
+    """Names of a parser's options, as its usage line shows them."""
+    return re.findall(r"--[a-z-]+", parser.format_usage())
+
+
+def _hint(word: str, known: Sequence[str]) -> str:
+    """Name what the user may have meant, if something is close."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _version() -> str:
+    from .. import __version__
+
+    return __version__
+
+
+def _is_ours(error: Exception) -> bool:
+    from ..errors import MinivaeError
+
+    return isinstance(error, MinivaeError)
+
+
+def _of_os_error(error: OSError) -> str:
+    """Say in one sentence what the operating system refused."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _discard_output() -> None:
+    """Send what is still in standard output's buffer nowhere, or Python complains at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

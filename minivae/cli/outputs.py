@@ -1,0 +1,184 @@
+"""What `sample`, `reconstruct` and `evaluate` share: which run, which data, where to write."""
+
+import argparse
+import io
+import itertools
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .. import data as datasets
+from ..data import Pixels
+from ..errors import OptionError, ShapeError
+from ..files import check_parent, write_atomically
+from ..show import plots
+from ..train.prepare import prepare_data
+from ..train.runs import Run, newest, open_run
+
+KINDS = (".png", ".npz", ".npy")
+
+
+def chosen_run(options: argparse.Namespace) -> Run:
+    """Open the run that was named, or else the newest, which is then said on standard error."""
+    backend = getattr(options, "backend", "auto")
+    if options.run is not None:
+        return open_run(options.run, backend)
+    folder = newest()
+    run = open_run(folder, backend)
+    untrained = "" if run.training.history else "; it has no finished epoch, so it is untrained"
+    print(f"run: {folder} (the newest{untrained})", file=sys.stderr)
+    return run
+
+
+def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray | Pixels, str]:
+    """Load test rows as the model takes them, and say what they are.
+
+    Parameters
+    ----------
+    run : Run
+        Gives the data by default, the shape, and the binarization.
+    name_or_path : str, optional
+        Other data: a data set's name or path, or a PNG file.
+
+    Raises
+    ------
+    ShapeError
+        If the examples have another shape than those of the run.
+    """
+    if name_or_path is None:
+        data = run.load_data()
+    elif Path(name_or_path).suffix.lower() == ".png" and not Path(name_or_path).is_dir():
+        if run.is_conditional:
+            raise OptionError(
+                f"{run.folder} is a conditional VAE, which takes each example with its class, and "
+                f"{name_or_path} names none; give labelled data, such as a folder with one "
+                "subfolder of PNG files for each class."
+            )
+        image = datasets.load_image(name_or_path)
+        check_shape(run, image.shape, name_or_path)
+        x = prepare_data(image.reshape(1, -1), run.training.settings, "val")
+        return x, Path(name_or_path).name
+    else:
+        data = datasets.load(name_or_path)
+        check_shape(run, data.shape, name_or_path)
+    x, _, part = run.test_rows(data)
+    return x, f"{data.name} ({part})"
+
+
+def check_shape(run: Run, shape: tuple[int, ...], name: str) -> None:
+    """Refuse examples of another shape than the run's."""
+    if tuple(shape) != run.shape:
+        raise ShapeError(
+            f"{name} has examples of shape {tuple(shape)}, but {run.folder} was trained on shape "
+            f"{run.shape}; give data of that shape."
+        )
+
+
+def output(run: Run, out: str | None, stem: str, *, folders: bool = False) -> Path:
+    """Where to write: `out`, or the first free `<stem>-<number>.png` in the run folder.
+
+    Rows of a table have no picture, so without `out` theirs is an `.npz` file. With `folders`, a
+    name without a suffix is that of a folder of pictures.
+
+    Raises
+    ------
+    OptionError
+        If `out` exists, or is of an unknown kind, or is a picture of a table.
+    """
+    pictured = plots.has_picture(run.shape)
+    if out is None:
+        suffix = ".png" if pictured else ".npz"
+        names = (run.folder / f"{stem}-{i}{suffix}" for i in itertools.count(1))
+        return next(path for path in names if not path.exists())
+    path = Path(out).expanduser()
+    folder = folders and path.suffix == ""
+    if path.suffix.lower() not in KINDS and not folder:
+        folder_too = ", or in nothing for a folder of pictures" if folders else ""
+        raise OptionError(
+            f"{path} was given as --out; its name must end in {', '.join(KINDS)}{folder_too}."
+        )
+    if (folder or path.suffix.lower() == ".png") and not pictured:
+        raise OptionError(
+            f"examples of shape {run.shape} have no picture; name an .npz or .npy file with --out."
+        )
+    if path.exists():
+        raise OptionError(f"{path} exists already; name another file with --out, or delete it.")
+    return path
+
+
+def write(
+    path: Path, picture: Callable | None, arrays: dict[str, np.ndarray], shape: tuple
+) -> None:
+    """Write what was computed, in the kind that the file's name asks for, and print the name.
+
+    Parameters
+    ----------
+    path : Path
+        From `output`.
+    picture : callable
+        `picture() -> Axes`, for a `.png` file.
+    arrays : dict of str to numpy.ndarray, (N, n_pixels) or (N,)
+        For a `.npz` file, by name; a `.npy` file gets the last one alone.
+    shape : tuple of int
+        Shape that each row is given in the file.
+    """
+    if path.suffix.lower() == ".png":
+        plots.save(picture(), path)
+    else:
+        arrays = {
+            name: x.reshape(len(x), *shape) if x.ndim == 2 else x for name, x in arrays.items()
+        }
+        content = io.BytesIO()
+        if path.suffix.lower() == ".npz":
+            np.savez(content, **arrays)
+        else:
+            np.save(content, list(arrays.values())[-1])
+        write_atomically(path, lambda file: file.write(content.getvalue()))
+    print(path)
+
+
+def write_folder(
+    folder: Path,
+    x: np.ndarray,
+    shape: tuple[int, ...],
+    limits: tuple[float, float],
+    classes: list[str] | None = None,
+) -> None:
+    """Write examples as PNG files of 8 bits, `0000.png` and so on, and print the folder's name.
+
+    The folder appears when all of it is written.
+
+    Parameters
+    ----------
+    folder : Path
+        From `output`.
+    x : numpy.ndarray, (N, n_pixels)
+        Examples.
+    shape : tuple of int
+        Shape of one, (H, W) or (H, W, 3).
+    limits : (float, float)
+        Values that are black and white.
+    classes : list of str, optional
+        Name of each example's class: a subfolder, as `minivae train FOLDER` reads them.
+    """
+    from PIL import Image
+
+    check_parent(folder)
+    low, high = limits
+    bytes_ = np.rint(np.clip((x - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    digits = max(4, len(str(len(x) - 1)))
+    try:
+        for i, pixels in enumerate(bytes_.reshape(len(x), *shape)):
+            place = temporary if classes is None else temporary / re.sub(r"\W+", "-", classes[i])
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(place / f"{i:0{digits}}.png")
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    print(folder)

@@ -1,0 +1,123 @@
+"""Write exercises, or their solutions, into a folder; nothing that exists is ever overwritten."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...errors import OptionError
+from .catalog import choose
+from .gaps import solution_module, solved_file, student_file
+from .notebook import notebook, otter_test
+from .rubric import rubric, run_autograder, setup_sh
+
+NOTEBOOK, RUBRIC, SOLUTION = "exercises.ipynb", "rubric.toml", "solution.py"
+
+
+def write_exercises(
+    folder: str | Path,
+    only: Sequence[str] | None = None,
+    *,
+    notebooks: bool = False,
+    otter: bool = False,
+) -> list[Path]:
+    """Write what students get: a file for each exercise with a gap, and the rubric.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where; it is made if it is not there.
+    only : sequence of str, optional
+        Names of the exercises; all by default.
+    notebooks : bool
+        Also one notebook of all of them, for nbgrader or to work in.
+    otter : bool
+        Also a test file of otter for each, in `tests/`.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    OptionError
+        If there is no exercise of a name, or one of the files exists; then nothing is written.
+    """
+    exercises = choose(only)
+    files = {exercise.file: student_file(exercise) for exercise in exercises}
+    files[RUBRIC] = rubric(exercises)
+    if notebooks:
+        files[NOTEBOOK] = notebook(exercises, solved=False)
+    if otter:
+        files |= {f"tests/{exercise.file}": otter_test(exercise) for exercise in exercises}
+    return _write(Path(folder).expanduser(), files)
+
+
+def write_solutions(
+    folder: str | Path,
+    only: Sequence[str] | None = None,
+    *,
+    notebooks: bool = False,
+    gradescope: bool = False,
+) -> list[Path]:
+    """Write what the instructor keeps: the solved files, and a rubric that grades by them.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where; it is made if it is not there.
+    only : sequence of str, optional
+        Names of the exercises; all by default.
+    notebooks : bool
+        Also the notebook with the solutions between nbgrader's marks.
+    gradescope : bool
+        Also the files of an autograder for Gradescope, in `gradescope/`, to be zipped.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    OptionError
+        If there is no exercise of a name, or one of the files exists; then nothing is written.
+    """
+    from ... import __version__
+
+    exercises = choose(only)
+    files = {exercise.file: solved_file(exercise) for exercise in exercises}
+    files[SOLUTION] = solution_module(exercises)
+    files[RUBRIC] = rubric(exercises, solution=SOLUTION)
+    if notebooks:
+        files[NOTEBOOK] = notebook(exercises, solved=True)
+    if gradescope:
+        files |= {
+            "gradescope/setup.sh": setup_sh(__version__),
+            "gradescope/run_autograder": run_autograder(),
+            f"gradescope/{RUBRIC}": files[RUBRIC],
+            f"gradescope/{SOLUTION}": files[SOLUTION],
+        }
+    written = _write(Path(folder).expanduser(), files)
+    for path in written:
+        if path.name == "run_autograder":
+            path.chmod(0o755)
+    return written
+
+
+def _write(folder: Path, files: dict[str, str]) -> list[Path]:
+    """Write the files if none of them exists."""
+    paths = {folder / name: text for name, text in files.items()}
+    if folder.exists() and not folder.is_dir():
+        raise OptionError(f"{folder} is a file, but a folder is needed; name another one.")
+    for path in paths:
+        if path.exists() or path.is_symlink():
+            raise OptionError(
+                f"{path} exists already and is not overwritten; name another folder, or choose "
+                "other exercises with --only."
+            )
+    for path, text in paths.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # "x" opens only what does not exist, so even a file that came up meanwhile stays.
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    return list(paths)

@@ -1,0 +1,183 @@
+"""Points: at which inputs an exercise is tried, and where these come from.
+
+One point can hide a mistake: a forgotten sum over a batch of one, a factor that equals a size. So
+there are three: the first, one with other sizes, one with other values.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...errors import OptionError
+from .discover import Target
+from .inputs import SIZES, Spec, draw, other_sizes, specs_from_names, vary
+from .rubric import Exercise
+from .truth import Solution, example_for, kind_specs
+
+SIZE_NAMES = {
+    "I": "n_in in_features input_dim in_dim d_in input_size n_inputs input_features dim_in fan_in "
+    "d dim size n_features num_features features n",
+    "O": "n_out out_features output_dim out_dim d_out output_size n_outputs dim_out fan_out",
+    "H": "hidden hidden_dim n_hidden hidden_size h",
+    "Z": "latent latent_dim n_latent z_dim latent_size",
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """Inputs to try.
+
+    Attributes
+    ----------
+    label : str
+        Which point it is, such as "other sizes".
+    inputs, init : dict
+        Arguments of forward, and of a class's constructor.
+    decides : bool
+        Whether points depend on it, and not only the report.
+    must_run : bool
+        Whether it is a mistake if the function raises there.
+    """
+
+    label: str
+    inputs: dict[str, Any]
+    init: dict[str, Any]
+    decides: bool = True
+    must_run: bool = True
+
+
+def points_of(
+    target: Target, exercise: Exercise | None, example: Any, solution: Solution | None
+) -> tuple[list[Point], str]:
+    """Return the points to try, and a sentence that says where their inputs come from.
+
+    Raises
+    ------
+    OptionError
+        If nothing says what the inputs may be.
+    """
+    own = example_for(example, target)
+    if exercise is not None:
+        points = _points_of_rubric(exercise, solution, target)
+        if points:
+            origin = "the rubric"
+            if own is not None:
+                points.append(_split(target, "example()", own, decides=False, must_run=False))
+                origin = "the rubric, and example() besides"
+            return points, f"inputs from {origin}"
+    if own is not None:
+        rng = np.random.default_rng(101)
+        points = [_split(target, "example()", own)]
+        for which in ("other", "still other"):
+            label = f"example() with {which} values"
+            points.append(_split(target, label, _varied(own, rng), must_run=False))
+        return points, "inputs from example() in the file"
+    specs = specs_from_names(target.parameters)
+    init = _init_specs(target)
+    if specs is None or init is None:
+        unknown = ", ".join(n for n, _ in (target.parameters if specs is None else target.init))
+        raise OptionError(
+            f"the names of the arguments ({unknown}) do not say what {target.name} takes; write a "
+            "function example() into the file that returns a dict of arguments."
+        )
+    points = []
+    for label, sizes, seed, must_run in _three(SIZES, True):
+        inputs = draw(specs, sizes, np.random.default_rng(seed))
+        drawn = _drawn_init(init, sizes, np.random.default_rng(seed + 7))
+        points.append(Point(label, inputs, drawn, must_run=must_run))
+    shapes = ", ".join(f"{n} {_shape(v)}" for n, v in points[0].inputs.items())
+    return points, f"inputs from the names of the arguments: {shapes}"
+
+
+def _three(sizes: dict[str, int], vary_sizes: bool) -> list[tuple[str, dict[str, int], int, bool]]:
+    """Label, sizes, seed and whether it must run, of the three points."""
+    second = [("other sizes", other_sizes(sizes), 12, False)] if vary_sizes else []
+    return [
+        ("the first inputs", sizes, 11, True),
+        *second,
+        ("other values", sizes, 13, False),
+    ]
+
+
+def _shape(value: Any) -> str:
+    return str(value.shape) if isinstance(value, np.ndarray) else str(value)
+
+
+def _points_of_rubric(exercise: Exercise, solution: Solution | None, target: Target) -> list[Point]:
+    three = _three(exercise.sizes, exercise.vary_sizes)
+    if not exercise.inputs and exercise.case is None:
+        given = solution.example(exercise.name) if solution is not None else None
+        if given is None:
+            return []
+        rng = np.random.default_rng(17)
+        inputs = [given, _varied(given, rng), _varied(given, rng)]
+        labels = ("the first inputs", "other values", "still other values")
+        return [_split(target, *pair) for pair in zip(labels, inputs, strict=True)]
+    points = []
+    for label, sizes, seed, _ in three:
+        rng = np.random.default_rng(seed)
+        if exercise.inputs:
+            inputs = draw(exercise.inputs, sizes, rng)
+        else:
+            inputs = dict(exercise.case.draw(rng, sizes))
+        init = {n: sizes.get(v, v) if isinstance(v, str) else v for n, v in exercise.init.items()}
+        options = exercise.options
+        points.append(Point(label, {**inputs, **options}, init))
+    return points
+
+
+def wanted_gradients(exercise: Exercise) -> list[str] | None:
+    """Arguments that must have a gradient, by the rubric; None if it does not say."""
+    if exercise.inputs:
+        return exercise.wrt
+    if exercise.case is not None:
+        return [n for n in kind_specs(exercise) if n in exercise.case.vary]
+    return None
+
+
+def _varied(given: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    return {n: v if n == "init" else vary(v, rng) for n, v in given.items()}
+
+
+def _split(
+    target: Target,
+    label: str,
+    given: dict[str, Any],
+    *,
+    decides: bool = True,
+    must_run: bool = True,
+) -> Point:
+    """Tell apart what goes to a class's constructor: what is named there and not in forward."""
+    own = {n for n, _ in target.parameters}
+    names = {n for n, _ in target.init}
+    init = {n: v for n, v in given.items() if n in names and n not in own}
+    inputs = {n: v for n, v in given.items() if n not in init}
+    if isinstance(inputs.get("init"), dict) and "init" not in own:
+        init |= inputs.pop("init")
+    return Point(label, inputs, init, decides, must_run)
+
+
+def _init_specs(target: Target) -> dict[str, str | Spec] | None:
+    """Letters of sizes, and shapes of arrays, that a constructor asks for; None if unknown."""
+    specs: dict[str, str | Spec] = {}
+    for name, required in target.init:
+        plain = name.lower().strip("_")
+        letter = next((s for s, names in SIZE_NAMES.items() if plain in names.split()), None)
+        array = specs_from_names([(name, True)])
+        if name.startswith("*"):
+            continue
+        if letter is not None and required:
+            specs[name] = letter
+        elif array and required:
+            specs[name] = array[name]
+        elif required:
+            return None
+    return specs
+
+
+def _drawn_init(
+    specs: dict[str, str | Spec], sizes: dict[str, int], rng: np.random.Generator
+) -> dict[str, Any]:
+    letters = {n: sizes[s] for n, s in specs.items() if isinstance(s, str)}
+    return letters | draw({n: s for n, s in specs.items() if isinstance(s, Spec)}, sizes, rng)

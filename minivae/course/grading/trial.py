@@ -1,0 +1,118 @@
+"""One trial: a student's pair at one point, against its own forward pass or the truth."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...check.gradients import check_subject
+from ...check.report.report import Report
+from ...check.verdict.subject import Subject
+from ...errors import MinivaeError
+from .discover import Target
+from .grade import ExerciseGrade, PointResult
+from .points import Point, wanted_gradients
+from .remote import remote_subject
+from .rubric import Exercise
+from .sandbox import Sandbox, SandboxError, StudentError
+from .truth import Solution, Truth, believing, forward_difference, kind_truth
+
+MAX_ENTRIES, FEWEST_ENTRIES = 150, 20
+SECONDS = (0.8, 0.3)
+"""Time for the numerical gradients of the first point, and of each other one."""
+
+
+def unused(grade: ExerciseGrade) -> tuple[str, ...]:
+    """Arguments whose numerical gradient is zero everywhere, at each point."""
+    reports: Sequence[Report] = [p.report for p in grade.deciding if p.report is not None]
+    names = [array.name for array in reports[0].arrays] if reports else []
+    return tuple(
+        n
+        for n in names
+        if all(
+            array.numerical is not None and not np.nan_to_num(array.numerical).any()
+            for report in reports
+            for array in report.arrays
+            if array.name == n
+        )
+    )
+
+
+def try_point(
+    sandbox: Sandbox,
+    target: Target,
+    point: Point,
+    exercise: Exercise | None,
+    solution: Solution | None,
+    seconds: float,
+) -> PointResult:
+    """Check a target at one point; what goes wrong in the student's code is in the result."""
+    result = PointResult(point.label, decides=point.decides)
+    point, wrt, truth = _matched(target, point, exercise, solution)
+    try:
+        subject = remote_subject(sandbox, target, point.inputs, point.init, wrt)
+        if truth is not None:
+            result.forward = forward_difference(subject, truth)
+            if result.forward.startswith("forward returns the shapes"):
+                result.problem, result.forward = result.forward, ""
+                return result
+            subject = believing(subject, truth)
+        result.report = check_subject(
+            subject,
+            np.random.default_rng(29),
+            tolerance=exercise.tolerance if exercise is not None else None,
+            max_entries=_entries(subject, seconds),
+            seed=3,
+        )
+    except SandboxError as error:
+        result.problem = f"{target.name}: {error}"
+    except StudentError as error:
+        result.problem = f"{target.name}: {error}"
+    except MinivaeError as error:
+        result.problem = str(error)
+    except Exception as error:  # outputs of a kind that nobody thought of
+        result.problem = (
+            f"what {target.name} returned cannot be checked ({type(error).__name__}); return "
+            "arrays of numbers"
+        )
+    if sandbox.died and not result.problem:
+        result.problem, result.report = f"{target.name}: {sandbox.died}", None
+    return result
+
+
+def _matched(
+    target: Target, point: Point, exercise: Exercise | None, solution: Solution | None
+) -> tuple[Point, list[str] | None, Truth | None]:
+    """Call the rubric's arguments by the student's names, where these are others."""
+    if exercise is None or not point.decides:
+        return point, None, None
+    truth = None
+    if solution is not None:
+        truth = solution.truth(exercise.name, point.inputs, point.init)
+    elif exercise.kind:
+        truth = kind_truth(exercise, point.inputs)
+    wrt = wanted_gradients(exercise)
+    own = [n for n, _ in target.parameters if not n.startswith("*")]
+    given = list(point.inputs)
+    if target.form == "class" or set(given) <= set(own) or len(given) > len(own):
+        return point, wrt, truth
+    names = dict(zip(given, own, strict=False))
+    if wrt is not None:
+        wrt = [".".join([names[n.partition(".")[0]], *n.split(".")[1:]]) for n in wrt]
+    renamed = replace(point, inputs={names[n]: v for n, v in point.inputs.items()})
+    back = {own: n for n, own in names.items()}
+    if truth is None:
+        return renamed, wrt, None
+    return renamed, wrt, lambda values: truth({back.get(n, n): v for n, v in values.items()})
+
+
+def _entries(subject: Subject, seconds: float) -> int:
+    """How many entries of each array can be checked in the time, by timing one evaluation."""
+    start = time.perf_counter()
+    if subject.truth is not None:
+        subject.truth({n: a.copy() for n, a in subject.arguments.items()})
+    else:
+        subject.forward({n: a.copy() for n, a in subject.arguments.items()})
+    one = 6 * max(time.perf_counter() - start, 1e-6)
+    return int(np.clip(seconds / one / len(subject.vary), FEWEST_ENTRIES, MAX_ENTRIES))

@@ -1,0 +1,162 @@
+"""The truth: forward passes that the instructor trusts, run in the grader's own process.
+
+A gradient check believes the forward pass. A student's forward pass may be wrong, or lie: return
+zeros, say, so that a backward pass of zeros agrees with it. Where the rubric names an operation of
+minivae (`kind`) or a solution, its forward pass is believed instead: the student's values are
+compared with it, and the numerical gradients are taken of it.
+"""
+
+import contextlib
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...check.verdict import draws
+from ...check.verdict.subject import Arrays, Subject
+from ...errors import OptionError
+from .discover import Target, choose, discover
+from .inputs import Spec
+from .remote import RemotePair, arrays_of
+from .rubric import Exercise
+from .worker.session import Session
+
+Truth = Callable[[Arrays], list[np.ndarray]]
+
+
+class Solution:
+    """The instructor's file, loaded here; it answers like a sandbox.
+
+    Raises
+    ------
+    OptionError
+        If it does not import.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.session = path, Session(draws)
+        sys.path.insert(0, str(path.parent))
+        try:
+            self.session.load(str(path), f"minivae_solution_{path.stem}")
+        except Exception as error:
+            raise OptionError(
+                f"{path}: the solution does not import ({type(error).__name__}: {error})."
+            ) from None
+        finally:
+            with contextlib.suppress(ValueError):
+                sys.path.remove(str(path.parent))
+        self.targets = discover(self.session.describe())
+
+    def call(self, do: str, **arguments: Any) -> Any:
+        """Call a method of the session."""
+        return self.session.handle({"do": do, "with": arguments})
+
+    def example(self, name: str) -> dict[str, Any] | None:
+        """What the solution's `example()` gives for an exercise."""
+        return example_for(self.session.example(), choose(self.targets, name, str(self.path)))
+
+    def truth(self, name: str, inputs: dict[str, Any], init: dict[str, Any]) -> Truth:
+        """Return the solution's forward pass at inputs like these."""
+        target = choose(self.targets, name, str(self.path))
+        parameters = self.call(
+            "bind", form=target.form, forward=target.forward, backward=target.backward, init=init
+        )
+        pair = RemotePair(self, target, inputs, arrays_of(parameters))
+        try:
+            pair.forward({n: a.copy() for n, a in pair.arguments.items()})
+        except Exception as error:
+            raise OptionError(
+                f"{self.path}: {name}: the solution's forward does not run at the rubric's inputs "
+                f"({type(error).__name__}: {error})."
+            ) from None
+        return lambda values: pair.forward({n: values[n] for n in pair.arguments})[0]
+
+
+def example_for(example: Any, target: Target) -> dict[str, Any] | None:
+    """Arguments out of what an `example()` returned: a dict of them, or of such dicts by name."""
+    if not isinstance(example, dict) or not example:
+        return None
+    stems = [target.name.removesuffix(end) for end in ("_forward", "_loss", "_fwd")]
+    for key in (target.name, target.forward, *stems):
+        if isinstance(example.get(key), dict) and key not in dict(target.parameters):
+            return example[key]
+    names = {n for n, _ in (*target.parameters, *target.init)}
+    if not names & example.keys():
+        return None  # it is for others
+    return {
+        key: np.asarray(value) if isinstance(value, list) else value
+        for key, value in example.items()
+    }
+
+
+def kind_specs(exercise: Exercise) -> dict[str, Spec]:
+    """How to draw the arguments of an operation of minivae, by its own names."""
+    case = exercise.case
+    assert case is not None
+    axes = {**case.vary, **case.fixed}
+    return {name: Spec(tuple(letters)) for name, letters in axes.items()}
+
+
+def kind_truth(exercise: Exercise, inputs: dict[str, Any]) -> Truth:
+    """The forward pass of the operation that the rubric names, at inputs like these."""
+    case = exercise.case
+    assert case is not None
+    own = [*case.vary, *case.fixed]
+    theirs = [n for n, spec in (exercise.inputs or kind_specs(exercise)).items() if spec.axes]
+    lower = {n.lower(): n for n in own}
+    if {n.lower() for n in theirs} == lower.keys():
+        names = {n: lower[n.lower()] for n in theirs}
+    elif len(theirs) == len(own):
+        names = dict(zip(theirs, own, strict=True))
+    else:
+        raise OptionError(
+            f"exercise {exercise.name!r}: kind: {exercise.kind} takes {', '.join(own)}, but the "
+            f"inputs are {', '.join(theirs)}."
+        )
+    options = {**case.options, **exercise.options}
+
+    def truth(values: Arrays) -> list[np.ndarray]:
+        y, _ = case.forward(**{own: values[n] for n, own in names.items()}, **options)
+        return [np.asarray(y)]
+
+    try:
+        truth({n: np.array(inputs[n]) for n in names})
+    except Exception as error:
+        raise OptionError(
+            f"exercise {exercise.name!r}: kind: {exercise.kind} does not run at the rubric's "
+            f"inputs ({type(error).__name__}: {error})."
+        ) from None
+    return truth
+
+
+def believing(subject: Subject, truth: Truth) -> Subject:
+    """The subject with the true outputs, and the student's cache and backward pass."""
+
+    def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
+        outputs = truth({n: a.copy() for n, a in values.items()})
+        return outputs, subject.forward(values)[1]
+
+    return replace(subject, forward=forward, truth=truth)
+
+
+def forward_difference(subject: Subject, truth: Truth) -> str:
+    """What is wrong with the student's forward values, in a sentence without the right ones."""
+    yours, _ = subject.forward({n: a.copy() for n, a in subject.arguments.items()})
+    right = truth({n: a.copy() for n, a in subject.arguments.items()})
+    shapes = [y.shape for y in yours], [y.shape for y in right]
+    if shapes[0] != shapes[1]:
+        return f"forward returns the shapes {shapes[0]}, but it should return {shapes[1]}"
+    for y, r in zip(yours, right, strict=True):
+        off = np.abs(y - r) / max(np.abs(r).max(initial=0.0), 1e-300)
+        off = np.where(np.isfinite(off), off, np.inf)
+        if off.size and off.max() > 1e-6:
+            at = tuple(int(i) for i in np.unravel_index(int(np.argmax(off)), off.shape))
+            where = f", most at {list(at)}" if at else ""
+            return (
+                f"forward returns other values than it should: {int((off > 1e-6).sum())} of "
+                f"{off.size} are off, by up to {off.max():.1e} of the largest{where}"
+            )
+    return ""

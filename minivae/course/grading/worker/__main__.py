@@ -1,0 +1,97 @@
+"""The loop of the process that runs a student's file: read a request, answer it, until killed.
+
+Requests come on what was standard input, answers go to what was standard output; the student's
+code finds an empty input, and both of its outputs lead to where the grader collects what is
+printed.
+"""
+
+import importlib.util
+import os
+import sys
+import traceback
+from types import ModuleType
+from typing import Any, BinaryIO
+
+HERE = sys.path.pop(0)
+LONGEST = 300
+"""Characters of a student's error message that are passed on."""
+
+
+def main() -> None:
+    """Set up the channel, lock the process down, and serve."""
+    answers = os.fdopen(os.dup(1), "wb")
+    requests = os.fdopen(os.dup(0), "rb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    sys.dont_write_bytecode = True
+    sys.path.append(sys.argv.pop())  # where the grader's packages are
+    sys.path.insert(0, os.path.dirname(HERE))
+    from worker import lockdown, messages
+    from worker.session import Session
+
+    sys.path.pop(0)
+    token = requests.read(messages.TOKEN)
+    session = Session(sibling("check/verdict/draws.py"))
+
+    def read() -> dict[str, Any]:
+        return messages.decode(messages.read_frame(token, requests.read))
+
+    start = read()
+    done = lockdown.lock(**start["limits"])
+    sys.path.insert(0, start["limits"]["scratch"])
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("worker", "draws")]:
+        del sys.modules[name]  # a student's file may be called that
+    send(answers, messages.frame(token, messages.encode({"answer": done})))
+    while True:
+        request = read()
+        try:
+            body = messages.encode({"answer": session.handle(request)})
+        except messages.MessageError as error:
+            body = messages.encode({"problem": str(error)})
+        except BaseException as error:
+            body = messages.encode({"error": describe(error, session.folder)})
+        send(answers, messages.frame(token, body))
+
+
+def sibling(path: str) -> ModuleType:
+    """Load a module of minivae that stands alone, without the package."""
+    where = os.path.join(HERE, *[os.pardir] * 3, *path.split("/"))
+    spec = importlib.util.spec_from_file_location("draws", where)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["draws"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def send(answers: BinaryIO, data: bytes) -> None:
+    """Write and flush."""
+    answers.write(data)
+    answers.flush()
+
+
+def describe(error: BaseException, folder: str) -> dict[str, Any]:
+    """Reduce an exception to its type, its message, and the line in the student's file."""
+    try:
+        message = str(error)
+    except BaseException:
+        message = ""
+    line, file = None, ""
+    if isinstance(error, SyntaxError) and error.filename:
+        line, file, message = error.lineno, error.filename, error.msg
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if folder and os.path.dirname(frame.f_code.co_filename) == folder:
+            line, file = number, frame.f_code.co_filename
+    if folder:
+        message = message.replace(folder + os.sep, "")
+    return {
+        "type": type(error).__name__,
+        "message": " ".join(message.split())[:LONGEST],
+        "line": line,
+        "file": os.path.basename(file),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""What a layer is: an operation, its parameters, and what it remembers between the two passes.
+
+    y  = layer.forward(x)      remembers in `layer.cache` what the backward pass needs
+    dx = layer.backward(dy)    overwrites the gradients in `layer.params`, returns dL/dx
+
+`Sequential` chains layers: the chain rule is the loop in `Sequential.backward`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..errors import BackendError, DtypeError, OptionError, ShapeError, StateError
+from .backend import Array, Backend, get_backend
+from .params import Params
+
+
+class Layer:
+    """Base of all layers: parameters, backend, cache, and the checks at the door.
+
+    Parameters
+    ----------
+    shapes : dict of str to tuple of int, optional
+        The layer's parameters; none by default.
+    dtype : {"float32", "float64"}
+        dtype of parameters, inputs and outputs.
+    backend : str or Backend
+        Where the layer computes.
+
+    Attributes
+    ----------
+    call : callable
+        Runs an operation on the layer's backend, see `Backend.call`.
+    """
+
+    needs_noise = False
+    """Whether `forward` takes a noise array as a second argument (dropout's mask)."""
+
+    def __init__(
+        self,
+        shapes: dict[str, tuple[int, ...]] | None = None,
+        *,
+        dtype: str = "float32",
+        backend: str | Backend = "auto",
+    ) -> None:
+        self.backend = get_backend(backend)
+        self.call = self.backend.call
+        self.params = Params(shapes or {}, dtype, self.backend)
+        self.cache: tuple | None = None
+        self._fitting: set[tuple] = set()
+
+    def forward(self, x: Array) -> Array:
+        """Compute the output and remember what `backward` needs."""
+        raise TypeError(f"{type(self).__name__} must define forward")
+
+    def backward(self, dy: Array) -> Array:
+        """Given dL/dy, overwrite the parameters' gradients and return dL/dx."""
+        raise TypeError(f"{type(self).__name__} must define backward")
+
+    def backward_params(self, dy: Array) -> None:
+        """Like `backward`, where the input is data, whose gradient nobody asks for."""
+        self.backward(dy)
+
+    def saved(self) -> tuple:
+        """Return the cache of the last forward pass.
+
+        Raises
+        ------
+        StateError
+            If `forward` has not been called yet.
+        """
+        if self.cache is None:
+            raise StateError(
+                f"{type(self).__name__}.backward was called before forward; "
+                "call forward first, so that there is something to go back through."
+            )
+        return self.cache
+
+    def expect(self, name: str, array: Array, shape: tuple[int | str, ...]) -> None:
+        """Check an input at the layer's door.
+
+        Parameters
+        ----------
+        name : str
+            What the message calls the array.
+        array : array
+            The input.
+        shape : tuple of int or str
+            An int must match; a letter stands for any size.
+
+        Raises
+        ------
+        BackendError, DtypeError, ShapeError
+            If the array is of another backend, dtype or shape.
+        """
+        have = getattr(array, "shape", ())
+        if (
+            isinstance(array, self.backend.array_type)
+            and array.dtype == self.params.dtype
+            and ((have, shape) in self._fitting or self._fits(have, shape))
+        ):
+            return
+        where = type(self).__name__
+        if not isinstance(array, self.backend.array_type):
+            raise BackendError(
+                f"{name} is a {type(array).__name__}, but this {where} computes on "
+                f"{self.backend.name!r}; convert it with "
+                f"`get_backend({self.backend.name!r}).asarray({name}, {str(self.params.dtype)!r})`."
+            )
+        if array.dtype != self.params.dtype:
+            raise DtypeError(
+                f"{name} is {array.dtype}, but this {where} computes in {self.params.dtype}; "
+                f"convert it with `{name}.astype({str(self.params.dtype)!r})`."
+            )
+        wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        raise ShapeError(
+            f"{name} has shape {array.shape}, but {where} expects ({wanted}); "
+            "reshape it, or build the layer with other sizes."
+        )
+
+    def _fits(self, have: tuple[int, ...], shape: tuple[int | str, ...]) -> bool:
+        """Whether a shape is the one expected; remembered, for a training asks again each step."""
+        fits = len(have) == len(shape) and all(
+            size == want or isinstance(want, str) for size, want in zip(have, shape, strict=True)
+        )
+        if fits and len(self._fitting) < 100:
+            self._fitting.add((have, shape))
+        return fits
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the output for an input of `shape`; the same, unless a layer says otherwise."""
+        return shape
+
+    def __call__(self, *arrays: Array) -> Array:
+        """Same as `forward`."""
+        return self.forward(*arrays)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Sequential(Layer):
+    """Layers one after the other; their parameters lie in one flat pair, named `0.W`, `0.b`, ....
+
+    Parameters
+    ----------
+    *layers : Layer
+        In the order of the forward pass.
+    """
+
+    def __init__(self, *layers: Layer) -> None:
+        if not layers:
+            raise OptionError("Sequential was given no layer; give it at least one.")
+        self.layers = layers
+        self.backend = layers[0].backend
+        self.call = self.backend.call
+        self.params = Params.join({str(i): layer.params for i, layer in enumerate(layers)})
+        self.cache = None
+        self.needs_noise = any(layer.needs_noise for layer in layers)
+
+    def forward(self, x: Array, noise: Sequence[Array | None] | None = None) -> Array:
+        """Pass `x` through every layer in turn.
+
+        Parameters
+        ----------
+        x : array, (B, D)
+            Input of the first layer.
+        noise : sequence of arrays, optional
+            One array for each layer with `needs_noise`, in order (a list of them for a
+            `Sequential` inside this one); `draw_noise` makes them. Without it such layers do what
+            they do in evaluation.
+
+        Returns
+        -------
+        array
+            Output of the last layer.
+        """
+        noisy = [layer for layer in self.layers if layer.needs_noise]
+        if noise is not None and len(noise) != len(noisy):
+            raise ShapeError(
+                f"{len(noise)} noise arrays were given, but {len(noisy)} layers take one; "
+                "make them with `draw_noise`."
+            )
+        given = iter(() if noise is None else noise)
+        for layer in self.layers:
+            x = layer.forward(x, next(given, None)) if layer.needs_noise else layer.forward(x)
+        self.cache = ()
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        """Chain rule: each layer turns dL/d(its output) into dL/d(its input)."""
+        self.saved()
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return dy
+
+    def backward_params(self, dy: Array) -> None:
+        """Like `backward`, but the first layer spares the gradient of its input."""
+        self.saved()
+        for layer in reversed(self.layers[1:]):
+            dy = layer.backward(dy)
+        self.layers[0].backward_params(dy)
+
+    def draw_noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> list[Array]:
+        """Draw the noise of one forward pass on the host, one array per layer that takes one."""
+        noise = []
+        for layer in self.layers:
+            if layer.needs_noise:
+                noise.append(layer.draw_noise(rng, shape))
+            shape = layer.output_shape(shape)
+        return noise
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape after the last layer, for an input of `shape`."""
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+        return shape
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __getitem__(self, index: int) -> Layer:
+        return self.layers[index]
+
+    def __repr__(self) -> str:
+        rows = [f"  {i}: {layer!r}" for i, layer in enumerate(self.layers)]
+        return "\n".join(["Sequential(", *rows, ")"])

@@ -1,0 +1,69 @@
+r"""A model applied to many rows of host data, in parts that bound the memory.
+
+**Manifold.** If $u$ is uniform on (0, 1), the normal quantile function $\Phi^{-1}(u)$ is standard
+normal. So the latents
+
+$$ z = \left( \Phi^{-1}\!\left(\tfrac{i + 1/2}{n}\right),
+              \Phi^{-1}\!\left(\tfrac{j + 1/2}{n}\right) \right), \quad 0 \le i, j < n \tag{1} $$
+
+stand for equal shares of a two-dimensional prior (Kingma and Welling 2014, figure 4).
+"""
+
+from statistics import NormalDist
+
+import numpy as np
+
+from ..data.pixels import Pixels
+from ..engine.backend import Array
+from ..errors import OptionError, ShapeError
+from .base import Model
+
+BATCH = 500
+"""Rows that are encoded or decoded at once."""
+
+
+def means(model: Model, x: np.ndarray | Pixels) -> Array:
+    """Latents (N, Z) of host data (N, n_pixels): posterior means, or an autoencoder's codes."""
+    return _encode(model, x)[0]
+
+
+def decode(model: Model, z: Array) -> np.ndarray:
+    """Host images (..., n_pixels) of latents (..., Z)."""
+    flat = z.reshape(-1, z.shape[-1])
+    to_host = model.backend.to_host
+    parts = [to_host(model.decode(flat[i : i + BATCH])) for i in range(0, len(flat), BATCH)]
+    return np.concatenate(parts).reshape(*z.shape[:-1], -1)
+
+
+def quantile_grid(n: int) -> np.ndarray:
+    """Latents (n, n, 2) at the prior's quantiles, z_1 rising to the right and z_2 upwards."""
+    quantiles = [NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)]  # (1)
+    return np.array([[(z1, z2) for z1 in quantiles] for z2 in reversed(quantiles)])
+
+
+def manifold(model: Model, n: int = 15) -> np.ndarray:
+    """Images (n, n, n_pixels) that the decoder makes of `quantile_grid(n)`.
+
+    Raises
+    ------
+    OptionError
+        If the latent space has not two dimensions.
+    """
+    if model.latent != 2:
+        raise OptionError(
+            f"the model has {model.latent} latent dimensions, but a manifold is drawn of 2; train "
+            "one with latent=2."
+        )
+    return decode(model, model.backend.asarray(quantile_grid(n), model.params.dtype))
+
+
+def _encode(model: Model, x: np.ndarray | Pixels) -> tuple[Array, Array | None]:
+    """Posterior means and log-variances (N, Z) of host data; an autoencoder has only codes."""
+    if len(x) == 0:
+        raise ShapeError("0 data were given to encode; give at least one.")
+    parts = []
+    for i in range(0, len(x), BATCH):
+        encoded = model.encode(model.prepare(x[i : i + BATCH]))
+        parts.append(encoded if isinstance(encoded, tuple) else (encoded,))
+    mu, *logvar = (model.backend.xp.concatenate(part) for part in zip(*parts, strict=True))
+    return mu, logvar[0] if logvar else None

@@ -1,0 +1,245 @@
+"""Measuring: each operation as reference and as kernel, and the training step against its products.
+
+The *products* are the matrix products of a training step alone, the same shapes, into memory that
+is there already: what any program that leaves them to NumPy's BLAS must spend. Everything else,
+from fetching the minibatch to Adam, is what minivae adds.
+
+All times are medians, in seconds; what is compared takes turns, so that both meet the same machine.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.minibatch import gather
+from ..engine.backend import get_backend, kernels
+from ..engine.case import Case
+from ..engine.cpu.workspace import Workspace
+from ..engine.layer import Sequential
+from ..models import VAE
+from ..ops import CASES, Linear
+from ..train.optim.adam import Adam, adam
+from ..train.optim.momentum import momentum
+from ..train.optim.sgd import sgd
+from .canvas import new_figure
+
+TURNS = 5
+"""How often each form has its turn."""
+
+
+class Row(NamedTuple):
+    """What was measured of one thing.
+
+    Attributes
+    ----------
+    name : str
+        What it is.
+    seconds : dict of str to float
+        Median of each form, the slowest reference first.
+    """
+
+    name: str
+    seconds: dict[str, float]
+
+
+def take_turns(forms: dict[str, Callable[[], Any]], budget: float = 0.2) -> dict[str, float]:
+    """Median seconds of a call of each form.
+
+    Parameters
+    ----------
+    forms : dict of str to callable
+        What to call.
+    budget : float
+        Seconds to spend on each form, about; some calls are made of each in any case.
+    """
+    clock = time.perf_counter
+    spent: dict[str, list[float]] = {name: [] for name in forms}
+    for form in forms.values():
+        form()  # compiles, and fills the caches
+    for _ in range(TURNS):
+        for name, form in forms.items():
+            # In the first half of a turn the threads of the form before may still be awake.
+            half, end = clock() + budget / TURNS / 2, clock() + budget / TURNS
+            measured = 0
+            while (now := clock()) < end or not measured:
+                form()
+                if now >= half:
+                    spent[name].append(clock() - now)
+                    measured += 1
+    return {name: float(np.median(seconds)) for name, seconds in spent.items()}
+
+
+def operations(sizes: dict[str, int], *, dtype: str = "float32", budget: float = 0.2) -> list[Row]:
+    """Measure each operation, forward and backward together.
+
+    Parameters
+    ----------
+    sizes : dict of str to int
+        Length of each axis, by its letter: B, D, I, O, Z, K, L.
+    dtype : {"float32", "float64"}
+        dtype of all arrays.
+    budget : float
+        Seconds for each form.
+
+    Returns
+    -------
+    list of Row
+        With the forms "reference" and, where there is one, "kernel".
+    """
+    rng = np.random.default_rng(0)
+    compiled = get_backend("auto").name
+    known = {reference for name, reference in kernels() if name == compiled}
+    rows = []
+    for case in CASES:
+        arguments = case.draw(rng, sizes, dtype)
+        forms = {"reference": _both_passes(case, arguments, "numpy")}
+        if {case.forward, case.backward} & known:
+            forms["kernel"] = _both_passes(case, arguments, "numba")
+        rows.append(Row(case.name, take_turns(forms, budget)))
+    size = sizes["I"] * sizes["O"] * 2
+    flat = {name: rng.random(size).astype(dtype) for name in ("theta", "grad", "m", "v")}
+    rules = {
+        "sgd": (sgd, ("theta", "grad"), {"lr": 1e-3}),
+        "momentum": (momentum, ("theta", "grad", "v"), {"lr": 1e-3, "rho": 0.9}),
+        "adam": (
+            adam,
+            ("theta", "grad", "m", "v"),
+            {"t": 9, "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
+        ),
+    }
+    for name, (rule, arrays, options) in rules.items():
+        given = [flat[array] for array in arrays]
+        forms = {"reference": lambda r=rule, g=given, o=options: r(*g, **o)}
+        if rule in known:
+            call = get_backend("numba").call
+            forms["kernel"] = lambda r=rule, g=given, o=options, c=call: c(r, *g, **o)
+        rows.append(Row(f"{name}, {size:,} numbers", take_turns(forms, budget)))
+    return rows
+
+
+def _both_passes(case: Case, arguments: dict[str, np.ndarray], backend: str) -> Callable[[], None]:
+    """Return a function that runs an operation forward and backward, in memory of its own."""
+    call, workspace = get_backend(backend).call, Workspace()
+    y, _ = case.forward(**arguments, **case.options)
+    dy = np.ones_like(y) if np.ndim(y) else 1.0
+
+    def run() -> None:
+        with workspace:
+            _, cache = call(case.forward, **arguments, **case.options)
+            call(case.backward, dy, *cache)
+
+    return run
+
+
+def products(model: VAE, batch: int) -> Callable[[], None]:
+    """Return a function that does the matrix products of one training step, and nothing else."""
+    dtype = model.params.dtype
+    rows = batch * (model.samples or 1)
+    trunk = model.encoder.trunk or Sequential(model.encoder.heads)
+    heads = [model.encoder.heads] if model.encoder.trunk else []
+    layers = [(layer, batch) for layer in [*trunk, *heads]]
+    layers += [(layer, rows) for layer in model.decoder]
+    forward, backward = [], []
+    for i, (layer, n) in enumerate(layers):
+        assert isinstance(layer, Linear)
+        x, dy = (np.ones((n, width), dtype) for width in (layer.n_in, layer.n_out))
+        W = layer.params["W"]
+        forward.append((x, W, np.empty_like(dy)))
+        backward.append((x.T, dy, np.empty_like(W)))
+        if i > 0:  # the input of the first layer is data and gets no gradient
+            backward.append((dy, W.T, np.empty_like(x)))
+    calls = forward + backward[::-1]
+
+    def run() -> None:
+        for a, b, out in calls:
+            np.matmul(a, b, out=out)
+
+    return run
+
+
+def training_step(
+    *, hidden: tuple[int, ...], latent: int, batch: int, pixels: int = 784, budget: float = 1.0
+) -> Row:
+    """Measure a training step of a VAE: fetching, noise, forward, loss, backward, Adam.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Hidden widths of the encoder, the decoder's in reverse.
+    latent, batch, pixels : int
+        Z, B and D.
+    budget : float
+        Seconds for each form.
+
+    Returns
+    -------
+    Row
+        With the forms "numpy", "numba" where it is installed, and "products".
+    """
+    rng = np.random.default_rng(0)
+    data = (rng.random((8192, pixels)) < 0.2).astype("float32")
+    forms: dict[str, Callable[[], None]] = {}
+    for backend in dict.fromkeys(("numpy", get_backend("auto").name)):
+        model = VAE(pixels, hidden, latent, rng=rng, backend=backend)
+        forms[backend] = _step(model, Adam(), data, batch)
+    forms["products"] = products(model, batch)
+    widths = "-".join(map(str, (pixels, *hidden, latent)))
+    return Row(f"VAE {widths}, batch {batch}", take_turns(forms, budget))
+
+
+def _step(model: VAE, optimizer: Adam, data: np.ndarray, batch: int) -> Callable[[], None]:
+    rng = np.random.default_rng(1)
+
+    def run() -> None:
+        with model.workspace:
+            rows = rng.integers(0, len(data), batch)
+            x = model.backend.call(gather, data, rows)
+            model.step(x, model.draw_noise(rng, batch))
+            optimizer.step(model.params)
+
+    return run
+
+
+def threads() -> str:
+    """What the environment says about BLAS's threads."""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    for name in names:
+        if os.environ.get(name):
+            return f"{name}={os.environ[name]}"
+    return f"BLAS may use all {os.cpu_count()} cores"
+
+
+def draw(rows: list[Row], step: Row, ax: Any = None) -> Any:
+    """Draw the bars: how many times as fast the kernels are, and the parts of a step.
+
+    Parameters
+    ----------
+    rows : list of Row
+        From `operations`.
+    step : Row
+        From `training_step`.
+    ax : pair of matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    compared = [row for row in rows if "kernel" in row.seconds]
+    if ax is None:
+        ax = new_figure(11, 1.2 + 0.28 * max(9, len(compared))).subplots(1, 2)
+    left, right = ax
+    gains = [row.seconds["reference"] / row.seconds["kernel"] for row in compared]
+    left.barh([row.name for row in compared], gains, color="tab:blue")
+    left.axvline(1, color="black", linewidth=0.8)
+    left.set_xscale("log")
+    left.invert_yaxis()
+    left.set_xlabel("times as fast as the reference")
+    left.set_title("kernels, forward and backward" if compared else "no kernels: NumPy alone")
+    right.bar(step.seconds.keys(), [1e3 * s for s in step.seconds.values()], color="tab:orange")
+    right.set_ylabel("ms")
+    right.set_title(f"one training step, {step.name}")
+    return left.figure

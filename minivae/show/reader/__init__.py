@@ -1,0 +1,71 @@
+"""The reader: pages with every derivation beside the code that it derives.
+
+`build(folder)` writes one page for each module with numbered equations, an index, and what the
+pages need to open from the disk without a network.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from ...check import Report
+from ...errors import DerivationError
+from .. import typeset
+from . import folder, pages
+from .chapters import Chapter, chapter, chapters
+
+__all__ = ["Chapter", "build", "chapter", "chapters"]
+
+STATIC = Path(__file__).parent / "static"
+
+
+def build(
+    out: str | Path, seed: int = 0, progress: Callable[[list], object] = iter
+) -> tuple[Path, list[Report]]:
+    """Write the pages.
+
+    Parameters
+    ----------
+    out : str or Path
+        The folder: new, empty, or one that this function made, which is replaced as a whole.
+    seed : int
+        Of the gradient checks.
+    progress : callable
+        Wraps the list of chapters while it is worked through, as `tqdm` does.
+
+    Returns
+    -------
+    index : Path
+        The page to begin with.
+    failed : list of Report
+        Gradient checks that did not pass; the pages show them.
+
+    Raises
+    ------
+    DerivationError
+        If a formula is broken, or equations and citations do not belong together. Nothing is
+        written then.
+    OptionError
+        If a package is missing, or `out` holds other files.
+    """
+    out = Path(out).expanduser().absolute()
+    typeset.html("x")  # says what to install before the work begins
+    reports: list[Report] = []
+
+    def fill(new: Path) -> None:
+        found, others = chapters(seed)
+        for one in progress(found):
+            try:
+                content = pages.page(one, found)
+            except DerivationError as error:
+                raise DerivationError(f"{one.path}: {error}") from None
+            (new / one.page).write_text(content, encoding="utf-8")
+        (new / "index.html").write_text(pages.index(found, others), encoding="utf-8")
+        for source in STATIC.iterdir():
+            shutil.copyfile(source, new / source.name)
+        unneeded = shutil.ignore_patterns("*.js", "*.md")
+        shutil.copytree(typeset.KATEX, new / "katex", ignore=unneeded)
+        reports.extend([report for one in found for report in one.reports] + others)
+
+    folder.write(out, fill)
+    return out / "index.html", [report for report in reports if not report.passed]

@@ -1,0 +1,187 @@
+"""Checkpoints: a `Training` as one `.npz` file, without pickle.
+
+The file is written beside its final name and then renamed, so at every moment there is either the
+old checkpoint or the new one, never half of one. It holds
+
+    theta, best_theta      the parameters (P,)
+    optimizer.m, ...       the optimizer's moments (P,)
+    meta                   JSON: format version, configuration of model, optimizer and settings,
+                           state of the random generator, step count, history, and what the caller
+                           adds under "extra"
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..engine.backend import Backend, get_backend
+from ..errors import CheckpointError, MinivaeError, ShapeError
+from ..files import write_atomically
+from ..models import MODELS
+from .optim import OPTIMIZERS
+from .settings import Settings, Training
+
+FORMAT = "minivae checkpoint"
+VERSION = 2
+RNG = "PCG64"
+"""The bit generator of `numpy.random.default_rng`, whose state is a few whole numbers."""
+
+
+def save_checkpoint(path: str | Path, training: Training, extra: dict | None = None) -> None:
+    """Write a run, as it is after an epoch.
+
+    Parameters
+    ----------
+    path : str or Path
+        The `.npz` file; replaced as a whole if it exists.
+    training : Training
+        The run.
+    extra : dict, optional
+        JSON types that the caller wants back.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written, or the run holds what a checkpoint cannot; then an older
+        file of that name is unchanged.
+    """
+    model, optimizer = training.model, training.optimizer
+    rng_state = training.rng.bit_generator.state
+    if rng_state["bit_generator"] != RNG:
+        raise CheckpointError(
+            f"the run's random generator is a {rng_state['bit_generator']}, but a checkpoint holds "
+            f"a {RNG}; make it with `numpy.random.default_rng(seed)`."
+        )
+    to_host = model.backend.to_host
+    meta = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": model.config,
+        "optimizer": optimizer.config,
+        "t": optimizer.t,
+        "settings": asdict(training.settings),
+        "rng": rng_state,
+        "history": training.history,
+        "extra": extra or {},
+    }
+    arrays = {f"optimizer.{name}": to_host(array) for name, array in optimizer.state.items()}
+    arrays["theta"] = to_host(model.params.theta)
+    if training.best_theta is not None:
+        arrays["best_theta"] = training.best_theta
+    try:
+        arrays["meta"] = np.array(json.dumps(meta))
+        write_atomically(Path(path), lambda file: np.savez(file, **arrays))
+    except TypeError as error:
+        raise CheckpointError(
+            f"{path} was not written, since the run or `extra` holds what JSON does not ({error}); "
+            "use plain numbers, strings, lists and dicts with string keys."
+        ) from error
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be written ({error.strerror}); "
+            "choose a folder that exists and has room for it."
+        ) from error
+
+
+def load_checkpoint(
+    path: str | Path, backend: str | Backend = "auto"
+) -> tuple[Training, dict[str, Any]]:
+    """Read a run back.
+
+    Parameters
+    ----------
+    path : str or Path
+        What `save_checkpoint` wrote, or the folder that holds it as `checkpoint.npz`.
+    backend : str or Backend
+        Where the model shall compute.
+
+    Returns
+    -------
+    training : Training
+        The run; `fit` goes on with it.
+    extra : dict
+        What was given to `save_checkpoint`.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, truncated, foreign, or of another format version.
+    BackendError
+        If the backend is not there.
+    """
+    path, backend = Path(path), get_backend(backend)
+    if path.is_dir():
+        path = path / "checkpoint.npz"
+    meta, arrays = _read(path)
+    try:
+        model_config = dict(meta["model"])
+        model = MODELS[model_config.pop("kind")](
+            **model_config, rng=np.random.default_rng(0), backend=backend
+        )
+        model.params.load(arrays["theta"])
+        best_theta = arrays.get("best_theta")
+        if best_theta is not None and best_theta.shape != model.params.theta.shape:
+            raise ShapeError(
+                f"best_theta has shape {best_theta.shape}, but theta {model.params.theta.shape}."
+            )
+        optimizer_config = dict(meta["optimizer"])
+        optimizer = OPTIMIZERS[optimizer_config.pop("kind")](**optimizer_config)
+        moments = {
+            name.removeprefix("optimizer."): array
+            for name, array in arrays.items()
+            if name.startswith("optimizer.")
+        }
+        optimizer.load_state(meta["t"], moments, model.params)
+        rng = np.random.default_rng()
+        rng.bit_generator.state = meta["rng"]
+        training = Training(
+            model=model,
+            optimizer=optimizer,
+            rng=rng,
+            settings=Settings(**meta["settings"]),
+            history=list(meta["history"]),
+            best_theta=best_theta,
+        )
+        for record in training.history:
+            float(record["loss"])  # damage shall show here, not in the next epoch
+        return training, meta["extra"]
+    except MinivaeError as error:
+        raise CheckpointError(f"{path} does not fit together: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise CheckpointError(
+            f"{path} is a minivae checkpoint whose contents are damaged ({error!r}); "
+            "use another checkpoint or train again."
+        ) from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read the arrays and the JSON record, or say in one sentence why not."""
+    try:
+        # Opened here, since np.load leaves a file open that it cannot make out.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path} does not exist; give the checkpoint.npz of a run, or its folder."
+        ) from None
+    except Exception as error:  # a damaged file may fail anywhere in zipfile, zlib or NumPy
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: it is truncated, damaged or no .npz file "
+            f"({type(error).__name__}); use another checkpoint or train again."
+        ) from error
+    try:
+        meta = json.loads(str(arrays.pop("meta")))
+        foreign = meta["format"] != FORMAT
+    except (KeyError, TypeError, ValueError):
+        foreign = True
+    if foreign:
+        raise CheckpointError(f"{path} is an .npz file, but not one that minivae wrote.")
+    if meta.get("version") != VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint format {meta.get('version')}, but this minivae reads format "
+            f"{VERSION}; use the version of minivae that wrote it."
+        )
+    return meta, arrays

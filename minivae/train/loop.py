@@ -1,0 +1,196 @@
+"""The training loop: minibatches, a step, a record of each epoch, a checkpoint after it.
+
+`Training` is everything that a run is at the end of an epoch, and what a checkpoint holds: model,
+optimizer, random generator, settings, history. All randomness of an epoch (order of the data,
+binarization, latent noise) comes from that one generator, so a run that is resumed after any epoch
+goes on as if it had never stopped, bit for bit.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..data.batches import batches
+from ..data.minibatch import gather
+from ..data.pixels import Pixels
+from ..engine.backend import Array, kernel, memory_in_a_sentence
+from ..engine.cpu.workspace import empty
+from ..engine.gpu.kernels import Elementwise
+from ..errors import DataError, NonFiniteError, OptionError
+from ..models.gan import GAN
+from .evaluate import evaluate
+from .prepare import prepare_data
+from .settings import STREAMS, Training
+
+
+def tally(loss: Array, nll: Array, kl: Array, *totals: Array) -> None:
+    """Add a step's loss () times its examples, nll (B,) and kl (B, Z) to three totals ().
+
+    Of a GAN, `nll` and `kl` are the losses of the two players (B,).
+    """
+    for total, of_step in zip(totals, (loss * len(nll), nll.sum(), kl.sum()), strict=True):
+        total += of_step
+
+
+_TALLY_CUDA = Elementwise(
+    "tally",
+    "T loss, T nll, T kl, float64 batch",
+    "float64 total_loss, float64 total_nll, float64 total_kl",
+    """
+    total_loss += loss * batch;
+    total_nll += nll;
+    total_kl += kl;
+    """,
+)
+
+
+@kernel("cuda", of=tally)
+def tally_cuda(loss: Array, nll: Array, kl: Array, *totals: Array) -> None:
+    """Kernel of `tally`: three launches instead of seven."""
+    _TALLY_CUDA(loss, nll.sum(), kl.sum(), len(nll), *totals)
+
+
+@memory_in_a_sentence(
+    "use a smaller batch or model, or fewer data; the weights are those of the last whole update"
+)
+def fit(
+    training: Training,
+    x: np.ndarray | Pixels,
+    x_val: np.ndarray | Pixels | None = None,
+    *,
+    after_epoch: Callable[[Training], None] | None = None,
+    progress: bool = True,
+) -> Training:
+    """Train until the epochs are done or patience runs out.
+
+    Parameters
+    ----------
+    training : Training
+        The run; changed in place. One that has a history goes on after its last epoch.
+    x : numpy.ndarray or Pixels, (N, n_pixels)
+        Training data. Those of `Pixels` become float32 minibatch by minibatch.
+    x_val : numpy.ndarray or Pixels, (M, n_pixels), optional
+        Data for validation.
+    after_epoch : callable, optional
+        Called with `training` after each epoch; the place to save a checkpoint.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Training
+        The same object.
+
+    Raises
+    ------
+    OptionError
+        If there is a patience, but a model under which held-out data have no loss.
+    DataError
+        If there are no training data, or they lie outside the likelihood's domain.
+    NonFiniteError
+        If the gradient of a step is NaN or infinite; the weights are those before that step.
+    OutOfMemoryError
+        If the host's memory or the device's is not enough.
+
+    Examples
+    --------
+    >>> digits = data.load("digits8")
+    >>> rng = np.random.default_rng(0)
+    >>> model = VAE(64, hidden=(64,), latent=8, rng=rng)
+    >>> training = Training(model, Adam(), rng, Settings(epochs=5, binarize="dynamic"))
+    >>> fit(training, digits.pixels_train, digits.pixels_test).history[-1]["val_loss"]
+    """
+    from tqdm.auto import tqdm  # here, since nothing else needs it
+
+    if len(x) == 0:
+        raise DataError("fit was given 0 training examples; give at least one.")
+    model, optimizer, rng, settings = (
+        training.model,
+        training.optimizer,
+        training.rng,
+        training.settings,
+    )
+    adversarial = isinstance(model, GAN)
+    if settings.patience and adversarial:
+        raise OptionError(
+            f"patience={settings.patience} was given, but under a GAN held-out data "
+            "have no loss to wait for; leave it out, and choose the epochs."
+        )
+    for data in (x, x_val):
+        if data is not None:
+            model.likelihood.note(data)  # refuses what is outside the domain
+    x = prepare_data(x, settings, "train")
+    x_val = None if x_val is None else prepare_data(x_val, settings, "val")
+    backend = model.backend
+    pixels, divisor = (x.bytes, x.divisor) if isinstance(x, Pixels) else (x, 1)
+    pixels = backend.asarray(pixels)  # on a device, all of them once
+    steps = math.ceil(len(x) / settings.batch)
+    beta_at = settings.beta_at(steps)
+    names = ("loss", "d_loss", "g_loss") if adversarial else ("loss", "nll", "kl")
+    for epoch in range(len(training.history), settings.epochs):
+        if training.stopped:
+            break
+        order = backend.asarray(rng.permutation(len(x)))
+        sums = {name: backend.xp.zeros((), "float64") for name in names}
+
+        def draw(rows: slice) -> tuple[Array | None, Any]:
+            count, u = rows.stop - rows.start, None
+            if settings.binarize == "dynamic":
+                u = empty((count, *x.shape[1:]), "float32")
+                rng.random(out=u, dtype="float32")
+                u = backend.asarray(u)
+            return u, model.draw_noise(rng, count)
+
+        drawn = backend.ahead(draw, batches(len(x), settings.batch))
+        bar = tqdm(
+            batches(len(x), settings.batch),
+            total=steps,
+            desc=f"epoch {epoch + 1}/{settings.epochs}",
+            disable=not progress,
+            leave=False,
+        )
+        for step, rows in enumerate(bar, start=epoch * steps):
+            with model.workspace:  # memory that each step uses again
+                u, noise = next(drawn)
+                batch = backend.call(gather, pixels, order[rows], divisor, u)
+                terms = model.step(model.prepare(batch), noise, beta_at(step))
+                optimizer.step(model.params)
+            # Sums stay on the device, in float64; they are read once an epoch.
+            terms_of_step = (getattr(terms, name) for name in names)
+            backend.call(tally, *terms_of_step, *sums.values())
+
+        optimizer.settle(model.params)
+        record = {"epoch": epoch + 1, "beta": beta_at(epoch * steps + steps - 1)}
+        record |= {name: float(total) / len(x) for name, total in sums.items()}
+        if x_val is not None and not adversarial:
+            record |= validate(training, x_val)
+        for name, what in (("loss", "training"), ("val_loss", "validation")):
+            if not math.isfinite(record.get(name, 0.0)):
+                raise NonFiniteError(
+                    f"the {what} loss is {record[name]} after epoch {epoch + 1}; lower the "
+                    "learning rate, or resume from the last checkpoint with another one."
+                )
+        if not bool(backend.xp.isfinite(model.params.theta).all()):
+            raise NonFiniteError(
+                f"the weights are not finite after epoch {epoch + 1}; lower the learning rate, or "
+                "resume from the last checkpoint with another one."
+            )
+        training.history.append(record)
+        if settings.patience and training.best_epoch == epoch:
+            training.best_theta = backend.to_host(model.params.theta).copy()
+        if after_epoch is not None:
+            after_epoch(training)
+    if training.stopped and training.best_theta is not None:
+        model.params.load(training.best_theta)
+    return training
+
+
+def validate(training: Training, x_val: np.ndarray | Pixels) -> dict[str, float]:
+    """Validation terms of the run's model, with noise that is the same every time."""
+    rng = np.random.default_rng([training.settings.seed, STREAMS["noise"]])
+    numbers = evaluate(training.model, x_val, rng=rng)
+    bound = numbers["bound"]
+    loss = numbers["nll"] if math.isnan(bound) else -bound
+    return {"val_loss": loss, "val_nll": numbers["nll"], "val_kl": numbers["kl"]}

@@ -1,0 +1,316 @@
+"""A run folder: what a training leaves behind, and how it is found and read again.
+
+    runs/001-mnist5k-vae/
+        checkpoint.npz    everything that is needed to go on (`checkpoint.py`)
+        config.json       how the run was made, to be read; the checkpoint holds the same
+        metrics.csv       the numbers of each epoch
+        *.png             pictures, drawn when the training is over
+
+Nothing in these files depends on the clock, so a seed makes them again, byte for byte. Each file is
+replaced as a whole, so an interrupted run has the files of its last whole epoch.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import data as datasets
+from ..data import Dataset, Pixels
+from ..data.batches import batches
+from ..data.labelled import labelled, numbers_of
+from ..engine.backend import Array, Backend
+from ..errors import CheckpointError, DataError, OptionError
+from ..files import write_atomically
+from ..models import GAN, VAE, ConditionalVAE
+from .checkpoint import load_checkpoint, save_checkpoint
+from .prepare import prepare_data
+from .settings import Training
+
+RUNS = Path("runs")
+"""Where runs are made and looked for, in the working directory."""
+
+CHECKPOINT, CONFIG, METRICS = "checkpoint.npz", "config.json", "metrics.csv"
+
+DATA_KEYS = {"name", "shape", "range", "n_train", "n_test", "sha256"}
+"""What `describe` records of the data."""
+
+OPTION_KEYS = {"data", "limit", "backend"}
+"""Options that are read back from a run."""
+
+
+@dataclass
+class Run:
+    """A training and the folder that it is kept in.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder.
+    training : Training
+        Model, optimizer, settings, history.
+    extra : dict
+        What the checkpoint keeps beside the training, JSON types: `data` (see `describe`),
+        `options` (how the run was asked for), `note` (why its loss bounds no likelihood, or "") and
+        `changes` (learning rates and the like that were changed on the way).
+    saved_epochs : int
+        Epochs in the checkpoint on disk.
+    """
+
+    folder: Path
+    training: Training
+    extra: dict[str, Any]
+    saved_epochs: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return tuple(self.extra["data"]["shape"])
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Values to show as black and white: 0 and 1, or what the training data reach beyond."""
+        low, high = self.extra["data"]["range"]
+        return min(0.0, low), max(1.0, high)
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether the model has a prior, hence a KL and a bound."""
+        return isinstance(self.training.model, VAE)
+
+    @property
+    def is_gan(self) -> bool:
+        """Whether the model is a GAN, under which data have neither codes nor a loss."""
+        return isinstance(self.training.model, GAN)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the model is told the class of each example."""
+        return isinstance(self.training.model, ConditionalVAE)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What `config.json` says."""
+        from .. import __version__
+
+        model, optimizer = self.training.model, self.training.optimizer
+        configs = {"model": model.config, "optimizer": optimizer.config}
+        return {"minivae": __version__, **self.extra, **configs}
+
+    def save_config(self) -> None:
+        """Write `config.json`."""
+        text = json.dumps(self.config, indent=2) + "\n"
+        write_atomically(self.folder / CONFIG, lambda file: file.write(text.encode()))
+
+    def save(self) -> None:
+        """Write `checkpoint.npz` and `metrics.csv` as the training is now, after an epoch."""
+        save_checkpoint(self.folder / CHECKPOINT, self.training, self.extra)
+        self.saved_epochs = len(self.training.history)
+        text = metrics(self.training.history, kl=self.has_prior)
+        write_atomically(self.folder / METRICS, lambda file: file.write(text.encode()))
+
+    def load_data(self) -> Dataset:
+        """Load the data that the run was trained on.
+
+        Raises
+        ------
+        DataError
+            If they cannot be loaded, or are others now.
+        """
+        source, limit = self.extra["options"]["data"], self.extra["options"]["limit"]
+        data = datasets.load(source, limit=limit)
+        if fingerprint(data) != self.extra["data"]["sha256"]:
+            raise DataError(
+                f"{source} no longer holds the data that {self.folder} was trained on; "
+                "put them back, or train a new run."
+            )
+        return data
+
+    def rows(self, data: Dataset) -> tuple[np.ndarray | Pixels, np.ndarray | Pixels | None]:
+        """Training rows and test rows, those of a conditional VAE with their labels."""
+        if not self.is_conditional:
+            return data.pixels_train, data.pixels_test
+        names, parts = self.training.model.labels, []
+        for x, y in ((data.pixels_train, data.y_train), (data.pixels_test, data.y_test)):
+            known = None if x is None else labelled(x, numbers_of(data, y, names), len(names))
+            parts.append(known)
+        return parts[0], parts[1]
+
+    def test_rows(self, data: Dataset) -> tuple[np.ndarray | Pixels, np.ndarray | None, str]:
+        """Test rows as the model takes them, their classes, and "test".
+
+        They are binarized as the validation data of the training were. Data too few to have a test
+        part lend their training part, and the third value is then "training".
+        """
+        x_train, x = self.rows(data)
+        y, part = data.y_test, "test"
+        if x is None:
+            x, y, part = x_train, data.y_train, "training"
+        return prepare_data(x, self.training.settings, "val"), y, part
+
+    def pixels(self, x: np.ndarray) -> np.ndarray:
+        """Rows without the labels that a conditional VAE takes beside them."""
+        return x[:, : self.training.model.n_pixels]
+
+    def in_batches(self, function: Callable[[Array], Array], x: np.ndarray | Pixels) -> np.ndarray:
+        """Apply `function` of prepared data to host data (N, n_pixels), 500 rows at a time."""
+        model = self.training.model
+        to_host = model.backend.to_host
+        parts = [to_host(function(model.prepare(x[rows]))) for rows in batches(len(x), 500)]
+        return np.concatenate(parts)
+
+    def codes(self, x: np.ndarray | Pixels) -> np.ndarray:
+        """Latents (N, Z) of host data: the posterior means, or an autoencoder's codes."""
+        model = self.training.model
+        encode = model.encode
+        return self.in_batches((lambda rows: encode(rows)[0]) if self.has_prior else encode, x)
+
+    def reconstruct(self, x: np.ndarray | Pixels) -> np.ndarray:
+        """Reconstructions (N, n_pixels) of host data."""
+        return self.in_batches(self.training.model.reconstruct, x)
+
+
+def metrics(history: list[dict[str, Any]], *, kl: bool = True) -> str:
+    """CSV text of a history, a row for each epoch; numbers in full, so that nothing is lost.
+
+    Parameters
+    ----------
+    history : list of dict
+        As `Training.history`.
+    kl : bool
+        Whether there are columns for beta and the KL, which an autoencoder has not.
+    """
+    columns = [
+        name
+        for name in (history[0] if history else {"epoch": 0})
+        if kl or name not in ("beta", "kl", "val_kl")
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue()
+
+
+def fingerprint(data: Dataset) -> str:
+    """SHA-256 of the training rows and of the test rows as float32, in whatever form they are."""
+    digest = hashlib.sha256()
+    for x in (data.pixels_train, data.pixels_test):
+        if x is not None:
+            for rows in batches(len(x), 1000):
+                digest.update(np.ascontiguousarray(x[rows]).data)
+    return digest.hexdigest()
+
+
+def source_of(name_or_path: str) -> str:
+    """Name of a data set, or a path that is valid in every working directory."""
+    known = name_or_path in datasets.NAMES
+    return name_or_path if known else str(Path(name_or_path).expanduser().resolve())
+
+
+def describe(data: Dataset) -> dict[str, Any]:
+    """What a run keeps of its data, as JSON types, to show them and to know them again."""
+    return {
+        "name": data.name,
+        "shape": list(data.shape),
+        "range": [float(data.pixels_train.min()), float(data.pixels_train.max())],
+        "n_train": len(data.pixels_train),
+        "n_test": 0 if data.pixels_test is None else len(data.pixels_test),
+        "sha256": fingerprint(data),
+    }
+
+
+def new_folder(out: str | Path | None, name: str) -> Path:
+    """Make the folder of a new run.
+
+    Parameters
+    ----------
+    out : str or Path, optional
+        The folder, if the user wants a certain one.
+    name : str
+        Without `out`, the folder is `runs/<number>-<name>`.
+
+    Raises
+    ------
+    OptionError
+        If `out` is a file, or a folder that is not empty.
+    """
+    if out is not None:
+        folder = Path(out).expanduser()
+        if folder.exists() and not folder.is_dir():
+            raise OptionError(f"{folder} is a file; name a folder with --out.")
+        if folder.is_dir() and any(folder.iterdir()):
+            raise OptionError(
+                f"{folder} is not empty; go on with the run in it by --resume {folder}, or name "
+                "another folder with --out."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    name = re.sub(r"\W+", "-", name)
+    RUNS.mkdir(exist_ok=True)
+    taken = [re.match(r"(\d+)-", entry.name) for entry in RUNS.iterdir()]
+    number = max((int(match[1]) for match in taken if match), default=0)
+    while True:
+        number += 1
+        folder = RUNS / f"{number:03}-{name}"
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another training was faster
+            continue
+        return folder
+
+
+def newest() -> Path:
+    """Return the folder under `runs/` whose checkpoint is the newest.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none.
+    """
+    checkpoints = sorted(RUNS.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime_ns)
+    if not checkpoints:
+        raise CheckpointError(
+            f"there is no run under {RUNS.resolve()} yet; train one with `minivae train`, or name "
+            "the folder of one."
+        )
+    return checkpoints[-1].parent
+
+
+def open_run(path: str | Path, backend: str | Backend = "auto") -> Run:
+    """Read a run.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its folder or its checkpoint.
+    backend : str or Backend
+        Where the model shall compute.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no checkpoint, or it is not one of a run.
+    """
+    path = Path(path).expanduser()
+    checkpoint = path / CHECKPOINT if path.is_dir() else path
+    training, extra = load_checkpoint(checkpoint, backend)
+    data = extra.get("data") if isinstance(extra, dict) else None
+    options = extra.get("options") if isinstance(extra, dict) else None
+    if not (_has(data, DATA_KEYS) and _has(options, OPTION_KEYS)):
+        raise CheckpointError(
+            f"{checkpoint} does not say what data it was trained on, since it was saved by a "
+            "program and not by `minivae train`; read it with minivae.load_checkpoint."
+        )
+    return Run(checkpoint.parent, training, extra, saved_epochs=len(training.history))
+
+
+def _has(record: Any, keys: set[str]) -> bool:
+    return isinstance(record, dict) and record.keys() >= keys

@@ -1,0 +1,1 @@
+"""Detecting anomalies: a detector of its own, the scores, their rates, a map of one picture."""

@@ -1,0 +1,299 @@
+"""The VAE under scikit-learn's method names: `VAEEstimator`.
+
+It adds no mathematics: `fit` is `minivae.fit` with Adam, `transform` is `VAE.encode`,
+`inverse_transform` is `VAE.decode`, `score` is the mean of `VAE.elbo`. scikit-learn recognises an
+estimator by its methods, so nothing of scikit-learn is imported here until scikit-learn asks for
+its tags, and minivae works without it.
+"""
+
+import inspect
+import zlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Self
+
+import numpy as np
+
+from ...data.batches import batches
+from ...engine.backend import Array, float_dtype
+from ...errors import DataError, OptionError, StateError
+from ...models import VAE
+from ...train.loop import fit as train
+from ...train.optim.adam import Adam
+from ...train.settings import Settings, Training
+from .tables import as_table, check_number, column_names, generator
+
+ROWS = 500
+"""Rows that are encoded, decoded or scored at once."""
+
+NAMES = ("activation", "likelihood", "dtype", "backend")
+"""Parameters of the estimator that `VAE` looks up by name."""
+
+
+class VAEEstimator:
+    """Variational autoencoder as a scikit-learn transformer and density model.
+
+    Parameters
+    ----------
+    latent : int
+        Latent dimensions: the columns that `transform` gives.
+    hidden : sequence of int
+        Hidden widths of the encoder; the decoder's are the same in reverse.
+    activation, likelihood, likelihood_options, free_bits, samples, dtype, backend
+        As in `VAE`, `backend` by its name, but with another default likelihood: "gaussian_shared"
+        takes any real data and learns how noisy they are. Its one standard deviation for all
+        features, and the first weights, suit features of unit variance: put a StandardScaler before
+        it. Images in [0, 1] want "bernoulli" and no scaler. Results have the model's `dtype`,
+        whatever that of the data.
+    epochs, batch, beta
+        As in `Settings`, but with defaults that give a table of some hundred rows enough steps.
+    lr : float
+        Learning rate of Adam.
+    random_state : None, int, numpy.random.RandomState or numpy.random.Generator
+        Draws the first weights, the order of the data and the noise. With an int, `fit` does the
+        same every time; None takes fresh entropy from the system, not NumPy's global generator.
+    verbose : bool
+        Show a progress bar for each epoch.
+
+    Attributes
+    ----------
+    model_ : VAE
+        The trained model.
+    history_ : list of dict
+        One record for each epoch, as in `Training`.
+    n_features_in_ : int
+        Columns of the data that `fit` saw.
+    feature_names_in_ : numpy.ndarray of object, (n_features_in_,)
+        Their names, if the data were a data frame with names that are all strings.
+    noise_seed_ : int
+        Seed of the noise in `score_samples`.
+    """
+
+    def __init__(
+        self,
+        latent: int = 20,
+        *,
+        hidden: tuple[int, ...] = (400,),
+        activation: str = "relu",
+        likelihood: str = "gaussian_shared",
+        likelihood_options: dict[str, float] | None = None,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        samples: int | None = None,
+        epochs: int = 100,
+        batch: int = 32,
+        lr: float = 1e-3,
+        random_state: Any = None,
+        dtype: str = "float32",
+        backend: str = "auto",
+        verbose: bool = False,
+    ) -> None:
+        self.latent = latent
+        self.hidden = hidden
+        self.activation = activation
+        self.likelihood = likelihood
+        self.likelihood_options = likelihood_options
+        self.beta = beta
+        self.free_bits = free_bits
+        self.samples = samples
+        self.epochs = epochs
+        self.batch = batch
+        self.lr = lr
+        self.random_state = random_state
+        self.dtype = dtype
+        self.backend = backend
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train a new model on X (N, n_features); y is ignored.
+
+        Raises
+        ------
+        MinivaeError
+            If a parameter or the data cannot be used, before anything is trained; after any error
+            the estimator is what it was before.
+        """
+        self._check_parameters()
+        rng = generator(self.random_state)
+        settings = Settings(epochs=self.epochs, batch=self.batch, beta=self.beta)
+        optimizer = Adam(self.lr)
+        x = as_table(X, float_dtype(self.dtype), type(self).__name__)
+        model = VAE(
+            x.shape[1],
+            self.hidden,
+            self.latent,
+            likelihood_options=self.likelihood_options,
+            free_bits=self.free_bits,
+            samples=self.samples,
+            rng=rng,
+            **{name: getattr(self, name) for name in NAMES},
+        )
+        model.start_at(x.mean(axis=0, dtype="float64"))
+        noise_seed = int(rng.integers(2**63))
+        training = Training(model, optimizer, rng, settings)
+        train(training, x, progress=bool(self.verbose))
+
+        self.model_, self.history_, self.noise_seed_ = model, training.history, noise_seed
+        self.n_features_in_ = x.shape[1]
+        self.__dict__.pop("feature_names_in_", None)
+        if (names := column_names(X)) is not None:
+            self.feature_names_in_ = names
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Posterior means (N, latent) of X (N, n_features)."""
+        x = self._data(X)
+        return self._by_rows(lambda part: self.model_.encode(self.model_.prepare(part))[0], x)
+
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
+        """Train on X (N, n_features), return its posterior means (N, latent)."""
+        return self.fit(X, y).transform(X)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Decoded means (N, n_features) of latents X (N, latent)."""
+        model = self._fitted()
+        z = as_table(X, model.params.dtype, type(self).__name__, model.latent)
+        return self._by_rows(lambda part: model.decode(model.backend.asarray(part)), z)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Lower bound on ln p(x) (N,), in nats, for each row of X (N, n_features).
+
+        One draw of the noise is used, which depends on `noise_seed_` and on the row itself alone.
+        So a row scores the same every time, and, up to rounding, in whatever order and company.
+        """
+        x = self._data(X)
+        model = self.model_
+        model.likelihood.note(x)
+
+        def bound(part: np.ndarray) -> Array:
+            seeds = ([self.noise_seed_, zlib.crc32(row.tobytes())] for row in part)
+            noise = [model.draw_noise(np.random.default_rng(seed), 1) for seed in seeds]
+            return model.elbo(model.prepare(part), model.backend.xp.concatenate(noise))
+
+        return self._by_rows(bound, x)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean lower bound on ln p(x), in nats, over X (N, n_features); higher is better."""
+        return float(self.score_samples(X).mean(dtype="float64"))
+
+    def sample(self, n: int = 1, random_state: Any = None, *, draw: bool = False) -> np.ndarray:
+        """Decode n latents drawn from the prior: means of the data (n, n_features).
+
+        `draw=True` draws the data too, as the likelihood has them scatter about their means.
+        """
+        model = self._fitted()
+        check_number("n", n, least=1, whole=True)
+        return model.backend.to_host(model.sample(n, generator(random_state), draw=draw))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names (latent,) of the columns that `transform` gives, whatever went in."""
+        prefix = type(self).__name__.lower()
+        return np.array([f"{prefix}{i}" for i in range(self._fitted().latent)], dtype=object)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's parameters; `deep` changes nothing, as none is an estimator."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name; the next `fit` checks and uses them."""
+        known = self.get_params()
+        for name in params:
+            if name not in known:
+                raise OptionError(
+                    f"invalid parameter {name!r} for {type(self).__name__}; "
+                    f"choose among: {', '.join(known)}."
+                )
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def _check_parameters(self) -> None:
+        """Check the types that the classes underneath take for granted."""
+        for name in ("latent", "epochs", "batch"):
+            check_number(name, getattr(self, name), least=1, whole=True)
+        if self.samples is not None:
+            check_number("samples", self.samples, least=1, whole=True)
+        for name in ("lr", "beta", "free_bits"):
+            check_number(name, getattr(self, name), least=0)
+        for name in NAMES:
+            if not isinstance(getattr(self, name), str):
+                raise OptionError(
+                    f"{name}={getattr(self, name)!r} was given, but a name is expected, "
+                    f"such as {inspect.signature(type(self)).parameters[name].default!r}."
+                )
+        if not isinstance(self.likelihood_options, dict | None):
+            raise OptionError(
+                f"likelihood_options={self.likelihood_options!r} was given, but it must be None "
+                "or a dict, such as {'sigma': 0.5}."
+            )
+
+    def _fitted(self) -> VAE:
+        if not hasattr(self, "model_"):
+            raise not_fitted_error()(
+                f"this {type(self).__name__} is not fitted yet; call fit with data first."
+            )
+        return self.model_
+
+    def _data(self, X: Any) -> np.ndarray:
+        """X as a table of the width, and with the column names if both have some, of `fit`."""
+        model = self._fitted()
+        x = as_table(X, model.params.dtype, type(self).__name__, self.n_features_in_)
+        names, fitted = column_names(X), getattr(self, "feature_names_in_", None)
+        if names is not None and fitted is not None and list(names) != list(fitted):
+            raise DataError(
+                f"the columns of X are {list(names)}, but the feature names should match those in "
+                f"fit, {list(fitted)}, in the same order; select and sort the columns."
+            )
+        return x
+
+    def _by_rows(self, compute: Callable[[np.ndarray], Array], x: np.ndarray) -> np.ndarray:
+        """Apply `compute` to `ROWS` rows at a time; gather the results on the host."""
+        to_host = self.model_.backend.to_host
+        return np.concatenate([to_host(compute(x[rows])) for rows in batches(len(x), ROWS)])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Replace the model by its configuration and weights: a backend cannot be pickled."""
+        state = dict(self.__dict__)
+        if model := state.pop("model_", None):
+            theta = model.backend.to_host(model.params.theta)
+            state["packed_model"] = (model.config, model.backend.name, theta)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the model again."""
+        self.__dict__.update(state)
+        if packed := self.__dict__.pop("packed_model", None):
+            config, backend, theta = packed
+            config = {name: value for name, value in config.items() if name != "kind"}
+            self.model_ = VAE(**config, rng=np.random.default_rng(0), backend=backend)
+            self.model_.params.load(theta)
+
+    def __sklearn_tags__(self) -> Any:
+        """Say to scikit-learn (1.6 or newer) what this is; nobody else calls it."""
+        from sklearn.utils import Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(preserves_dtype=[self.dtype]),
+        )
+
+    def __repr__(self) -> str:
+        parameters = inspect.signature(type(self)).parameters
+        now = {name: repr(value) for name, value in self.get_params().items()}
+        changed = [name for name in now if now[name] != repr(parameters[name].default)]
+        return f"{type(self).__name__}({', '.join(f'{name}={now[name]}' for name in changed)})"
+
+
+@cache
+def not_fitted_error() -> type[StateError]:
+    """Return the error for what was called before `fit`: a `StateError` that scikit-learn knows.
+
+    Where scikit-learn is installed it is its `NotFittedError` too, and in any case a ValueError and
+    an AttributeError, as that one is.
+    """
+    try:
+        from sklearn.exceptions import NotFittedError
+    except ImportError:
+        return type("NotFittedError", (StateError, ValueError, AttributeError), {})
+    return type("NotFittedError", (StateError, NotFittedError), {})

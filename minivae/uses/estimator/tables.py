@@ -1,0 +1,83 @@
+"""Tables of numbers at the estimator's door, in the words that users of scikit-learn know."""
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError, DtypeError, OptionError, ShapeError
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """Turn None, an int, a RandomState or a Generator into a Generator.
+
+    A RandomState and a Generator are drawn from, so that the next call finds other numbers.
+    """
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**32, size=4, dtype=np.uint32))
+    whole = isinstance(random_state, Integral) and random_state >= 0
+    if not (whole or random_state is None or isinstance(random_state, np.random.Generator)):
+        raise OptionError(
+            f"random_state={random_state!r} was given, but it must be None, a whole number of at "
+            "least 0, a numpy RandomState or a numpy Generator."
+        )
+    return np.random.default_rng(random_state)
+
+
+def check_number(name: str, value: Any, *, least: int, whole: bool = False) -> None:
+    """Raise `OptionError` unless `value` is a finite number, `least` or more."""
+    if not (isinstance(value, Integral if whole else Real) and least <= value < math.inf):
+        kind = "whole number" if whole else "number"
+        raise OptionError(f"{name}={value!r} was given, but it must be a {kind}, {least} or more.")
+
+
+def as_table(X: Any, dtype: np.dtype, who: str, columns: int | None = None) -> np.ndarray:
+    """Return X as a finite array (N, columns) of `dtype`, with at least one row and one column.
+
+    Raises
+    ------
+    ShapeError, DtypeError, DataError
+        With the phrases that users of scikit-learn, and its checks, know from there.
+    """
+    if hasattr(X, "tocsr"):
+        raise DtypeError(f"X is a sparse matrix, but {who} takes dense data; give X.toarray().")
+    try:
+        given = x = np.asarray(X)
+        if given.dtype.kind in "biufO":
+            with np.errstate(over="ignore"):  # what overflows becomes inf and is refused below
+                x = given.astype(dtype, copy=False)
+    except (TypeError, ValueError) as error:
+        refusal = DtypeError if isinstance(error, TypeError) else DataError
+        reason = str(error).partition(". ")[0].rstrip(".")
+        raise refusal(f"X is no table of numbers: {reason}.") from None
+    if x.dtype != dtype:
+        what = "Complex" if given.dtype.kind == "c" else given.dtype
+        raise DataError(f"{what} data not supported: {who} takes real numbers; convert X to them.")
+    if x.ndim != 2:
+        raise ShapeError(
+            f"Reshape your data: X has shape {x.shape}, but {who} takes (n_samples, n_features); "
+            "use X.reshape(1, -1) for one sample, X.reshape(-1, 1) for one feature, and "
+            "X.reshape(len(X), -1) for images."
+        )
+    for count, what in zip(x.shape, ("sample(s)", "feature(s)"), strict=True):
+        if count == 0:
+            raise ShapeError(f"X has 0 {what} (shape={x.shape}) while a minimum of 1 is required.")
+    bad = np.argwhere(~np.isfinite(x))
+    if len(bad):
+        raise DataError(
+            f"X holds NaN, inf or a value too large for {dtype} in {len(bad)} places, the first in "
+            f"row {bad[0, 0]}, column {bad[0, 1]}; impute or leave out what is missing."
+        )
+    if columns is not None and x.shape[1] != columns:
+        raise ShapeError(
+            f"X has {x.shape[1]} features, but {who} is expecting {columns} features as input."
+        )
+    return x
+
+
+def column_names(X: Any) -> np.ndarray | None:
+    """Names of a data frame's columns if all of them are strings, else None."""
+    names = list(getattr(X, "columns", ()))
+    all_strings = names and all(isinstance(name, str) for name in names)
+    return np.array(names, dtype=object) if all_strings else None

@@ -1,0 +1,1 @@
+"""How good a model's samples are, and whether its latents collapsed."""
