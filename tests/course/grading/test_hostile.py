@@ -42,7 +42,7 @@ def grade_to_results(path, tmp_path, *options, timeout="10"):
         capture_output=True,
         text=True,
         timeout=60,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     content = json.loads(out.read_text())
     check_results(content)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "tutorials" / "three-forms.md").read_text(encoding="utf-8")
 SOURCE = (ROOT / "minivae" / "ops" / "reparameterize.py").read_text(encoding="utf-8")
 

@@ -87,7 +87,7 @@ import minivae.estimator
 assert not [name for name in sys.modules if name.split(".")[0] in ("sklearn", "scipy")]
 from sklearn.utils.estimator_checks import check_estimator
 warnings.filterwarnings("ignore", "Estimator VAEEstimator does not inherit")
-estimator = minivae.uses.estimator.estimator.VAEEstimator(dtype="float64", epochs=2, hidden=(8,))
+estimator = minivae.estimator.VAEEstimator(dtype="float64", epochs=2, hidden=(8,))
 results = check_estimator(estimator, on_skip=None)
 assert {r["status"] for r in results} == {"passed"}, results
 """
