@@ -262,7 +262,8 @@ def _one_hot(arguments: dict, rng: np.random.Generator) -> dict:
 def _side_by_side(arrays: dict) -> dict:
     """One-hot vectors and logits (B, D, L) as the layer takes them, (B, D L)."""
     return {
-        name: array.reshape(len(array), math.prod(array.shape[1:])) for name, array in arrays.items()
+        name: array.reshape(len(array), math.prod(array.shape[1:]))
+        for name, array in arrays.items()
     }
 
 
