@@ -261,10 +261,7 @@ def _one_hot(arguments: dict, rng: np.random.Generator) -> dict:
 
 def _side_by_side(arrays: dict) -> dict:
     """One-hot vectors and logits (B, D, L) as the layer takes them, (B, D L)."""
-    return {
-        name: array.reshape(len(array), math.prod(array.shape[1:]))
-        for name, array in arrays.items()
-    }
+    return {name: x.reshape(len(x), math.prod(x.shape[1:])) for name, x in arrays.items()}
 
 
 CASES = [
