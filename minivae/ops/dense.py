@@ -282,7 +282,7 @@ def _case_of(activation: str) -> Case:
         backward,
         vary={"x": ("B", "I"), "W": ("I", "O"), "b": ("O",)},
         options={"activation": activation},
-        analytic=activation == "tanh",
+        analytic=ACTIVATIONS[activation].analytic,
         output=("B", "O"),
         layer=lambda **how: Dense(
             SIZES["I"], SIZES["O"], activation, rng=np.random.default_rng(1), **how
@@ -290,4 +290,4 @@ def _case_of(activation: str) -> Case:
     )
 
 
-CASES = [_case_of("relu"), _case_of("tanh")]
+CASES = [_case_of(activation) for activation in ACTIVATIONS]

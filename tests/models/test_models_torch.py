@@ -14,6 +14,7 @@ from minivae.ops import LIKELIHOODS
 from minivae.train.optim.adam import Adam, AdamW
 from minivae.train.optim.momentum import Momentum
 from minivae.train.optim.sgd import SGD
+from oracles import oracle_of
 
 torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.oracle, pytest.mark.usefixtures("each_backend")]
@@ -93,20 +94,17 @@ class Twin:
 
     def nll(self, z, x):
         out = self.mlp("decoder.", z, activated=False)
-        if self.kind == "bernoulli":
-            return F.binary_cross_entropy_with_logits(out, x, reduction="none").sum(-1)
         if self.kind == "categorical":
             split = (*x.shape[:-1], PIXELS, LEVELS)
             log_p = F.log_softmax(out.reshape(split), dim=-1)
             return -(x.reshape(split) * log_p).sum((-2, -1))
-        if self.kind == "gaussian":
-            p = Normal(out, OPTIONS["gaussian"]["sigma"])
-        elif self.kind == "gaussian_shared":
+        if self.kind == "gaussian_shared":
             p = Normal(out, self.weights["likelihood.logvar"].exp().sqrt())
-        else:
+            return -p.log_prob(x).sum(-1)
+        if self.kind == "gaussian_learned":
             mean, logvar = out.chunk(2, dim=-1)
-            p = Normal(mean, logvar.exp().sqrt())
-        return -p.log_prob(x).sum(-1)
+            return -Normal(mean, logvar.exp().sqrt()).log_prob(x).sum(-1)
+        return oracle_of(self.kind)(torch, out, x, **OPTIONS.get(self.kind, {}))
 
     def posterior(self, x):
         h = self.mlp("encoder.trunk.", x, activated=True)

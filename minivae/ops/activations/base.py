@@ -56,6 +56,8 @@ class Forms(NamedTuple):
     cheap : bool
         Whether it only adds, multiplies and compares; an exponential is costly, and so worth a
         second thread earlier.
+    analytic : bool
+        Whether it is analytic, and `forward` takes complex numbers; see `Case`.
     """
 
     forward: Callable[..., tuple[Array, tuple]]
@@ -69,6 +71,7 @@ class Forms(NamedTuple):
     js: str
     options: dict[str, float]
     cheap: bool
+    analytic: bool
 
     def values(self, options: dict[str, float] | None = None) -> list[float]:
         """Return the options in order: those given, else the defaults."""
@@ -88,7 +91,7 @@ class Forms(NamedTuple):
 ACTIVATIONS: dict[str, Forms] = {}
 """Every activation, by its name."""
 
-DEFAULTS: dict[str, Any] = {"from_output": False, "options": {}, "cheap": False}
+DEFAULTS: dict[str, Any] = {"from_output": False, "options": {}, "cheap": False, "analytic": True}
 """Forms that may be left out; `cuda_slope` too, where it is `kept`."""
 
 
@@ -266,6 +269,7 @@ def case_of(forms: Forms, **how: Any) -> Case:
         forms.forward,
         forms.backward,
         vary={"x": ("B", "D")},
+        analytic=forms.analytic,
         output=("B", "D"),
         layer=lambda **where: Activation(forms.name, **options, **where),
         **how,

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from arrays import assert_allclose, there
 from minivae.errors import OptionError
 from minivae.ops import ACTIVATIONS, Activation, Dense, activations
 
@@ -30,22 +29,6 @@ def test_those_like_a_relu_are_one_far_out(name, dtype):
 def test_its_pair_can_be_imported_from_the_folder(name):
     assert getattr(activations, f"{name}_forward") is ACTIVATIONS[name][0]
     assert getattr(activations, f"{name}_backward") is ACTIVATIONS[name][1]
-
-
-@pytest.mark.usefixtures("each_backend")
-@each
-def test_a_dense_layer_is_a_linear_one_and_the_activation(name):
-    rng = np.random.default_rng(2)
-    dense = Dense(5, 7, name, rng=np.random.default_rng(1), dtype="float64")
-    alone = Activation(name, dtype="float64")
-    x, dy = there(rng.standard_normal((3, 5))), there(rng.standard_normal((3, 7)))
-    W, b = dense.params["W"], dense.params["b"]
-    b[...] = there(rng.standard_normal(7))
-    assert_allclose(dense.forward(x), alone.forward(x @ W + b), rtol=1e-13, atol=1e-15)
-    da = alone.backward(dy)
-    assert_allclose(dense.backward(dy), da @ W.T, rtol=1e-12, atol=1e-14)
-    assert_allclose(dense.params.grad_of("W"), x.T @ da, rtol=1e-12, atol=1e-14)
-    assert_allclose(dense.params.grad_of("b"), da.sum(axis=0), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("make", [Activation, lambda name: Dense(1, 1, name, rng=None)])
