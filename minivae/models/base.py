@@ -56,7 +56,7 @@ class Model:
         (self.latent,) = check_widths([latent], "latent")
         self.hidden = check_widths(hidden, "hidden")
         self.backend = get_backend(backend)
-        self.workspace = Workspace(shared=self.backend.name == "numba")
+        self.workspace = Workspace(shared=self.backend.shares)
         self.likelihood_options = dict(likelihood_options or {})
         self.activation = activation
         self.options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}

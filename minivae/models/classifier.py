@@ -81,7 +81,7 @@ class Classifier:
         if not self.hidden:
             raise OptionError("hidden=() was given, but a classifier here has a hidden layer.")
         self.backend = get_backend(backend)
-        self.workspace = Workspace(shared=self.backend.name == "numba")
+        self.workspace = Workspace(shared=self.backend.shares)
         options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
         self.likelihood = CrossEntropy(self.classes, **options)
         widths = (self.n_pixels, *self.hidden)
