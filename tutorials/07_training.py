@@ -31,8 +31,8 @@ from minivae import (
     plots,
 )
 from minivae.check import check_gradients
-from minivae.errors import NonFiniteError
 from minivae.course.exercises import Scoresheet
+from minivae.errors import NonFiniteError
 from minivae.train import binarize
 
 plt.style.use("minivae.tutorial")

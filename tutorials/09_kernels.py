@@ -22,9 +22,9 @@ import numpy as np
 
 from minivae import VAE, get_backend
 from minivae.check import check_gradients
+from minivae.course.exercises import Scoresheet
 from minivae.engine.gpu.kernels import specs
 from minivae.errors import BackendError
-from minivae.course.exercises import Scoresheet
 from minivae.ops import bernoulli
 
 plt.style.use("minivae.tutorial")

@@ -1,4 +1,8 @@
-"""One operation a file: derivation, reference pair, layer, case."""
+"""One operation a file: derivation, reference pair, kernels, layer, case.
+
+What users choose by name has a folder: `activations/` and `likelihoods/`.
+Nothing here draws noise, holds data or knows a model: whatever an operation needs, it is given.
+"""
 
 from ..engine.case import Case
 from ..errors import OptionError

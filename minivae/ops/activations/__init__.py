@@ -1,4 +1,8 @@
-"""Activations: $y = f(x)$, entry by entry; one file each, in all its forms."""
+"""Activations: $y = f(x)$, entry by entry; one file each, in all its forms.
+
+What they share is in `base.py`.
+No parameter lives here, and nothing that mixes entries: that is an operation in `ops/`.
+"""
 
 from .gelu import gelu_backward, gelu_forward
 from .leaky_relu import leaky_relu_backward, leaky_relu_forward
