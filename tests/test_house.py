@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from minivae import MOVED
 from minivae.models import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +54,7 @@ NEVER = re.compile(r"\b(never|nothing|no|nowhere|nobody|neither)\b", re.IGNORECA
 SENTENCE = re.compile(r"[.?!](?=\s|$)")
 LINK = re.compile(r"\]\([^)]*\)")
 FILE = re.compile(r"`([\w./-]+\.(?:py|js|css|html))`")
+MODULE = re.compile(r"`minivae\.(\w+)")
 PLACE = re.compile(r"\b(?:minivae|tests|tutorials|\.github|\.ci)/[\w./-]*\w")
 
 
@@ -192,13 +194,18 @@ def test_a_file_that_code_names_is_there():
     wrong = []
     for path in [*FILES.values(), *(ROOT / page for page in PAGES if page[:7] == "minivae")]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            at = f"{path.relative_to(ROOT)}:{number}"
+            old = MODULE.findall(line) if path.parent.name != "minivae" else []
+            wrong += [
+                f"{at} names `minivae.{name}`, which has moved" for name in old if name in MOVED
+            ]
             for name in FILE.findall(line):
-                own = "/".join(path.relative_to(ROOT).parts[:2])
                 ends = [kept for kept in KEPT if kept.endswith(f"/{name}")]
-                ends = [kept for kept in ends if "/" in name or kept.startswith(f"{own}/")]
+                own = [kept for kept in ends if kept.split("/")[:2] == at.split("/")[:2]]
+                ends = own if own or "/" not in name else ends
                 if not (path.parent / name).exists() and len(ends) != 1:
                     what = f"could be any of {', '.join(ends)}" if ends else "is not there"
-                    wrong.append(f"{path.relative_to(ROOT)}:{number} names `{name}`, which {what}")
+                    wrong.append(f"{at} names `{name}`, which {what}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -195,7 +195,7 @@ class Model:
             terms = self.forward(x, noise, beta)
             self.backward()
             # What the caller receives is a copy: the next step uses the memory of this one again
-            # (`workspace.py`; a device's memory is not).
+            # (`cpu/workspace.py`; a device's memory is not).
             return terms.copy() if self.backend.waits else terms
 
     def __repr__(self) -> str:

@@ -3,8 +3,8 @@ r"""Classifier with an MLP: how a class follows from an example, and a feature s
     x (B, D) --Dense ... Dense--> features (B, F) --Linear--> logits (B, C) --softmax--> p(class)
 
 Its loss is the softmax cross-entropy, which is nothing new: a class is one variable with C levels,
-so it is the categorical likelihood (`ops/categorical.py`) of one variable. Logits $a$, one-hot
-label $y$, nats per example:
+so it is the categorical likelihood (`likelihoods/categorical.py`) of one variable. Logits $a$,
+one-hot label $y$, nats per example:
 
 $$ \text{nll}_n = -\sum_c y_{nc} \ln p_{nc}, \quad p_{nc} = e^{a_{nc}} / \sum_j e^{a_{nj}} $$
 

@@ -1,7 +1,7 @@
 r"""Dense layer: a linear layer and an activation in one operation, $y = f(x W + b)$.
 
 Shapes: $x$ (B, I), $W$ (I, O), $b$ (O,), $y$ (B, O). The derivations are those of `linear.py` and
-`activations.py`; what is new is only that they are chained:
+`activations/`; what is new is only that they are chained:
 
 $$ a = x W + b \tag{1} $$
 $$ y = f(a) \tag{2} $$
@@ -64,7 +64,7 @@ def backward_params(
     return linear.backward_params(da, x, W)  # (4)
 
 
-# The kernels: f and its slope are those of `activations.py`.
+# The kernels: f and its slope are those of `activations/`.
 # Forward and backward at 128 x 784 -> 400, float32, one thread, reference / kernel: 1.02 for relu,
 # 1.03 for tanh, nearly all of it products. In a layer they also spare the copy of dW into `grad`.
 
@@ -222,7 +222,7 @@ class Dense(Linear):
     rng : numpy.random.Generator
         Draws the initial `W`; `b` starts at zero.
     init : {"glorot", "he", "zeros"}
-        How `W` is drawn, see `minivae.init`.
+        How `W` is drawn, see `minivae.engine.init`.
     dtype : {"float32", "float64"}
         dtype of parameters, inputs and outputs.
     backend : str or Backend

@@ -169,7 +169,7 @@ class Linear(Layer):
     rng : numpy.random.Generator
         Draws the initial `W`; `b` starts at zero.
     init : {"glorot", "he", "zeros"}
-        How `W` is drawn, see `minivae.init`.
+        How `W` is drawn, see `minivae.engine.init`.
     dtype : {"float32", "float64"}
         dtype of parameters, inputs and outputs.
     backend : str or Backend
