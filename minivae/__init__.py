@@ -85,7 +85,7 @@ MOVED = {
     "runs": ["train.runs"],
     "statistics": ["uses.statistics"],
     "tables": ["uses.estimator.tables"],
-    "team": ["engine.cpu.team", "engine.cpu.blas"],
+    "team": ["engine.cpu.team", "engine.cpu.threads", "engine.cpu.blas"],
     "trace": ["show.trace"],
     "typeset": ["show.typeset"],
     "workspace": ["engine.cpu.workspace"],

@@ -12,6 +12,7 @@ import argparse
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def digits8() -> dict[str, np.ndarray]:
     return {"x_train": x[:n], "y_train": y[:n], "x_test": x[n:], "y_test": y[n:]}
 
 
-def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def write(path: Path, arrays: dict[str, Any]) -> None:
     """Write a compressed `.npz` file by way of a temporary one beside it."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)

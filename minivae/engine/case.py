@@ -7,7 +7,7 @@ axis by its letter, the letters of one operation have different primes as their 
 are drawn at random, away from kinks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,8 +64,8 @@ class Case:
     name: str
     forward: Callable[..., tuple[Any, tuple]]
     backward: Callable[..., Any]
-    vary: dict[str, tuple[str, ...]]
-    fixed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    vary: Mapping[str, tuple[str, ...]]
+    fixed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     prepare: Callable[[dict, np.random.Generator], dict] | None = None
     analytic: bool = True

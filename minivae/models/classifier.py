@@ -3,8 +3,8 @@ r"""Classifier with an MLP: how a class follows from an example, and a feature s
     x (B, D) --Dense ... Dense--> features (B, F) --Linear--> logits (B, C) --softmax--> p(class)
 
 Its loss is the softmax cross-entropy, which is nothing new: a class is one variable with C levels,
-so it is the categorical likelihood (`ops/categorical.py`) of one variable. Logits $a$, one-hot
-label $y$, nats per example:
+so it is the categorical likelihood (`likelihoods/categorical.py`) of one variable. Logits $a$,
+one-hot label $y$, nats per example:
 
 $$ \text{nll}_n = -\sum_c y_{nc} \ln p_{nc}, \quad p_{nc} = e^{a_{nc}} / \sum_j e^{a_{nj}} $$
 
@@ -81,7 +81,7 @@ class Classifier:
         if not self.hidden:
             raise OptionError("hidden=() was given, but a classifier here has a hidden layer.")
         self.backend = get_backend(backend)
-        self.workspace = Workspace(shared=self.backend.name == "numba")
+        self.workspace = Workspace(shared=self.backend.shares)
         options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
         self.likelihood = CrossEntropy(self.classes, **options)
         widths = (self.n_pixels, *self.hidden)

@@ -1,4 +1,8 @@
-"""Exercises for a course: backward passes to write, each with its check and its points."""
+"""Exercises for a course: backward passes to write, each with its check and its points.
+
+They are written out as files or a notebook, with the rubric that grades them.
+Nothing here runs what a student wrote; that is done in `grading/`.
+"""
 
 from .catalog import EXERCISES, Exercise, choose
 from .folder import write_exercises, write_solutions

@@ -29,7 +29,7 @@ class Exercise:
     kind : str
         The operation of `minivae.ops` that has the same values, if there is one.
     sizes : dict of str to int
-        Sizes of axes where `minivae.case.SIZES` has none, or others are wanted.
+        Sizes of axes where `minivae.engine.case.SIZES` has none, or others are wanted.
     """
 
     name: str

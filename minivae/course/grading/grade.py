@@ -222,7 +222,7 @@ class Grade:
     printed : str
         What the code printed, up to a limit.
     defences : list of str
-        What the process that ran it had given up; see `minivae.grading`.
+        What the process that ran it had given up; see `minivae.course.grading`.
     seconds : float
         How long it took.
     """

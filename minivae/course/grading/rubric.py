@@ -1,6 +1,6 @@
 """Rubric: which functions a submission must have, how they are tried, and what they are worth.
 
-A TOML file with a table `[[exercise]]` for each function; `minivae.grading` describes the keys.
+A TOML file with a table `[[exercise]]` for each function; `grading/__init__.py` describes the keys.
 """
 
 import tomllib

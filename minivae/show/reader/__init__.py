@@ -1,7 +1,8 @@
 """The reader: pages with every derivation beside the code that it derives.
 
 `build(folder)` writes one page for each module with numbered equations, an index, and what the
-pages need to open from the disk without a network.
+pages need to open from the disk without a network. No derivation is written here: the pages show
+what stands in the modules.
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """Anomaly detection: a VAE of normal data, and thresholds beyond which something is not normal.
 
-A VAE is trained on a part of the normal examples. What it scores (`anomaly_scores.py`) in a second
+A VAE is trained on a part of the normal examples. What it scores (`scores.py`) in a second
 part sets a threshold for each score; what it scores in a third part says how many false alarms that
 threshold raises among normal examples that neither the weights nor the threshold were fitted to.
 

@@ -47,7 +47,7 @@ STEPS = 9
 
 
 def run(folder: str | Path, *, seeds: int = 3, progress: bool = True) -> dict[str, Any]:
-    """Run the experiment; see `minivae.experiments`."""
+    """Run the experiment; see `minivae.uses.experiments`."""
     folder = Path(folder)
     data = datasets.load("mnist5k")
     judge = Judge.train(data)

@@ -41,7 +41,7 @@ MEASURES = {"frechet": 2, "precision": 3, "recall": 3, "edges": 3, "classes": 1}
 
 
 def run(folder: str | Path, *, seeds: int = 3, progress: bool = True) -> dict[str, Any]:
-    """Run the experiment; see `minivae.experiments`."""
+    """Run the experiment; see `minivae.uses.experiments`."""
     folder = Path(folder)
     data = datasets.load("mnist5k")
     judge = Judge.train(data)

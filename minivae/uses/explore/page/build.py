@@ -51,7 +51,7 @@ def write_page(run: Run, path: str | Path, *, data: str | None = None) -> Path:
     Parameters
     ----------
     run : Run
-        From `minivae.runs.open_run`.
+        From `minivae.train.runs.open_run`.
     path : str or Path
         The new file, `.html`.
     data : str, optional
