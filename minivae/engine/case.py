@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-SIZES = {"B": 3, "I": 5, "O": 7, "D": 11, "Z": 2, "K": 13, "L": 17, "1": 1}
+SIZES = {"B": 3, "I": 5, "O": 7, "D": 11, "Z": 2, "K": 13, "L": 17, "1": 1, "2": 2}
 """Letter of an axis -> default size: batch, in, out, data, latent, samples, levels."""
 
 

@@ -6,12 +6,14 @@ from . import (
     clamp,
     dense,
     dropout,
+    fork,
     kl,
     linear,
     log_weights,
     logmeanexp,
     negative_elbo,
     reparameterize,
+    split,
 )
 from .activations import base as activations
 from .activations.base import ACTIVATIONS, Activation
@@ -43,6 +45,8 @@ MODULES = [
     log_weights,
     logmeanexp,
     dropout,
+    fork,
+    split,
     negative_elbo,
 ]
 

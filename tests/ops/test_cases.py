@@ -24,6 +24,7 @@ OUTPUTS = {
     "logmeanexp": "B",
     **dict.fromkeys(["bernoulli", "gaussian", "gaussian_shared", "gaussian_learned"], "B"),
     "categorical": "B",
+    "fork": "B2Z",
 }
 """Axes of the output; of all other operations ("B", "D"), as their input."""
 

@@ -54,7 +54,7 @@ LAYERS = {
     "dropout": lambda dtype: Dropout(0.7, dtype=dtype),
 }
 ELEMENTWISE = {*ACTIVATIONS, "clamp", "dropout"}
-WITHOUT_LAYER = {"log_weights"}
+WITHOUT_LAYER = {"log_weights", "fork", "split"}
 
 each_layer = pytest.mark.parametrize("name", LAYERS)
 
