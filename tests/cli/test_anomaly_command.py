@@ -193,7 +193,7 @@ BAD_FITS = [
     ("digits8 --backend gpu9", None, "'gpu9' does not exist"),
     ("digits8 --out there.npz", there_already, "exists already"),
     ("digits8 --out model.pt", None, "must end in .npz"),
-    ("digits8 --out no/model.npz", None, "no is no folder"),
+    ("digits8 --out no/model.npz", None, "there is no folder no;"),
     ("digits8 --latnet 3", None, "no option '--latnet'"),
 ]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import OptionError
+from ...files import refuse_what_exists
 from .catalog import choose
 from .gaps import solution_module, solved_file, student_file
 from .notebook import notebook, otter_test
@@ -110,11 +111,8 @@ def _write(folder: Path, files: dict[str, str]) -> list[Path]:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{folder} is a file, but a folder is needed; name another one.")
     for path in paths:
-        if path.exists() or path.is_symlink():
-            raise OptionError(
-                f"{path} exists already and is not overwritten; name another folder, or choose "
-                "other exercises with --only."
-            )
+        instead = "name another folder, or choose other exercises with --only"
+        refuse_what_exists(path, instead)
     for path, text in paths.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         # "x" opens only what does not exist, so even a file that came up meanwhile stays.

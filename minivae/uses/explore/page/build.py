@@ -20,7 +20,7 @@ import numpy as np
 from .... import data as datasets
 from ....data import Pixels
 from ....errors import OptionError, ShapeError
-from ....files import write_atomically
+from ....files import new_file, write_atomically
 from ....models.base import Model
 from ....models.vae import VAE
 from ....show.canvas import has_picture
@@ -73,11 +73,7 @@ def write_page(run: Run, path: str | Path, *, data: str | None = None) -> Path:
     --------
     >>> write_page(open_run("runs/001-mnist5k-vae"), "page.html")
     """
-    path = Path(path).expanduser()
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise OptionError(f"{path} was given as --html; its name must end in .html.")
-    if path.exists():
-        raise OptionError(f"{path} exists already; name another file, or delete it.")
+    path = new_file(path, ".html", ".htm", option="--html")
     examples = run.load_data() if data is None else datasets.load(data)
     if tuple(examples.shape) != run.shape:
         raise ShapeError(
