@@ -72,7 +72,7 @@ def test_fit_prints_thresholds_and_false_alarms(capsys):
     assert "grey pixels under a Bernoulli" in out
     for name, alarm in detector.alarms.items():
         (line,) = (line for line in lines if line.startswith(f"{name} "))
-        low, high = (100 * v for v in alarm.interval)
+        low, high = 100 * alarm.interval.low, 100 * alarm.interval.high
         assert f"{alarm.threshold:.2f}" in line
         share = f"{alarm.false_alarms} = {100 * alarm.rate:.1f} % ({low:.1f} to {high:.1f} %)"
         assert share in line
