@@ -1,7 +1,16 @@
 """Exercises for a course: backward passes to write, each with its check and its points."""
 
-from .catalog import EXERCISES, Exercise, choose
+from ..grading.rubric import Exercise
+from .catalog import EXERCISES, Task, choose
 from .folder import write_exercises, write_solutions
 from .sheet import Scoresheet
 
-__all__ = ["EXERCISES", "Exercise", "Scoresheet", "choose", "write_exercises", "write_solutions"]
+__all__ = [
+    "EXERCISES",
+    "Exercise",
+    "Scoresheet",
+    "Task",
+    "choose",
+    "write_exercises",
+    "write_solutions",
+]

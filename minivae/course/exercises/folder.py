@@ -1,15 +1,18 @@
 """Write exercises, or their solutions, into a folder; nothing that exists is ever overwritten."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import OptionError
 from ...files import refuse_what_exists
+from ..grading.rubric import Rubric, to_toml
 from .catalog import choose
 from .gaps import solution_module, solved_file, student_file
+from .gradescope import run_autograder, setup_sh
 from .notebook import notebook, otter_test
-from .rubric import rubric, run_autograder, setup_sh
 
+TITLE = "Exercises: backward passes by hand"
 NOTEBOOK, RUBRIC, SOLUTION = "exercises.ipynb", "rubric.toml", "solution.py"
 
 
@@ -45,7 +48,7 @@ def write_exercises(
     """
     exercises = choose(only)
     files = {exercise.file: student_file(exercise) for exercise in exercises}
-    files[RUBRIC] = rubric(exercises)
+    files[RUBRIC] = to_toml(Rubric(exercises, TITLE))
     if notebooks:
         files[NOTEBOOK] = notebook(exercises, solved=False)
     if otter:
@@ -88,7 +91,9 @@ def write_solutions(
     exercises = choose(only)
     files = {exercise.file: solved_file(exercise) for exercise in exercises}
     files[SOLUTION] = solution_module(exercises)
-    files[RUBRIC] = rubric(exercises, solution=SOLUTION)
+    # The solutions are the truth, in the place of the operations of minivae.
+    graded = tuple(replace(exercise, kind="") for exercise in exercises)
+    files[RUBRIC] = to_toml(Rubric(graded, TITLE, Path(SOLUTION)))
     if notebooks:
         files[NOTEBOOK] = notebook(exercises, solved=True)
     if gradescope:
