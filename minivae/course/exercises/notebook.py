@@ -58,7 +58,7 @@ def _cell(
     *,
     locked: bool = False,
     solution: bool = False,
-    points: int | None = None,
+    points: float | None = None,
 ) -> dict[str, Any]:
     graded: dict[str, Any] = {
         "schema_version": 3,
