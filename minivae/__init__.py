@@ -63,6 +63,13 @@ MOVED = {
     "native": ["engine.cpu.slots", "engine.cpu.memory"],
     "noise": ["engine.noise"],
     "objectives": ["models.objectives", "ops.negative_elbo", "train.schedule"],
+    "ops.bernoulli": ["ops.likelihoods.bernoulli"],
+    "ops.categorical": ["ops.likelihoods.categorical"],
+    "ops.gaussian": [
+        "ops.likelihoods.gaussian",
+        "ops.likelihoods.gaussian_learned",
+        "ops.likelihoods.gaussian_shared",
+    ],
     "optim": ["train.optim", "train.optim.guard"],
     "page": ["uses.explore.page"],
     "params": ["engine.params"],
@@ -90,12 +97,11 @@ class _Moved(MetaPathFinder, Loader):
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Answer for the names of `MOVED` alone."""
-        package, _, name = fullname.rpartition(".")
-        return ModuleSpec(fullname, self) if package == __name__ and name in MOVED else None
+        return ModuleSpec(fullname, self) if fullname.removeprefix("minivae.") in MOVED else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Let the module look for each name in its new homes, in turn."""
-        homes = [f"{__name__}.{home}" for home in MOVED[module.__name__.rpartition(".")[2]]]
+        homes = [f"{__name__}.{home}" for home in MOVED[module.__name__.removeprefix("minivae.")]]
 
         def look_up(name: str) -> Any:
             if not name.startswith("__"):
@@ -123,4 +129,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *ROOMS, *MOVED})
+    return sorted({*globals(), *__all__, *ROOMS, *(name for name in MOVED if "." not in name)})

@@ -79,6 +79,16 @@ def test_an_unknown_name():
         minivae.GAN3  # noqa: B018
 
 
+def test_a_name_is_found_where_it_was():
+    program = "from minivae.ops.gaussian import GaussianShared, fixed_forward, forward\n"
+    program += "from minivae.ops.bernoulli import Bernoulli\nfrom minivae.plots import manifold\n"
+    program += "print(GaussianShared.__module__, forward.__module__, Bernoulli.name)"
+    shared, learned, name = in_a_fresh_process(program).split()
+    assert shared == "minivae.ops.likelihoods.gaussian_shared"
+    assert learned == "minivae.ops.likelihoods.gaussian_learned"
+    assert name == "bernoulli"
+
+
 def test_a_pickled_model_wakes_in_a_fresh_process(tmp_path):
     model = minivae.VAE(4, (3,), 2, rng=np.random.default_rng(0))
     (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))

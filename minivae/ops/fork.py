@@ -20,8 +20,7 @@ The forward pass computes nothing, so a model takes $x$ wherever it needs it; on
 backward pass is a call.
 """
 
-from ..engine.backend import Array, array_module
-from ..engine.case import Case
+from ..engine import Array, Case, array_module
 
 
 def forward(x: Array, n: int) -> tuple[Array, tuple]:
@@ -40,4 +39,14 @@ def backward_two(dy_1: Array, dy_2: Array) -> Array:
     return dy_1 + dy_2  # (2)
 
 
-CASES = [Case("fork", forward, backward, vary={"x": ("B", "Z")}, options={"n": 2})]
+CASES = [
+    Case(
+        "fork",
+        forward,
+        backward,
+        vary={"x": ("B", "D")},
+        options={"n": 2},
+        output=("B", "2", "D"),
+        layer=None,  # the sum is a call of whoever forks
+    ),
+]

@@ -16,8 +16,7 @@ $dl \, W_l^\top + dr \, W_r^\top$: the sum of what the two heads send back to th
 both, as `ops/fork.py` asks for.
 """
 
-from ..engine.backend import Array, array_module
-from ..engine.case import Case
+from ..engine import Array, Case, array_module
 
 
 def forward(x: Array, at: int) -> tuple[tuple[Array, Array], tuple]:
@@ -42,4 +41,14 @@ def _swapped_back(dy: Array, right: Array) -> Array:
     return backward(dy[..., width:], dy[..., :width])
 
 
-CASES = [Case("split", _swapped, _swapped_back, vary={"x": ("B", "D")}, options={"at": 2})]
+CASES = [
+    Case(
+        "split",
+        _swapped,
+        _swapped_back,
+        vary={"x": ("B", "D")},
+        options={"at": 2},
+        output=("B", "D"),
+        layer=None,  # an encoder and a likelihood run it by themselves
+    ),
+]

@@ -17,7 +17,6 @@ from ...errors import OptionError
 SIZES = {
     **{letter: (2, 3, 5, 7)[i % 4] for i, letter in enumerate("ACEFGHJMNPQRSTUVWXY")},
     **CASE_SIZES,
-    "H": 19,
     "M": 23,
 }
 """Letter -> size at the first point."""

@@ -23,6 +23,7 @@ from ...data.table import Scale
 from ...engine.backend import Backend
 from ...errors import CheckpointError, OptionError, ShapeError
 from ...models import VAE
+from ...ops import LIKELIHOODS
 from ...train.checkpoint import load_checkpoint, save_checkpoint
 from ...train.loop import fit as train
 from ...train.optim.adam import Adam
@@ -255,10 +256,11 @@ def fit(
     asked = {"hidden": hidden, "latent": latent, "likelihood": likelihood}
     asked |= {"epochs": epochs, "batch": batch}
     chosen = (TABLES if table else IMAGES) | {k: v for k, v in asked.items() if v is not None}
-    if table and not chosen["likelihood"].startswith("gaussian"):
+    real = [name for name, kind in LIKELIHOODS.items() if kind.real]
+    if table and chosen["likelihood"] not in real:
         raise OptionError(
             f"likelihood={chosen['likelihood']!r} was given, but the columns of a table are "
-            "standardised; choose gaussian, gaussian_shared or gaussian_learned."
+            f"standardised; choose one of: {', '.join(real)}."
         )
     scale, columns = None, examples.columns
     if table:

@@ -34,7 +34,7 @@ import numpy as np
 
 from ...data.batches import by_rows
 from ...data.pixels import Pixels
-from ...engine.backend import Array, array_module
+from ...engine.backend import Array
 from ...models import VAE
 from ...ops import KL, Likelihood, LogMeanExp, Reparameterize, log_weights
 
@@ -85,7 +85,7 @@ def score(
         out = model.decoder.forward(z.reshape(B * K, Z)).reshape(B, K, -1)
         nll = likelihood.forward(out, data[:, None])
         w, _ = model.backend.call(log_weights.forward, nll, z, logvar, noise)
-        perfect = perfect_output(likelihood, out, data[:, None])
+        perfect = likelihood.perfect(out, data[:, None])
         least = to_host(likelihood.forward(perfect, data[:, None])).mean(axis=1, dtype="float64")
         reconstruction = to_host(nll).mean(axis=1, dtype="float64")  # (1)
         kl = to_host(kl_layer.forward(mu, logvar)).sum(axis=1, dtype="float64")  # (2)
@@ -100,36 +100,9 @@ def score(
     return dict(zip(SCORES, finite, strict=True))
 
 
-def perfect_output(likelihood: Likelihood, out: Array, x: Array) -> Array:
-    """The decoder's output if its mean were x itself, for `out` (B, K, P) and x (B, 1, D).
-
-    Returns
-    -------
-    array, (B, 1, P) or (B, K, P)
-        K only where the rest of the output, the log-variances, depends on the sample.
-    """
-    xp = array_module(out, x)
-    if likelihood.name == "bernoulli":
-        with np.errstate(divide="ignore"):  # logits of 0 and 1; 40 is as good as infinite
-            return xp.clip(xp.log(x) - xp.log1p(-x), -40, 40)
-    if likelihood.name == "categorical":
-        return 80 * x  # the logit of the level that is the true one
-    if likelihood.name == "gaussian_learned":
-        mean = xp.broadcast_to(x, (*out.shape[:-1], x.shape[-1]))
-        return xp.concatenate([mean, out[..., x.shape[-1] :]], axis=-1)
-    return x
-
-
 def nll_of_each(likelihood: Likelihood, out: Array, x: Array) -> Array:
     """Negative log-likelihood (B, D) of each value, from what the likelihood's `forward` takes."""
-    per_value = likelihood.data_width(1)
-    B, D = x.shape[0], x.shape[1] // per_value
-    wide = likelihood.output_width(1)
-    if wide > per_value:  # means, then log-variances: side by side for each value instead
-        out = out.reshape(B, wide, D).swapaxes(1, 2)
-    xp = array_module(out, x)
-    out = xp.ascontiguousarray(out).reshape(B * D, wide)
-    return likelihood.forward(out, x.reshape(B * D, per_value)).reshape(B, D)
+    return likelihood.forward(*likelihood.values_apart(out, x)).reshape(len(x), -1)
 
 
 def explain(
@@ -167,7 +140,7 @@ def explain(
         for e in eps:
             noise = xp.ascontiguousarray(xp.broadcast_to(e, (len(data), len(e))))
             out = model.decoder.forward(reparameterize.forward(mu, logvar, noise))
-            perfect = perfect_output(model.likelihood, out[:, None], data[:, None])[:, 0]
+            perfect = model.likelihood.perfect(out[:, None], data[:, None])[:, 0]
             nll = nll_of_each(model.likelihood, out, data)
             least = nll_of_each(model.likelihood, perfect, data)
             parts += to_host(nll - least) / len(eps)  # (6)

@@ -28,7 +28,7 @@ from ....show.canvas import has_picture
 from ....show.plots import COLOURS
 from ....train.runs import Run
 from .. import paths as explore
-from .program import program
+from .program import functions, program
 
 EXAMPLES, PIXELS = 1000, 800_000
 """Examples that a page holds, and pixels of all of them, at most."""
@@ -189,7 +189,7 @@ def page_html(
         "weights": pack(weights),
         "codes": pack(codes.astype(np.float32).reshape(-1)),
         "examples": pack(pixels.reshape(-1)),
-        "script": "\n".join(_read(script) for script in SCRIPTS),
+        "script": "\n".join([functions(model.likelihood), *map(_read, SCRIPTS)]),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _read("template.html"))
 
