@@ -17,7 +17,7 @@ from ..errors import OptionError
 from .layer import Layer
 
 SIZES = {
-    **{"B": 3, "I": 5, "O": 7, "D": 11, "Z": 2, "K": 13, "L": 17, "1": 1},
+    **{"B": 3, "I": 5, "O": 7, "D": 11, "Z": 2, "K": 13, "L": 17, "1": 1, "2": 2},
     **{"H": 19, "W": 23, "C": 2, "T": 29, "V": 31},
 }
 """Letter of an axis -> default size: batch, in, out, data, latent, samples, levels; height (or

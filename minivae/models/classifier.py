@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.batches import batches
+from ..data.batches import by_rows
 from ..data.pixels import Pixels
 from ..engine.backend import Array, Backend, get_backend
 from ..engine.cpu.workspace import Workspace
@@ -137,21 +137,15 @@ class Classifier:
 
     def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Most probable class (N,) of host data (N, D)."""
-        return self._by_rows(lambda rows: self.logits(rows).argmax(axis=1), x)
+        return by_rows(self.backend, lambda rows: self.logits(self.prepare(rows)).argmax(axis=1), x)
 
     def embed(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Features (N, F) of host data (N, D)."""
-        return self._by_rows(self.features, x)
+        return by_rows(self.backend, lambda rows: self.features(self.prepare(rows)), x)
 
     def accuracy(self, x: np.ndarray | Pixels, y: np.ndarray) -> float:
         """Share of host data (N, D) whose most probable class is their label (N,)."""
         return float(np.mean(self.predict(x) == y))
-
-    def _by_rows(self, function: Any, x: np.ndarray | Pixels) -> np.ndarray:
-        parts = [
-            self.backend.to_host(function(self.prepare(x[rows]))) for rows in batches(len(x), 500)
-        ]
-        return np.concatenate(parts)
 
     def __repr__(self) -> str:
         widths = "-".join(map(str, (self.n_pixels, *self.hidden, self.classes)))

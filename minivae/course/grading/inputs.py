@@ -42,6 +42,11 @@ class Spec:
     below: str = ""
     number: float | None = None
 
+    def __str__(self) -> str:
+        """As `parse_spec` reads it."""
+        kind = f"labels:{self.below}" if self.below else self.kind
+        return " ".join([*self.axes, *([kind] if kind != "normal" else [])])
+
 
 def parse_spec(text: str) -> Spec:
     """Read "B D binary"; raise `OptionError` with what is wrong about it."""

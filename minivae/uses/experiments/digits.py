@@ -167,11 +167,7 @@ def text(records: list[Record], judge: Judge) -> str:
         f"{vae['frechet'].mean():.2f} of the VAE, {gan['frechet'].mean():.2f} of the GAN, "
         f"{real['frechet'].mean():.2f} of training digits."
     )
-    lines.append(
-        f"The judge is a classifier that is right on {100 * judge.accuracy.value:.1f}% of the test "
-        f"digits (95% interval {100 * judge.accuracy.low:.1f} to {100 * judge.accuracy.high:.1f})."
-    )
-    return "\n".join(lines)
+    return "\n".join([*lines, str(judge)])
 
 
 def _sd(values: np.ndarray) -> float:
