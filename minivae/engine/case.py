@@ -7,7 +7,7 @@ axis by its letter, the letters of one operation have different primes as their 
 are drawn at random, away from kinks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..errors import OptionError
 from .layer import Layer
 
 SIZES = {
-    **{"B": 3, "I": 5, "O": 7, "D": 11, "Z": 2, "K": 13, "L": 17, "1": 1},
+    **{"B": 3, "I": 5, "O": 7, "D": 11, "Z": 2, "K": 13, "L": 17, "1": 1, "2": 2},
     **{"H": 19, "W": 23, "C": 2, "T": 29, "V": 31},
 }
 """Letter of an axis -> default size: batch, in, out, data, latent, samples, levels; height (or
@@ -64,8 +64,8 @@ class Case:
     name: str
     forward: Callable[..., tuple[Any, tuple]]
     backward: Callable[..., Any]
-    vary: dict[str, tuple[str, ...]]
-    fixed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    vary: Mapping[str, tuple[str, ...]]
+    fixed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     prepare: Callable[[dict, np.random.Generator], dict] | None = None
     analytic: bool = True

@@ -56,7 +56,7 @@ class Model:
         (self.latent,) = check_widths([latent], "latent")
         self.hidden = check_widths(hidden, "hidden")
         self.backend = get_backend(backend)
-        self.workspace = Workspace(shared=self.backend.name == "numba")
+        self.workspace = Workspace(shared=self.backend.shares)
         self.likelihood_options = dict(likelihood_options or {})
         self.activation = activation
         self.options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
@@ -195,7 +195,7 @@ class Model:
             terms = self.forward(x, noise, beta)
             self.backward()
             # What the caller receives is a copy: the next step uses the memory of this one again
-            # (`workspace.py`; a device's memory is not).
+            # (`cpu/workspace.py`; a device's memory is not).
             return terms.copy() if self.backend.waits else terms
 
     def __repr__(self) -> str:

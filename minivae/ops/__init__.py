@@ -3,6 +3,7 @@
 What users choose by name has a folder: `activations/` and `likelihoods/`. Nothing lists the files:
 a new one is found (`registry.py`), and its case, its layer and its module are names of this
 package, as `ops.CASES`, `ops.Linear` and `ops.linear` are.
+Nothing here draws noise, holds data or knows a model: whatever an operation needs, it is given.
 """
 
 from typing import TYPE_CHECKING, Any

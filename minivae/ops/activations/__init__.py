@@ -2,6 +2,7 @@
 
 What they share is in `base.py`. A new file here is found: its pair can be imported from here, and
 whatever lists activations lists it.
+No parameter lives here, and nothing that mixes entries: that is an operation in `ops/`.
 """
 
 from ..registry import modules_in

@@ -243,7 +243,7 @@ class Activation(Layer):
             raise OptionError(f"{name} was given {', '.join(options)}, but it {takes}.")
         super().__init__(dtype=dtype, backend=backend)
         self.name = name
-        self.options = {option: float(value) for option, value in options.items()}
+        self.options: dict[str, Any] = {name: float(value) for name, value in options.items()}
 
     def forward(self, x: Array) -> Array:
         """Apply the activation to x, any shape."""

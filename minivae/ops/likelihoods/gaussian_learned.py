@@ -36,6 +36,7 @@ from ...engine import (
     together,
 )
 from ...engine.cpu.elementary import exp
+from .. import split
 from .base import LN_2PI, Likelihood, rows, rows_of_dnll
 
 
@@ -154,15 +155,16 @@ class GaussianLearned(Likelihood):
     def forward(self, out: Array, x: Array) -> Array:
         """Return nll (B,) in nats of x (B, D) under `out` (B, 2 D) = (means, log-variances)."""
         self.expect_data(out, x, widths=2)
-        D = x.shape[-1]
-        nll, self.cache = self.call(forward, out[..., :D], out[..., D:], x)
+        (mean, logvar), _ = self.call(split.forward, out, x.shape[-1])
+        nll, self.cache = self.call(forward, mean, logvar, x)
         return nll
 
     def backward(self, dnll: Array) -> Array:
         """Return the gradient of `out` (B, 2 D)."""
         cache = self.saved()
         self.expect("dnll", dnll, cache[0].shape[:-1])
-        return self.backend.xp.concatenate(self.call(backward, dnll, *cache), axis=-1)
+        dmean, dlogvar = self.call(backward, dnll, *cache)
+        return self.call(split.backward, dmean, dlogvar)
 
     def bias_for(self, mean: np.ndarray) -> np.ndarray:
         """The mean (D,), and log-variances of 0."""
