@@ -29,9 +29,10 @@ from .verdict.compare import (
     compare,
 )
 from .verdict.contract import contract_breaches
+from .verdict.conventions.objects import methods_of
 from .verdict.doubts import confirm
 from .verdict.frozen import OWN_STREAMS, kept_randomness
-from .verdict.functions import from_functions
+from .verdict.functions import from_functions, from_object
 from .verdict.numerical import numerical_gradient
 from .verdict.subject import Subject, from_case, from_layer, from_model
 
@@ -136,7 +137,8 @@ def _subject(
         return from_model(target, *inputs)
     if isinstance(target, Layer):
         return from_layer(target, inputs or (), name or repr(target))
-    if not callable(target):
+    paired = backward is None and methods_of(target) is not None
+    if not callable(target) and not paired:
         raise OptionError(
             f"a {type(target).__name__} was given, but what can be checked is an operation, a "
             "layer, a model, a pair of functions, or a loss with its gradient."
@@ -145,6 +147,9 @@ def _subject(
         raise OptionError(
             "inputs by name are needed to check a function, such as inputs={'x': x, 'w': w}."
         )
+    if paired:
+        kind = target if isinstance(target, type) else type(target)
+        return from_object(target, inputs, wrt, name or kind.__name__)
     return from_functions(
         target, backward, inputs, wrt, name or getattr(target, "__name__", "function")
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...check.verdict.conventions import names as table
 from ...engine.case import SIZES as CASE_SIZES
 from ...errors import OptionError
 
@@ -135,26 +136,29 @@ def vary(value: Any, rng: np.random.Generator) -> Any:
     return np.clip(moved, value.min(), value.max()).astype(value.dtype)
 
 
-ALIASES = {
-    "B I": "x input inputs data a a_prev h inp features",
-    "I O": "w weight weights kernel",
-    "O": "b bias biases",
-    "B Z": "mu mean logvar log_var logsigma log_sigma logsigma2 z eps epsilon noise",
-    "B Z positive": "sigma std var variance",
-    "B D": "logits logit scores",
-    "B D unit": "p probs prob y_hat yhat x_hat xhat x_recon recon reconstruction",
-    "B labels:D": "labels label classes",
-    "B K": "log_w logw log_weights",
-    "B I mask": "mask",
-    "I": "gamma scale shift",
-    "B I again": "y_pred pred prediction predictions y t target targets y_true",
+SHAPES = {
+    "x": "B I",
+    "W": "I O",
+    "b": "O",
+    "mu": "B Z",
+    "logvar": "B Z",
+    "logsigma": "B Z",
+    "z": "B Z",
+    "eps": "B Z",
+    "sigma": "B Z positive",
+    "logits": "B D",
+    "p": "B D unit",
+    "labels": "B labels:D",
+    "w": "B K",
+    "mask": "B I mask",
+    "gamma": "I",
+    "beta": "I",
+    "pred": "B I",
+    "target": "B I",
 }
-NUMBERS = {
-    0.7: "keep keep_prob keep_rate temperature temp tau",
-    0.3: "p_drop drop dropout rate free_bits",
-    0.2: "alpha slope negative_slope",
-    1.7: "beta kl_weight",
-}
+"""Role of an argument -> how it is drawn."""
+NUMBERS = {"keep": 0.7, "tau": 0.7, "drop": 0.3, "lam": 0.3, "slope": 0.2, "bet": 1.7}
+"""Role of a number -> its value, where it has no default."""
 
 
 def specs_from_names(parameters: list[tuple[str, bool]]) -> dict[str, Spec] | None:
@@ -165,10 +169,10 @@ def specs_from_names(parameters: list[tuple[str, bool]]) -> dict[str, Spec] | No
     parameters : list of (str, bool)
         Names, and whether the argument is required: an optional one that says nothing is left out.
     """
-    names = {n.lower().strip("_") for n, _ in parameters}
+    names = {table.plain(n) for n, _ in parameters}
     specs: dict[str, Spec] = {}
     for name, required in parameters:
-        spec = _layered(name, names) or _spec_of(name.lower().strip("_"), names, required)
+        spec = _layered(name, names) or _spec_of(table.plain(name), names, required)
         if spec is not None:
             specs[name] = spec
         elif required and not name.startswith("*"):
@@ -192,33 +196,23 @@ def _layered(name: str, names: set[str]) -> Spec | None:
 
 
 def _spec_of(name: str, names: set[str], required: bool) -> Spec | None:
-    guessed = names & set(ALIASES["B D unit"].split())
-    scores = names & set(ALIASES["B D"].split())
+    scores, guessed = names & table.sure_names("logits"), names & table.sure_names("p")
+    role = table.role_of(name)
     if name in ("eps", "epsilon") and names & {"gamma", "x"} and not names & {"mu", "z"}:
         return Spec(number=1e-5) if required else None
     if name == "beta" and "gamma" in names:
         return Spec(("I",))
-    if name in ("x", "input", "data", "y", "t", "target", "targets", "y_true"):
+    if name in ("x", "input", "data") or role == "target":
         if scores or guessed:
             return Spec(("B", "D"), "binary")
         if name == "x" and names & {"mu", "mean"} and not names & {"z", "eps"}:
             return Spec(("B", "Z"))
     if name == "mask" and (scores or guessed):
         return Spec(("B", "D"), "mask")
-    if name in ("x", "z") and names & {"log_w", "logw"}:
+    if name in ("x", "z") and names & table.sure_names("w"):
         return Spec(("B", "K", "Z"))
-    for text, aliases in ALIASES.items():
-        if name in aliases.split():
-            if name == "z" and names & {"w", "w1", "weight"}:
-                return Spec(("B", "I"))
-            return parse_spec(text.removesuffix(" again"))
-    if required:
-        for number, aliases in NUMBERS.items():
-            if name in aliases.split():
-                return Spec(number=number)
-    return None
-
-
-NOT_DIFFERENTIATED = "eps epsilon noise mask y t target targets y_true labels label classes x_true"
-WITHOUT_GRADIENT = frozenset(NOT_DIFFERENTIATED.split())
-"""Names of arguments that have no gradient, when there are more arguments than gradients."""
+    if name == "z" and names & {"w", "w1", "weight"}:
+        return Spec(("B", "I"))
+    if role in SHAPES:
+        return parse_spec(SHAPES[role])
+    return Spec(number=NUMBERS[role]) if required and role in NUMBERS else None

@@ -9,19 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ...check.verdict.conventions.names import SIZES as SIZES_NAMED
+from ...check.verdict.conventions.names import plain
 from ...errors import OptionError
 from .discover import Target
 from .inputs import SIZES, Spec, draw, other_sizes, specs_from_names, vary
 from .rubric import Exercise
 from .truth import Solution, example_for, kind_specs
-
-SIZE_NAMES = {
-    "I": "n_in in_features input_dim in_dim d_in input_size n_inputs input_features dim_in fan_in "
-    "d dim size n_features num_features features n",
-    "O": "n_out out_features output_dim out_dim d_out output_size n_outputs dim_out fan_out",
-    "H": "hidden hidden_dim n_hidden hidden_size h",
-    "Z": "latent latent_dim n_latent z_dim latent_size",
-}
 
 
 @dataclass(frozen=True)
@@ -162,8 +156,7 @@ def _init_specs(target: Target) -> dict[str, str | Spec] | None:
     """Letters of sizes, and shapes of arrays, that a constructor asks for; None if unknown."""
     specs: dict[str, str | Spec] = {}
     for name, required in target.init:
-        plain = name.lower().strip("_")
-        letter = next((s for s, names in SIZE_NAMES.items() if plain in names.split()), None)
+        letter = next((s for s, names in SIZES_NAMED.items() if plain(name) in names.split()), None)
         array = specs_from_names([(name, True)])
         if name.startswith("*"):
             continue

@@ -3,8 +3,6 @@
 from ..operations.known import Known, Mutant, Values
 from . import (
     activations,
-    bounds,
-    chains,
     convs,
     densities,
     gaussian,
@@ -26,11 +24,9 @@ MODULES = [
     likelihoods,
     densities,
     softmaxes,
-    bounds,
     norms,
     convs,
     others,
-    chains,
 ]
 
 KNOWN: list[Known] = [known for module in MODULES for known in module.KNOWN]

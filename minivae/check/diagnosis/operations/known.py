@@ -116,67 +116,6 @@ def mutants(of: str, *rows: tuple[str, str, Gradient]) -> tuple[Mutant, ...]:
     return tuple(Mutant(key, of, text, gradient) for key, text, gradient in rows)
 
 
-ALIASES: dict[str, str] = {
-    "x": "x inp input inputs data a h hidden features act value xin",
-    "W": "w weight weights kernel filters filter theta",
-    "b": "b bias biases bias",
-    "mu": "mu mean means m zmean muq qmu loc zmu",
-    "logvar": "logvar lv logvariance logsigma2 zlogvar logsigmasq logs2 lnvar logvarq zlogvariance",
-    "sigma": "sigma std sd stddev s scale zstd",
-    "logsigma": "logsigma logstd logs lsigma logsd lnsigma logscale",
-    "eps": "eps epsilon noise e xi n",
-    "logits": "logits logit scores score a out o xlogits xhatlogits recon",
-    "p": "p prob probs probability probabilities yhat xhat pred preds recon xrecon reconx out "
-    "output predictions xpred ypred",
-    "pred": "pred preds yhat xhat prediction predictions recon xrecon reconx out output ypred p",
-    "mean": "mean mu m xhat recon mux xmean mudec loc decmean",
-    "target": "target targets t y x label labels xtrue ytrue data truth",
-    "labels": "labels label y target targets t ytrue classes",
-    "gamma": "gamma g scale weight w",
-    "beta": "beta b shift bias",
-    "mask": "mask m keepmask drop",
-    "w": "w logw logweights logweight x a",
-    "muq": "muq mu1 mu mq qmu",
-    "logvarq": "logvarq logvar1 logvar lvq qlogvar lv1",
-    "mup": "mup mu2 mp pmu mu0",
-    "logvarp": "logvarp logvar2 lvp plogvar lv2",
-    "nll": "nll recon reconstruction rec loss",
-    "kl": "kl kld kls divergence",
-    "z": "z latent latents sample samples",
-    "g": "g gumbel noise gumbels eps",
-    "real": "real dreal dr logitsreal realscores scoresreal realogits",
-    "fake": "fake dfake df logitsfake fakescores scoresfake fakelogits",
-    "codebook": "codebook e embeddings embedding codes",
-    "slope": "slope alpha negativeslope leak a",
-    "keep": "keep p keepprob prob",
-    "tau": "tau temperature temp t",
-    "lam": "lam lambda freebits free lambd fb",
-    "bet": "beta klweight weight b",
-    "eps0": "eps epsilon",
-    "stride": "stride s strides",
-    "pad": "pad padding p",
-    "size": "size pool poolsize k",
-    "low": "low lo min amin a",
-    "high": "high hi max amax b",
-}
-"""Role -> what people call it, in small letters and without underscores."""
-
-_ALIAS_SETS = {role: set(names.split()) for role, names in ALIASES.items()}
-
-
-def plain_name(name: str) -> str:
-    """A name without case and underscores."""
-    return name.lower().replace("_", "").replace(".", "")
-
-
-def alias_rank(role: str, name: str) -> int:
-    """0 if the argument bears the role's name, 1 if one of its aliases, 2 otherwise."""
-    plain = plain_name(name)
-    if plain == plain_name(role):
-        return 0
-    return 1 if plain in _ALIAS_SETS.get(role, ()) else 2
-
-
 def bind_axes(
     roles: dict[str, tuple[str, ...]], shapes: dict[str, tuple[int, ...]]
 ) -> dict[str, Any] | None:
@@ -244,9 +183,3 @@ ONLY_LAST = (
 def join(*groups: Sequence[Mutant]) -> tuple[Mutant, ...]:
     """One tuple of several."""
     return tuple(mutant for group in groups for mutant in group)
-
-
-def is_logvar_like(name: str) -> bool:
-    """Whether a name says that it belongs to the encoder's second head."""
-    plain = plain_name(name)
-    return any(part in plain for part in ("logvar", "lv", "sig", "std", "logs", "var"))

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...verdict.conventions import names as table
 from ..evidence import Evidence, Probe
-from .known import Gradient, Known, Values, alias_rank, bind_axes
+from .known import Gradient, Known, Values, bind_axes
 
 MAX_ASSIGNMENTS = 12
 DRAW = "\0draw"
@@ -223,11 +224,11 @@ def _assignments(
                 any(n == name and role in known.gradients for role, n in chosen.items())
                 for name in vary
             ):
-                found.append((sum(alias_rank(r, n) for r, n in chosen.items()), dict(chosen)))
+                found.append((sum(table.rank(r, n) for r, n in chosen.items()), dict(chosen)))
             return
         role, rest = roles[0], roles[1:]
         free = [n for n in shapes if n not in chosen.values()]
-        for name in sorted(free, key=lambda n: alias_rank(role, n)):
+        for name in sorted(free, key=lambda n: table.rank(role, n)):
             chosen[role] = name
             part = {r: known.roles[r] for r in chosen}
             if bind_axes(part, {r: shapes[n] for r, n in chosen.items()}) is not None:
@@ -261,8 +262,8 @@ def _option_choices(
     }
     free = {n: v for n, v in given.items() if n not in names.values()}
     for option, values in known.options.items():
-        ranked = sorted(free, key=lambda n: alias_rank(option, n))
-        passed = [free[n] for n in ranked if alias_rank(option, n) < 2]
+        ranked = sorted(free, key=lambda n: table.rank(option, n))
+        passed = [free[n] for n in ranked if table.rank(option, n) < 2]
         tried[option] = tuple(passed[:1]) or (*free.values(), *evidence.constants, *values)
     if known.guess is not None:
         arguments, output, draws = evidence.points()[0]
