@@ -54,6 +54,7 @@ def read_pair(
         See `Reading`.
     """
     parameters, names = door.bind()
+    parameters = {n: a if a.any() else _drawn(a) for n, a in parameters.items()}
     door.reading = Reading(inputs, parameters, wrt, names)
 
     def run() -> bool:
@@ -68,6 +69,11 @@ def read_pair(
     else:
         door.bind()  # a new object, in which no gradient has been added up
     return tuple(door.reading.vary()), scalar
+
+
+def _drawn(zeros: np.ndarray) -> np.ndarray:
+    """Other numbers for parameters that start at zero, where a mistake would not be seen."""
+    return 0.3 * np.random.default_rng(zeros.size).standard_normal(zeros.shape)
 
 
 class LocalDoor:
@@ -141,7 +147,7 @@ def from_object(
 def _from_pair(
     make: Callable[[], Pair], inputs: dict[str, Any], wrt: Sequence[str] | None, name: str
 ) -> Subject:
-    inputs = {n: np.asarray(v) if _is_list_of_numbers(v) else v for n, v in inputs.items()}
+    inputs = {n: np.asarray(v) if is_list_of_numbers(v) else v for n, v in inputs.items()}
     inputs = {
         n: v.astype(float) if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v
         for n, v in inputs.items()
@@ -188,7 +194,8 @@ def notes_on(reading: Reading, vary: Sequence[str]) -> list[str]:
     return notes
 
 
-def _is_list_of_numbers(value: Any) -> bool:
+def is_list_of_numbers(value: Any) -> bool:
+    """Whether a list stands for one array, and not for several."""
     return (
         isinstance(value, list)
         and bool(value)

@@ -6,6 +6,7 @@ stand what kind of values: "B D binary", "B labels:L".
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,16 +125,18 @@ def vary(value: Any, rng: np.random.Generator) -> Any:
     """Other values of the same kind, in the range of those given; zeros and ones stay."""
     if isinstance(value, dict):
         return {key: vary(v, rng) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(vary(v, rng) for v in value)
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
         return value
     if np.isin(value, (0, 1)).all() and value.any():
         return value
     if not value.any():
-        return 0.3 * rng.standard_normal(value.shape).astype(value.dtype)
+        return 0.3 * np.asarray(rng.standard_normal(value.shape), value.dtype)
     moved = value * (1 + 0.3 * rng.uniform(-1, 1, value.shape))
     if value.min() >= 0 and value.max() <= 1 and value.ndim and np.allclose(value.sum(-1), 1):
         moved /= moved.sum(-1, keepdims=True)
-    return np.clip(moved, value.min(), value.max()).astype(value.dtype)
+    return np.asarray(np.clip(moved, value.min(), value.max()), value.dtype)
 
 
 SHAPES = {
@@ -161,18 +164,58 @@ NUMBERS = {"keep": 0.7, "tau": 0.7, "drop": 0.3, "lam": 0.3, "slope": 0.2, "bet"
 """Role of a number -> its value, where it has no default."""
 
 
-def specs_from_names(parameters: list[tuple[str, bool]]) -> dict[str, Spec] | None:
-    """Guess how to draw arguments from their names; None if one says nothing.
+def layouts(parameters: list[tuple[str, bool]]) -> Iterator[dict[str, Spec]]:
+    """Ways to draw arguments, as names and courses' habits suggest, the likeliest first.
 
     Parameters
     ----------
     parameters : list of (str, bool)
-        Names, and whether the argument is required: an optional one that says nothing is left out.
+        Names, and whether the argument is required: an optional one is left alone, unless it is
+        a bias or the data of a loss.
     """
+    first = specs_from_names(parameters)
+    if first is None:
+        return
+    yield first
+    roles = {n: table.role_of(n) for n in first}
+    if "gamma" in roles.values():
+        roles = {n: "beta" if role == "bet" else role for n, role in roles.items()}
+    matrix = next((n for n in first if roles[n] == "W"), None)
+    for changes in LAYOUTS:
+        changed = dict(first)
+        for n, spec in first.items():
+            text = changes.get(roles[n] or "", changes.get(" ".join(spec.axes), ""))
+            if text and spec.number is None:
+                changed[n] = parse_spec(text.replace("L", "O" if matrix else spec.axes[-1]))
+        if changed != first:
+            yield changed
+
+
+LAYOUTS: tuple[dict[str, str], ...] = (
+    {"target": "B labels:L", "labels": "B labels:L"},
+    {"target": "B O"},
+    {"b": "O", "gamma": "O", "beta": "O"},
+    {"x": "I B", "W": "O I", "b": "O 1", "target": "O B"},
+    {"W": "O I", "b": "O"},
+    {"x": "B C J U", "W": "A C P T", "b": "A", "gamma": "C", "beta": "C"},
+    {"x": "B labels:I"},
+    {"B Z": "B I"},
+    {"B Z": "B I", "B I": "B Z"},
+    {"x": "B I simplex", "B Z": "B Z simplex", "target": "B I simplex"},
+    {"x": "B I positive"},
+    {"x": "I", "W": "O I", "b": "O"},
+)
+"""Role, or axes of the first layout, -> other axes; L is the size of the classes."""
+
+
+def specs_from_names(parameters: list[tuple[str, bool]]) -> dict[str, Spec] | None:
+    """Guess how to draw arguments from their names; None if one says nothing."""
     names = {table.plain(n) for n, _ in parameters}
     specs: dict[str, Spec] = {}
     for name, required in parameters:
         spec = _layered(name, names) or _spec_of(table.plain(name), names, required)
+        if not required and table.role_of(name) not in ("b", "target", "labels", "mask", "eps"):
+            spec = None
         if spec is not None:
             specs[name] = spec
         elif required and not name.startswith("*"):

@@ -4,6 +4,7 @@ One point can hide a mistake: a forgotten sum over a batch of one, a factor that
 there are three: the first, one with other sizes, one with other values.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from ...check.verdict.conventions.names import SIZES as SIZES_NAMED
 from ...check.verdict.conventions.names import plain
 from ...errors import OptionError
 from .discover import Target
-from .inputs import SIZES, Spec, draw, other_sizes, specs_from_names, vary
+from .inputs import SIZES, Spec, draw, layouts, other_sizes, specs_from_names, vary
 from .rubric import Exercise
 from .truth import Solution, example_for, kind_specs
 
@@ -41,10 +42,13 @@ class Point:
     must_run: bool = True
 
 
-def points_of(
+def choices_of(
     target: Target, exercise: Exercise | None, example: Any, solution: Solution | None
-) -> tuple[list[Point], str]:
-    """Return the points to try, and a sentence that says where their inputs come from.
+) -> Iterator[tuple[list[Point], str]]:
+    """Points to try, and a sentence that says where their inputs come from.
+
+    There are several choices where the inputs are a guess: the next one is for code that raises at
+    the first.
 
     Raises
     ------
@@ -59,29 +63,43 @@ def points_of(
             if own is not None:
                 points.append(_split(target, "example()", own, decides=False, must_run=False))
                 origin = "the rubric, and example() besides"
-            return points, f"inputs from {origin}"
+            yield points, f"inputs from {origin}"
+            return
     if own is not None:
         rng = np.random.default_rng(101)
         points = [_split(target, "example()", own)]
         for which in ("other", "still other"):
             label = f"example() with {which} values"
             points.append(_split(target, label, _varied(own, rng), must_run=False))
-        return points, "inputs from example() in the file"
-    specs = specs_from_names(target.parameters)
+        yield points, "inputs from example() in the file"
+        return
+    yield from guesses(target)
+
+
+def guesses(target: Target) -> Iterator[tuple[list[Point], str]]:
+    """Points at inputs that the names of the arguments suggest, the likeliest first.
+
+    Raises
+    ------
+    OptionError
+        If the names say nothing.
+    """
     init = _init_specs(target)
-    if specs is None or init is None:
-        unknown = ", ".join(n for n, _ in (target.parameters if specs is None else target.init))
+    found = list(layouts(target.parameters))
+    if not found or init is None:
+        unknown = ", ".join(n for n, _ in (target.init if found else target.parameters))
         raise OptionError(
             f"the names of the arguments ({unknown}) do not say what {target.name} takes; write a "
             "function example() into the file that returns a dict of arguments."
         )
-    points = []
-    for label, sizes, seed, must_run in _three(SIZES, True):
-        inputs = draw(specs, sizes, np.random.default_rng(seed))
-        drawn = _drawn_init(init, sizes, np.random.default_rng(seed + 7))
-        points.append(Point(label, inputs, drawn, must_run=must_run))
-    shapes = ", ".join(f"{n} {_shape(v)}" for n, v in points[0].inputs.items())
-    return points, f"inputs from the names of the arguments: {shapes}"
+    for specs in found:
+        points = []
+        for label, sizes, seed, must_run in _three(SIZES, True):
+            inputs = draw(specs, sizes, np.random.default_rng(seed))
+            drawn = _drawn_init(init, sizes, np.random.default_rng(seed + 7))
+            points.append(Point(label, inputs, drawn, must_run=must_run))
+        shapes = ", ".join(f"{n} {_shape(v)}" for n, v in points[0].inputs.items())
+        yield points, f"inputs from the names of the arguments: {shapes}"
 
 
 def _three(sizes: dict[str, int], vary_sizes: bool) -> list[tuple[str, dict[str, int], int, bool]]:

@@ -92,6 +92,8 @@ def remote_subject(
     except Unreadable as error:
         raise StudentError(str(error)) from None
     reading = door.reading
+    if target.form == "loss" and wrt is None:
+        _check_loss(reading, scalar)
     notes = []
     missing = [n for n in reading.left_out(vary) if plain(n) not in WITHOUT_GRADIENT]
     if wrt is None and missing and reading.by_name:
@@ -108,6 +110,23 @@ def remote_subject(
         generators=Generators(watch=door.watch),
         state=door.state,
     )
+
+
+class NoLossError(StudentError):
+    """A function that returns several things, but no loss with gradients."""
+
+
+def _check_loss(reading: Reading, scalar: bool) -> None:
+    """A loss is a number, and a gradient has the shape of an argument."""
+    shapes = {a.shape for a in reading.arguments.values()}
+    found = [np.shape(g) for g in reading.last.values() if g is not None]
+    if not scalar or (not any(found) and () not in shapes):
+        raise NoLossError("it returns several things, but they are no loss with gradients")
+    if not reading.by_name and not shapes & set(found):
+        raise StudentError(
+            "it returns a number, and something that has the shape of none of its arguments; "
+            "return (loss, gradients)"
+        )
 
 
 class RemoteDoor:
@@ -156,6 +175,8 @@ class RemoteDoor:
         if self.shapes is None:
             if not outputs:
                 raise StudentError("forward returned nothing")
+            if not all(np.isfinite(y).all() for y in outputs if y.dtype.kind in "fc"):
+                raise StudentError("forward returns NaN or infinity at these inputs")
             self.shapes = shapes
         elif shapes != self.shapes:
             raise StudentError(

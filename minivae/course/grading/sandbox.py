@@ -95,7 +95,7 @@ class Sandbox:
             copied = self._copy(alone)
             self._start()
             self.restart_clock()
-            self.call("load", path=str(copied), name=path.stem)
+            self.call("load", path=str(copied), name=path.stem, package=path.resolve().parent.name)
         except BaseException:
             self.close()
             raise

@@ -18,6 +18,7 @@ import numpy as np
 from ...check.verdict import conventions, draws, frozen
 from ...check.verdict.conventions import Reading
 from ...check.verdict.conventions.reading import Arrays
+from ...check.verdict.functions import is_list_of_numbers
 from ...check.verdict.subject import Subject
 from ...errors import OptionError
 from .discover import Target, choose, discover
@@ -42,7 +43,7 @@ class Solution:
         self.path, self.session = path, Session(conventions, draws, frozen)
         sys.path.insert(0, str(path.parent))
         try:
-            self.session.load(str(path), f"minivae_solution_{path.stem}")
+            self.session.load(str(path), f"minivae_solution_{path.stem}", path.parent.name)
         except Exception as error:
             raise OptionError(
                 f"{path}: the solution does not import ({type(error).__name__}: {error})."
@@ -82,14 +83,15 @@ def example_for(example: Any, target: Target) -> dict[str, Any] | None:
     if not isinstance(example, dict) or not example:
         return None
     stems = [target.name.removesuffix(end) for end in ("_forward", "_loss", "_fwd")]
-    for key in (target.name, target.forward, *stems):
-        if isinstance(example.get(key), dict) and key not in dict(target.parameters):
-            return example[key]
     names = {n for n, _ in (*target.parameters, *target.init)}
+    for key in (target.name, target.forward, *stems):
+        inner = example.get(key)
+        if isinstance(inner, dict) and (key not in names or names & inner.keys()):
+            return inner
     if not names & example.keys():
         return None  # it is for others
     return {
-        key: np.asarray(value) if isinstance(value, list) else value
+        key: np.asarray(value) if is_list_of_numbers(value) else value
         for key, value in example.items()
     }
 

@@ -124,7 +124,7 @@ def fill(
     """
     names = _named(parameters)
     given = call.arguments
-    scalar = all(np.ndim(dy) == 0 for dy in upstream)
+    scalar = all(np.size(dy) == 1 for dy in upstream)
     caches = [n for n in names if plain(n) in CACHES and n not in given]
     free = [n for n in names if n not in caches and n not in given]
     again = {n: given[n] for n in names if n in given}

@@ -83,6 +83,13 @@ SPREADS = ("logvar", "lv", "sig", "std", "var", "logs", "lnvar")
 FORWARDS = ("forward", "__call__", "loss")
 BACKWARDS = ("backward", "grad", "gradient")
 """Methods of a class, the likeliest first."""
+FORWARD_WORDS = ("forward", "fwd", "fprop", "loss")
+BACKWARD_WORDS = _words(
+    "backward bwd back bprop backprop grad grads gradient gradients derivative deriv prime"
+)
+VARIANTS = _words("naive alt cached vec vectorized fast slow loop loops simple stable v1 v2")
+"""Words in the names of functions; a variant belongs to the same pair."""
+BASES = _words("layer module operation operator function activation loss criterion block node op")
 BEFORE_A_NAME = ("d", "d_", "grad_", "grad", "g_", "dLd", "dL_d", "dl_d", "dloss_d", "delta_")
 AFTER_A_NAME = ("_grad", "_gradient", "grad")
 """What makes a gradient's name out of an argument's."""
@@ -140,6 +147,11 @@ def upstreams_among(names: Iterable[str]) -> list[str]:
 def is_data(name: str) -> bool:
     """Whether nothing is a fair gradient for an argument of that name."""
     return plain(name) in WITHOUT_GRADIENT | DATA
+
+
+def is_base(name: str) -> bool:
+    """Whether a class is called as what others are derived from."""
+    return plain(name).removeprefix("base").removeprefix("abstract") in BASES
 
 
 def gradient_names(name: str) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 from .calling import Call, fill, parameters_of, split
 from .objects import find_parameters, gradient_of, make
 from .owners import returned_names
-from .values import Unreadable, is_number
+from .values import Unreadable
 
 
 class Pair:
@@ -97,8 +97,10 @@ class Pair:
         method = self.instance is not None
         args, named, passed = fill(call, self.backward_parameters or [], upstream, method)
         returned = self.run_back(*args, **named)
-        if passed or all(map(is_number, upstream)):
+        if passed:
             return returned
+        if all(np.size(dy) == 1 for dy in upstream):  # a loss's own gradients
+            return _times(returned, sum(float(np.sum(dy)) for dy in upstream))
         whole = isinstance(returned, np.ndarray) and len(upstream) == 1
         if whole and returned.shape == upstream[0].shape:
             return upstream[0] * returned
@@ -111,3 +113,14 @@ class Pair:
         """Gradients that backward left at the object, by parameter."""
         found = {n: gradient_of(self.instance, n, p) for n, p in self.parameters.items()}
         return {n: g for n, g in found.items() if g is not None}
+
+
+def _times(returned: Any, factor: float) -> Any:
+    """Gradients in any container, times a number."""
+    if factor == 1:
+        return returned
+    if isinstance(returned, dict):
+        return {key: _times(value, factor) for key, value in returned.items()}
+    if isinstance(returned, list | tuple):
+        return [_times(value, factor) for value in returned]
+    return returned if returned is None else factor * returned

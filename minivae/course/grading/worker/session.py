@@ -60,11 +60,19 @@ class Session:
             raise ValueError(operation)
         return getattr(self, operation)(**request["with"])
 
-    def load(self, path: str, name: str) -> None:
-        """Import a file, under a name that is not `__main__`."""
+    def load(self, path: str, name: str, package: str) -> None:
+        """Import a file, under a name that is not `__main__`.
+
+        One that imports from the package that its folder is gets such a package, of the files
+        beside it.
+        """
         self.folder = os.path.dirname(os.path.abspath(path))
         with open(path, "rb") as file:
             self.source = file.read()  # the file may delete itself
+        if self._is_in(package) and importlib.util.find_spec(package) is None:
+            sys.modules[package] = ModuleType(package)
+            sys.modules[package].__path__ = [self.folder]
+            name = f"{package}.{name}"
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
@@ -72,6 +80,16 @@ class Session:
         sys.modules[name] = module
         spec.loader.exec_module(module)
         self.module = module
+
+    def _is_in(self, package: str) -> bool:
+        """Whether the file imports from the package, by its name or with a dot."""
+        try:
+            tree = ast.parse(self.source)
+        except (SyntaxError, ValueError):
+            return False
+        found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        ours = any(n.level == 1 or (n.module or "").split(".")[0] == package for n in found)
+        return ours and package.isidentifier()
 
     def describe(self) -> dict[str, Any]:
         """List the functions and classes that the file defines, with their parameters."""
