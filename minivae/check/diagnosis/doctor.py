@@ -21,7 +21,8 @@ from .finding import Finding
 from .mistakes import MISTAKES
 from .numbers.places import describe_places, partial_findings, place_findings, shape_findings
 from .numbers.scale import batch_axis_size, known_factors, scale_findings, swap_findings
-from .operations.recognise import Match, find_matches
+from .operations.match import Match
+from .operations.recognise import find_matches
 from .steps import Steps
 
 CLOSE = 1e-4

@@ -14,7 +14,7 @@ from ..verdict.draws import watched_draws
 from .catalogue.network import other_noise, with_noise
 from .evidence import Evidence, misfit
 from .finding import Arrays, Finding
-from .operations.recognise import Match
+from .operations.match import Match
 
 REDRAWN = (
     "the noise was drawn again for the backward pass (or twice in the forward pass): where every "

@@ -8,6 +8,7 @@ from typing import Any
 from ...check.verdict.conventions.names import is_base
 from ...errors import OptionError
 from .discover import Target, choose, discover
+from .files import files_of
 from .grade import ExerciseGrade, Grade
 from .points import Point, choices_of
 from .remote import NoLossError
@@ -15,8 +16,6 @@ from .rubric import Exercise, Rubric
 from .sandbox import Limits, Sandbox, SandboxError, StudentError, printable
 from .trial import SECONDS, try_point, unused
 from .truth import Solution
-
-MAX_FILES, MAX_BYTES = 50, 2 * 2**20
 
 
 def grade_file(
@@ -111,7 +110,7 @@ class Submission:
 
     def __init__(self, path: Path, rubric: Rubric | None, limits: Limits, alone: bool) -> None:
         self.limits, self.alone = limits, alone
-        self.files, self.problem = _files(path, rubric.file if rubric is not None else "")
+        self.files, self.problem = files_of(path, rubric.file if rubric is not None else "")
         self.targets: dict[Path, list[Target]] = {}
         self.examples: dict[Path, Any] = {}
         self.failures: dict[Path, str] = {}
@@ -285,33 +284,3 @@ class Submission:
 
 def _is_unwritten(problems: list[str]) -> bool:
     return any("it is not written yet" in problem for problem in problems)
-
-
-def _files(path: Path, wanted: str) -> tuple[list[Path], str]:
-    """The Python files of a submission, or why there are none."""
-    if path.is_dir():
-        files = sorted(f for f in path.rglob("*.py") if _counts(f, path))
-        if wanted:
-            files = [f for f in files if f.name == wanted]
-        if not files:
-            return [], f"there is no {wanted or 'Python file'} in {path.name}"
-        if len(files) > MAX_FILES:
-            return [], f"there are {len(files)} Python files in {path.name}; submit {MAX_FILES}"
-        return files, ""
-    if not path.is_file():
-        return [], f"there is no file {path.name}"
-    try:
-        with path.open("rb") as file:
-            size = len(file.read(MAX_BYTES + 1))
-    except OSError as error:
-        return [], f"{path.name} cannot be read ({error.strerror})"
-    return ([path], "") if size <= MAX_BYTES else ([], f"{path.name} has more than 2 MB")
-
-
-def _counts(file: Path, folder: Path) -> bool:
-    """Whether a file is part of the submission; a link could lead to the solution."""
-    hidden = any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
-    if hidden or file.is_symlink() or not file.is_file():
-        return False
-    inside = file.resolve().is_relative_to(folder.resolve())
-    return inside and file.stat().st_size <= MAX_BYTES

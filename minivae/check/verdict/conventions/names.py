@@ -133,6 +133,11 @@ def is_noise(name: str) -> bool:
     return plain(name).startswith(NOISES) or plain(name) == "e"
 
 
+def is_noise_or_mask(name: str) -> bool:
+    """Whether a name is that of noise, a mask or labels."""
+    return plain(name) in _SURE["eps"] | _SURE["mask"] | _SURE["labels"]
+
+
 def is_spread(name: str) -> bool:
     """Whether a name says that it belongs to the encoder's second head."""
     return any(part in plain(name) for part in SPREADS)

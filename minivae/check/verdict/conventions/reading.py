@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .names import WITHOUT_GRADIENT, argument_of, is_data
+from .names import WITHOUT_GRADIENT, argument_of, is_data, is_noise_or_mask
 from .owners import owners, without_data
 from .values import Unreadable, is_float, parts_of
 
@@ -196,7 +196,8 @@ class Reading:
             extra = () if set(self.wrt) & self.parameters.keys() else self.parameters
             vary = [n for n in dict.fromkeys((*self.wrt, *extra)) if n in self.arguments]
         else:
-            missing = {n for n, g in self.last.items() if g is None and not is_data(n)}
+            fair = is_noise_or_mask if self.by_name else is_data  # by name, None is a gap to fill
+            missing = {n for n, g in self.last.items() if g is None and not fair(n)}
             if not returned:
                 missing = {n for n in self.last if n not in WITHOUT_GRADIENT}
             vary = [n for n in self.arguments if n in returned or n in missing]
