@@ -139,6 +139,7 @@ def combination(w: np.ndarray, values: np.ndarray, dtype: str) -> tuple[str, str
             return key, said
     offset = values - np.array([_logmeanexp(row) for row in w])
     return "unknown", (
-        f"with {w.shape[1]} samples it is not the log of the mean of the {w.shape[1]} weights; it is off by "
+        f"with {w.shape[1]} samples it is not the log of the mean of the {w.shape[1]} weights; it "
+        "is off by "
         f"{show(offset.min())} to {show(offset.max())} nats"
     )

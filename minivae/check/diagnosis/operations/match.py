@@ -47,7 +47,6 @@ class Match:
         return self.kept[id(probe)]
 
     def _values(self, probe: Probe) -> Values:
-    """Arrays under the names of the roles, with the options."""
         return values_of(
             self.known,
             self.names,
