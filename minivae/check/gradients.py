@@ -54,17 +54,18 @@ def check_gradients(
 
     Parameters
     ----------
-    target : str, Case, module of minivae.ops, Layer, Model, or callable
+    target : str, Case, module of minivae.ops, Layer, Model, callable, class or object
         What is checked; a string is the name of one of minivae's operations. A callable is
         `forward(...) -> (out, cache)`, or a loss that returns a number, or, without `backward`, a
-        function that returns `(loss, gradients)`.
+        function that returns `(loss, gradients)`. A class of one's own, or an object of it, has
+        the methods `forward` and `backward`; its parameters are checked too.
     backward : callable, optional
-        `backward(dout, cache) -> gradients`, or the gradient function of the loss, which takes the
-        loss's arguments. Gradients are a dict by name, a tuple in the order of the arguments, or
-        one array.
+        `backward(dout, cache) -> gradients`, with the cache first, spread, or the arguments again;
+        or the gradient function of the loss, which takes the loss's arguments. Gradients are a
+        dict by name, a tuple in the order of the arguments, or one array.
     inputs : dict, or sequence of arrays
-        Arguments of a function by name; inputs of a layer in order; for a model `(x, noise)`.
-        Operations of minivae need none.
+        Arguments of a function by name, and of a class's constructor; inputs of a layer in order;
+        for a model `(x, noise)`. Operations of minivae need none.
     wrt : sequence of str, optional
         Names of the arguments that have a gradient, in the order in which they are returned.
     name : str, optional

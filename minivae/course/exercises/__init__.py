@@ -1,4 +1,8 @@
-"""Exercises for a course: backward passes to write, each with its check and its points."""
+"""Exercises for a course: backward passes to write, each with its check and its points.
+
+Here are what is handed out, its solutions and its formats: files, notebooks, rubrics.
+What comes back is never run here, but in `grading/`.
+"""
 
 from .catalog import EXERCISES, Exercise, choose
 from .folder import write_exercises, write_solutions

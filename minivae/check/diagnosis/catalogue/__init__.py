@@ -1,4 +1,8 @@
-"""The operations that the doctor knows, with the wrong backward passes that people write."""
+"""The operations that the doctor knows, with the wrong backward passes that people write.
+
+One file for a family: forward values, right gradients, and rows (key, text, wrong gradient).
+How they are compared with somebody's code is never said here, but in `operations/`.
+"""
 
 from ..operations.known import Known, Mutant, Values
 from . import (

@@ -2,7 +2,8 @@
 
 `check_gradients` uses it on functions at hand, `minivae check FILE` inside the student's process.
 So nothing here imports more than NumPy and the standard library, and nothing here compares, judges
-or prints: it calls what somebody wrote and says which array is what.
+or prints: it calls what somebody wrote and says which array is what. `names` is the one table of
+names, also for the doctor and the grader.
 """
 
 from .calling import Call, parameters_of

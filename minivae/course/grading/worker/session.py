@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-STREAM = 733_001
-"""Keeps the frozen streams apart from those that a file gets from a seed of its own."""
 KEPT = 8
 """Forward calls that are remembered for a backward call."""
 OPERATIONS = ("load", "describe", "example", "bind", "late", "forward", "backward")
