@@ -29,9 +29,10 @@ from .verdict.compare import (
     compare,
 )
 from .verdict.contract import contract_breaches
+from .verdict.conventions.objects import methods_of
 from .verdict.doubts import confirm
 from .verdict.frozen import OWN_STREAMS, kept_randomness
-from .verdict.functions import from_functions
+from .verdict.functions import from_functions, from_object
 from .verdict.numerical import numerical_gradient
 from .verdict.subject import Subject, from_case, from_layer, from_model
 
@@ -53,17 +54,18 @@ def check_gradients(
 
     Parameters
     ----------
-    target : str, Case, module of minivae.ops, Layer, Model, or callable
+    target : str, Case, module of minivae.ops, Layer, Model, callable, class or object
         What is checked; a string is the name of one of minivae's operations. A callable is
         `forward(...) -> (out, cache)`, or a loss that returns a number, or, without `backward`, a
-        function that returns `(loss, gradients)`.
+        function that returns `(loss, gradients)`. A class of one's own, or an object of it, has
+        the methods `forward` and `backward`; its parameters are checked too.
     backward : callable, optional
-        `backward(dout, cache) -> gradients`, or the gradient function of the loss, which takes the
-        loss's arguments. Gradients are a dict by name, a tuple in the order of the arguments, or
-        one array.
+        `backward(dout, cache) -> gradients`, with the cache first, spread, or the arguments again;
+        or the gradient function of the loss, which takes the loss's arguments. Gradients are a
+        dict by name, a tuple in the order of the arguments, or one array.
     inputs : dict, or sequence of arrays
-        Arguments of a function by name; inputs of a layer in order; for a model `(x, noise)`.
-        Operations of minivae need none.
+        Arguments of a function by name, and of a class's constructor; inputs of a layer in order;
+        for a model `(x, noise)`. Operations of minivae need none.
     wrt : sequence of str, optional
         Names of the arguments that have a gradient, in the order in which they are returned.
     name : str, optional
@@ -136,7 +138,8 @@ def _subject(
         return from_model(target, *inputs)
     if isinstance(target, Layer):
         return from_layer(target, inputs or (), name or repr(target))
-    if not callable(target):
+    paired = backward is None and methods_of(target) is not None
+    if not callable(target) and not paired:
         raise OptionError(
             f"a {type(target).__name__} was given, but what can be checked is an operation, a "
             "layer, a model, a pair of functions, or a loss with its gradient."
@@ -145,6 +148,9 @@ def _subject(
         raise OptionError(
             "inputs by name are needed to check a function, such as inputs={'x': x, 'w': w}."
         )
+    if paired:
+        kind = target if isinstance(target, type) else type(target)
+        return from_object(target, inputs, wrt, name or kind.__name__)
     return from_functions(
         target, backward, inputs, wrt, name or getattr(target, "__name__", "function")
     )

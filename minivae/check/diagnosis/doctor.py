@@ -19,11 +19,10 @@ from .evidence import Evidence, misfit
 from .experiments import noise_findings, output_findings, upstream_findings, vae_noise_findings
 from .finding import Finding
 from .mistakes import MISTAKES
-from .numbers.expressions import direct_findings, entrywise_findings, factor_findings, term_findings
 from .numbers.places import describe_places, partial_findings, place_findings, shape_findings
 from .numbers.scale import batch_axis_size, known_factors, scale_findings, swap_findings
-from .operations.larger import resized
-from .operations.recognise import Match, find_matches
+from .operations.match import Match
+from .operations.recognise import find_matches
 from .steps import Steps
 
 CLOSE = 1e-4
@@ -60,8 +59,6 @@ class Doctor:
         if matches is None:
             matches = find_matches(KNOWN, evidence) if evidence.probes else []
         self.matches = matches
-        self._larger: Doctor | None = None
-        self._resized = False
 
     def examine(self, array: ArrayCheck) -> list[Finding]:
         """All mistakes that explain one gradient."""
@@ -71,11 +68,7 @@ class Doctor:
             return [Finding("zero", text, 0.0)]
         if not np.isfinite(array.yours).all():
             return []
-        findings = self.fitting(name)
-        first = min((f.level for f in findings), default=0)
-        if len({f.key for f in findings if f.level <= max(first, 1)}) > 1:
-            findings = self._told_apart(name, findings)
-        return findings
+        return self.fitting(name)
 
     def unknown(self, array: ArrayCheck) -> str:
         """What to say when nothing explains a gradient."""
@@ -112,23 +105,6 @@ class Doctor:
                 break  # what follows is less specific
         return found
 
-    def _told_apart(self, name: str, findings: list[Finding]) -> list[Finding]:
-        """Those of several mistakes that fit at other sizes too, where they can be tried."""
-        if not self._resized:
-            self._resized = True
-            for match in self.matches:
-                larger = resized(self.evidence, match)
-                if larger is not None:
-                    sought = [m.known for m in self.matches]
-                    larger.constants = self.evidence.constants
-                    self._larger = Doctor(larger, find_matches(sought, larger))
-                    break
-        if self._larger is None or not self._larger.matches:
-            return findings
-        keys = {f.key for f in self._larger.fitting(name)}
-        kept = [f for f in findings if f.key in keys]
-        return kept or findings
-
     def true(self, name: str) -> list[np.ndarray]:
         """The right gradient: the known operation's where there is one, else the numerical."""
         for match in self.matches:
@@ -160,17 +136,9 @@ class Doctor:
             swap_findings(name, yours, evidence),
         )
         yield self.steps.findings(name, yours, true)
-        yield chain(
-            entrywise_findings(name, yours, true, evidence),
-            upstream_findings(name, yours, evidence),
-        )
+        yield upstream_findings(name, yours, evidence)
         yield self.steps.pairs(name, yours, true)
-        yield chain(
-            factor_findings(yours, true, evidence),
-            term_findings(yours, true, evidence),
-            direct_findings(yours, evidence),
-            partial_findings(yours, true),
-        )
+        yield partial_findings(yours, true)
 
     def library_findings(
         self, name: str, yours: list[np.ndarray], true: list[np.ndarray]

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..verdict.conventions.names import is_noise
 from ..verdict.draws import watched_draws
 from .catalogue.network import other_noise, with_noise
 from .evidence import Evidence, misfit
 from .finding import Arrays, Finding
-from .operations.known import plain_name
-from .operations.recognise import Match
+from .operations.match import Match
 
 REDRAWN = (
     "the noise was drawn again for the backward pass (or twice in the forward pass): where every "
@@ -85,9 +85,7 @@ def _passed_noise(
     names = [
         n
         for n, x in probe.arguments.items()
-        if n != name
-        and plain_name(n).startswith(("eps", "noise", "xi", "e"))
-        and x.shape == yours[0].shape
+        if n != name and is_noise(n) and x.shape == yours[0].shape
     ]
     for noise in names[:1]:
         true = evidence.true(name)

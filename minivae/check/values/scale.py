@@ -11,8 +11,8 @@ import numpy as np
 
 from ...errors import OptionError
 from ..report.result import RIGHT, UNKNOWN, WRONG
+from .formulas import HALF_LN_2PI, bernoulli_terms
 from .kl import probe_kl
-from .likelihood import HALF_LN_2PI, bernoulli_terms
 from .matching import ALL, Match, Probe, Variant, find_match
 from .result import TOLERANCES, NoAnswerError, ValueCheck, call, show, value_check
 

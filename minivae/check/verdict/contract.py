@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .conventions.values import same, try_copy
 from .subject import Subject
 
 
@@ -44,35 +45,35 @@ def contract_breaches(
     with subject.frozen(seed):
         outputs, cache = subject.forward(arguments)
         outputs = copy.deepcopy(outputs)
-        cache_before = _try_copy(cache)
+        cache_before = try_copy(cache)
         gradients = copy.deepcopy(subject.backward(upstream, cache))
-    changed = [n for n in arguments if not _same(arguments[n], kept[0][n])]
+    changed = [n for n in arguments if not same(arguments[n], kept[0][n])]
     if changed:
         breaches.append(
             f"{', '.join(changed)} was changed in place; work on a copy (write `y = x * m`, "
             "not `x *= m`)"
         )
-    if not _same(upstream, kept[1]):
+    if not same(upstream, kept[1]):
         breaches.append("the upstream gradient was changed in place; work on a copy")
-    if cache_before is not None and not _same(cache, cache_before):
+    if cache_before is not None and not same(cache, cache_before):
         breaches.append("backward changed the cache, so that a second call would see other numbers")
 
     arguments, upstream = copy.deepcopy(kept)
     with subject.frozen(seed):
         again, cache = subject.forward(arguments)
-        if not _same(again, outputs):
+        if not same(again, outputs):
             breaches.append(
                 "forward returned something else the second time, with the same inputs: it keeps a "
                 "state, or draws random numbers that cannot be frozen; pass the noise in"
             )
         repeated = copy.deepcopy(subject.backward(upstream, cache))
-        if not changed and not _same(repeated, gradients):
+        if not changed and not same(repeated, gradients):
             _, cache = subject.forward(arguments)
             third = subject.backward(upstream, cache)
             breaches.append(_accumulation(gradients, repeated, third))
     with subject.frozen(seed + 1):
         reseeded, _ = subject.forward(copy.deepcopy(kept[0]))
-    if _same(again, outputs) and not _same(reseeded, outputs):
+    if same(again, outputs) and not same(reseeded, outputs):
         breaches.append(
             "forward draws random numbers of its own; pass the noise in as an argument "
             "(the check froze it by seeding)"
@@ -129,26 +130,3 @@ def _accumulation(first: dict[str, Any], second: dict[str, Any], third: dict[str
                 "of `+=`, or clear it first"
             )
     return "backward returned something else the second time, with the same inputs and cache"
-
-
-def _try_copy(value: Any) -> Any:
-    try:
-        return copy.deepcopy(value)
-    except Exception:
-        return None
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Whether two nested values hold the same numbers; NaN equals NaN."""
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        a, b = np.asarray(a), np.asarray(b)
-        if a.shape != b.shape or a.dtype != b.dtype:
-            return False
-        return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
-        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
-    if isinstance(a, int | float | complex) and isinstance(b, int | float | complex):
-        return a == b or (a != a and b != b)
-    return True

@@ -1,18 +1,114 @@
-"""Plain functions, as courses write them, brought into the form of a subject."""
+"""Functions and objects, as courses write them, brought into the form of a subject.
 
-import inspect
+How they are called stands in `conventions`. What is checked may lie here or in another process: a
+`Door` is what calls it, and `read_pair` finds out through the door which arguments have gradients.
+"""
+
+import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...errors import OptionError
+from .conventions.calling import parameters_of
+from .conventions.objects import methods_of
+from .conventions.pair import Pair
+from .conventions.reading import Arrays, Reading
+from .conventions.values import Unreadable, is_float, try_copy
 from .draws import find_generators
 from .frozen import frozen_randomness
-from .subject import Arrays, Subject, as_list, as_tuple
+from .subject import Subject, as_list
 
-CACHE_NAMES = ("cache", "caches", "ctx", "saved", "memory", "mem", "state", "stash", "c", "tmp")
-"""Names of an argument that takes a cache as a whole, also when that is a tuple of one."""
+
+class Door(Protocol):
+    """What calls a pair at the arguments of a reading."""
+
+    reading: Reading
+
+    def bind(self) -> tuple[Arrays, list[list[str]]]:
+        """Make the object anew, if there is one; its parameters, and what backward's names say."""
+
+    def late(self) -> Arrays:
+        """Parameters that were made by the first forward pass."""
+
+    def forward(self, values: Arrays) -> tuple[list[np.ndarray], Any]:
+        """Outputs, and a cache for backward."""
+
+    def backward(self, upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
+        """Gradients by flat name."""
+
+
+def read_pair(
+    door: Door, inputs: dict[str, Any], wrt: Sequence[str] | None
+) -> tuple[tuple[str, ...], bool]:
+    """Run a pair once, to see what has gradients, and whether the output is a number.
+
+    Parameters
+    ----------
+    door : Door
+        Gets its `reading`.
+    inputs : dict
+        See `Reading`.
+    wrt : sequence of str, optional
+        See `Reading`.
+    """
+    parameters, names = door.bind()
+    parameters = {n: a if a.any() else _drawn(a) for n, a in parameters.items()}
+    door.reading = Reading(inputs, parameters, wrt, names)
+
+    def run() -> bool:
+        outputs, cache = door.forward({n: a.copy() for n, a in door.reading.arguments.items()})
+        door.backward([np.ones_like(y) for y in outputs], cache)
+        return all(y.ndim == 0 for y in outputs)
+
+    scalar = run()
+    if not parameters and (late := door.late()):
+        door.reading = Reading(inputs, late, wrt, names)
+        run()
+    else:
+        door.bind()  # a new object, in which no gradient has been added up
+    return tuple(door.reading.vary()), scalar
+
+
+def _drawn(zeros: np.ndarray) -> np.ndarray:
+    """Other numbers for parameters that start at zero, where a mistake would not be seen."""
+    return 0.3 * np.random.default_rng(zeros.size).standard_normal(zeros.shape)
+
+
+class LocalDoor:
+    """A pair in this process; `make` makes it anew."""
+
+    def __init__(self, make: Callable[[], Pair]) -> None:
+        self.make, self.pair = make, make()
+        self.reading = Reading({}, {})
+
+    def bind(self) -> tuple[Arrays, list[list[str]]]:
+        """See `Door`."""
+        self.pair = self.make()
+        return arrays_of(self.pair.values()), self.pair.returned_names
+
+    def late(self) -> Arrays:
+        """See `Door`."""
+        self.pair.find_late(self.reading.arguments)
+        return arrays_of(self.pair.values())
+
+    def forward(self, values: Arrays) -> tuple[list[np.ndarray], Any]:
+        """See `Door`."""
+        call = self.pair.forward(self.reading.nested(values))
+        return as_list(call.outputs), (call.cache, call)
+
+    def backward(self, upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
+        """See `Door`."""
+        returned = self.pair.backward(cache[1], upstream)
+        found = self.reading.gradients(returned, self.pair.kept())
+        return {n: g for n, g in found.items() if g is not None}
+
+
+def arrays_of(found: Any) -> Arrays:
+    """The float arrays in a dict; nothing if it is none."""
+    found = found if isinstance(found, dict) else {}
+    return {n: a for n, a in found.items() if is_float(a)}
 
 
 def from_functions(
@@ -22,101 +118,75 @@ def from_functions(
     wrt: Sequence[str] | None,
     name: str,
 ) -> Subject:
-    """Subject of plain functions, as courses write them.
+    """Subject of two functions, or of one that returns a loss and its gradients."""
+    return _from_pair(lambda: Pair(forward, backward), inputs, wrt, name)
 
-    Four forms are understood: `forward(...) -> (out, cache)` with `backward(dout, cache)`, or, if
-    the cache is a tuple and backward takes so many arguments more, with `backward(dout, *cache)`;
-    `forward(...) -> out` with `backward(dout, ...)`, which takes the arguments again; a loss
-    `forward(...) -> number` with `backward(...) -> gradients` of the same arguments; and, without
-    `backward`, a function that returns `(loss, gradients)`. The backward pass of a loss may leave
-    out its upstream gradient, which is 1: `backward(cache)`.
+
+def from_object(
+    target: Any, inputs: dict[str, Any], wrt: Sequence[str] | None, name: str
+) -> Subject:
+    """Subject of a class, or of an object, with a forward and a backward method.
+
+    What the constructor takes, and forward does not, is among the inputs by name. An object stays
+    as it is: a copy is checked, where it can be copied.
     """
-    arguments = {
-        n: np.asarray(v, float) for n, v in inputs.items() if isinstance(v, np.ndarray | list)
+    init: dict[str, Any] = {}
+    if isinstance(target, type):
+        forward, _ = methods_of(target) or ("forward", None)
+        own = {n for n, _ in parameters_of(getattr(target, forward, None))[1:]}
+        init = {n: inputs[n] for n, _ in parameters_of(target) if n in inputs and n not in own}
+
+    def make() -> Pair:
+        if isinstance(target, type):
+            return Pair.of(target, copy.deepcopy(init))
+        return Pair.of(try_copy(target) or target, {})
+
+    return _from_pair(make, {n: v for n, v in inputs.items() if n not in init}, wrt, name)
+
+
+def _from_pair(
+    make: Callable[[], Pair], inputs: dict[str, Any], wrt: Sequence[str] | None, name: str
+) -> Subject:
+    inputs = {n: np.asarray(v) if is_list_of_numbers(v) else v for n, v in inputs.items()}
+    inputs = {
+        n: v.astype(float) if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v
+        for n, v in inputs.items()
     }
-    options = {n: v for n, v in inputs.items() if n not in arguments}
-    integers = {
-        n for n, v in inputs.items() if np.asarray(v).dtype.kind in "iub" and n in arguments
-    }
-    for n in integers:
-        options[n] = np.asarray(inputs[n])
-        del arguments[n]
-    if not arguments:
-        raise OptionError(
-            f"no array was given to check {name} at; pass them by name, as "
-            "`inputs={'x': x, 'w': w}`."
-        )
-
-    def run(values: Arrays) -> Any:
-        return forward(**{n: values[n] if n in values else options[n] for n in inputs})
-
-    generators = find_generators(*(f for f in (forward, backward) if f is not None))
-    with frozen_randomness(0, generators.found):
-        first = run({n: a.copy() for n, a in arguments.items()})
-    is_pair = isinstance(first, tuple) and len(first) == 2 and backward is not None
-    if is_pair and _is_number(first[0]) and _parameters(backward) == list(inputs):
-        is_pair = False
-    spread = is_pair and _takes_spread(backward, first[1])
-    upstream_name = None if isinstance(first, tuple) else _upstream_name(backward, inputs)
-    scalar = not (is_pair or upstream_name) or _is_number(first[0] if is_pair else first)
-
-    def run_forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
-        returned = run(values)
-        if is_pair:
-            return as_list(returned[0]), returned[1]
-        if upstream_name:
-            return as_list(returned), values
-        if backward is None:
-            return [np.asarray(returned[0])], returned[1]
-        loss = returned[0] if isinstance(returned, tuple) else returned
-        return [np.asarray(loss)], values
-
-    def run_backward(upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
-        dout = upstream[0] if len(upstream) == 1 else tuple(upstream)
-        dout = float(dout) if _is_number(dout) else dout
-        if is_pair and scalar and len(_parameters(backward)) == 1:
-            returned = backward(cache)
-        elif spread:
-            returned = backward(dout, *cache)
-        elif is_pair:
-            returned = backward(dout, cache)
-        elif upstream_name:
-            again = {n: cache[n] if n in cache else options[n] for n in inputs}
-            returned = backward(**again, **{upstream_name: dout})
-        elif backward is None:
-            returned = cache
-        else:
-            returned = backward(**{n: cache[n] if n in cache else options[n] for n in inputs})
-        return name_gradients(returned, list(wrt or arguments))
-
-    with frozen_randomness(0, generators.found):
-        outputs, cache = run_forward({n: a.copy() for n, a in arguments.items()})
-        gradients = run_backward([np.ones_like(y) for y in outputs], cache)
-    vary = tuple(wrt) if wrt else tuple(n for n in arguments if n in gradients)
-    if not vary:
-        raise OptionError(
-            f"{name} returned gradients called {', '.join(gradients)}, but its array arguments are "
-            f"{', '.join(arguments)}; name a gradient `d` and the argument's name, or pass `wrt`."
-        )
+    try:
+        door = LocalDoor(make)
+        reading = Reading(inputs, arrays_of(door.pair.values()))
+        if not reading.arguments:
+            raise OptionError(
+                f"no array was given to check {name} at; pass them by name, as "
+                "`inputs={'x': x, 'w': w}`."
+            )
+        generators = find_generators(*door.pair.functions)
+        with frozen_randomness(0, generators.found):
+            vary, scalar = read_pair(door, inputs, wrt)
+    except Unreadable as error:
+        raise OptionError(f"{name}: {error}.") from None
+    generators = find_generators(*door.pair.functions)
     return Subject(
         name,
-        arguments,
+        door.reading.arguments,
         vary,
-        run_forward,
-        run_backward,
+        door.forward,
+        door.backward,
         scalar=scalar,
-        notes=_not_checked(arguments, vary, gradients),
-        options=options,
+        notes=notes_on(door.reading, vary),
+        options=door.reading.options,
         generators=generators,
     )
 
 
-def _not_checked(arguments: Arrays, vary: Sequence[str], gradients: dict[str, Any]) -> list[str]:
+def notes_on(reading: Reading, vary: Sequence[str]) -> list[str]:
     """What the reader must know: which arguments and which gradients were left out."""
     notes = []
-    if without := [n for n in arguments if n not in vary and n not in gradients]:
+    if without := reading.left_out(vary):
         notes.append(f"no gradient was returned for {', '.join(without)}, so none was checked")
-    if strangers := [n for n in gradients if n not in arguments]:
+    if strangers := [
+        n for n, g in reading.last.items() if g is not None and n not in reading.arguments
+    ]:
         notes.append(
             f"a gradient called {', '.join(strangers)} was returned, but no array argument is "
             "called so; it was not checked"
@@ -124,44 +194,10 @@ def _not_checked(arguments: Arrays, vary: Sequence[str], gradients: dict[str, An
     return notes
 
 
-def _takes_spread(backward: Callable, cache: Any) -> bool:
-    """Whether a backward pass takes the parts of the cache as arguments of their own."""
-    names = _parameters(backward)
-    if not isinstance(cache, tuple) or len(names) != len(cache) + 1:
-        return False
-    return len(cache) > 1 or names[1] not in CACHE_NAMES
-
-
-def _is_number(value: Any) -> bool:
-    return not isinstance(value, tuple | list) and np.ndim(value) == 0
-
-
-def _parameters(function: Callable | None) -> list[str]:
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return []
-
-
-def _upstream_name(backward: Callable | None, inputs: dict[str, Any]) -> str | None:
-    """What a backward pass calls its upstream gradient, if it takes all the inputs besides."""
-    names = _parameters(backward)
-    others = [n for n in names if n not in inputs]
-    return others[0] if len(others) == 1 and len(names) == len(inputs) + 1 else None
-
-
-def name_gradients(returned: Any, order: list[str]) -> dict[str, Any]:
-    """Gradients by argument, from a dict (`dW`, `W`, `grad_W`), a tuple in order, or one array."""
-    if isinstance(returned, dict):
-        names = {}
-        for key, value in returned.items():
-            plain = str(key)
-            for candidate in (plain, plain.removeprefix("d"), plain.removeprefix("grad_")):
-                if candidate in order:
-                    plain = candidate
-                    break
-            names[plain] = value
-        return names
-    return {
-        n: value for n, value in zip(order, as_tuple(returned), strict=False) if value is not None
-    }
+def is_list_of_numbers(value: Any) -> bool:
+    """Whether a list stands for one array, and not for several."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and not any(isinstance(entry, np.ndarray) for entry in value)
+    )

@@ -1,5 +1,9 @@
 """Exercises for a course: backward passes to write, each with its check and its points.
 
+Here are what is handed out, its solutions and its formats: files, notebooks, rubrics.
+What comes back is never run here, but in `grading/`.
+"""
+
 They are written out as files or a notebook, with the rubric that grades them.
 Nothing here runs what a student wrote; that is done in `grading/`.
 """

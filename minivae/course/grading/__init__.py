@@ -3,18 +3,22 @@
 `grade_file(path, rubric)` returns a `Grade`; `minivae check FILE --points RUBRIC` is the command.
 
 **What is found.** Pairs of functions `NAME_forward(...) -> (out, cache)` and
-`NAME_backward(dout, cache)`, or plain `forward` and `backward`; backward passes that take the
-arguments again, `NAME_backward(dout, x, W)`; a loss `NAME_loss` with `NAME_grad` of the same
-arguments; functions that return `(loss, gradients)`; classes with the methods `forward` and
-`backward`, whose parameters are arrays among the attributes or in a dict `params`, and their
-gradients `dW`, `grad_W`, a dict `grads`, or returned. Gradients are a tuple in the order of the
-arguments, or a dict by name. `FILE::NAME` selects one.
+`NAME_backward(dout, cache)`, by the words in their names (`conv_backward_naive`, `sigmoid_grad`,
+`dsigmoid`); backward passes that take the arguments again, `NAME_backward(dout, x, W)`, the cache
+first, or spread; a loss `NAME_loss` with `NAME_grad` of the same arguments; functions that return
+`(loss, gradients)`; classes with the methods `forward` (or `__call__`, `loss`) and `backward` (or
+`grad`), whose parameters are arrays among the attributes, in dicts, lists, layers inside or objects
+with `data` and `grad`, and their gradients `dW`, `dLdW`, `grad_W`, a dict or list `grads`, or
+returned. Gradients are a tuple in the order of the arguments, or a dict by name; where a tuple is
+shorter, names in the return statement and shapes tell which arguments were left out.
+`FILE::NAME` selects one. `README.md` tells how a submission travels.
 
 **What it is tried at.** Inputs come from the rubric; without one, from a function `example()` in
 the file that returns a dict of arguments (or a dict of such dicts by NAME); without that, from what
-the arguments are called. With a rubric, the file's `example()` is tried besides, and no points hang
-on it: who is graded does not choose the questions. There are three points, the second with other
-sizes, the third with other values; a gradient is right if it is right at each.
+the arguments are called; if that raises, other layouts are tried. With a rubric, the file's
+`example()` is tried besides, and no points hang on it: who is graded does not choose the questions.
+There are three points, the second with other sizes, the third with other values; a gradient is
+right if it is right at each.
 
 **A rubric** is a TOML file::
 

@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ...check.verdict.conventions.pairing import partner_of
 from ...errors import OptionError
-
-FORWARDS = ("_forward", "_fwd", "_loss", "")
-BACKWARDS = ("_backward", "_bwd", "_back", "_grad", "_grads", "_gradient", "_gradients")
-PREFIXES = (("forward_", "backward_"), ("fwd_", "bwd_"))
 
 Parameters = list[tuple[str, bool]]
 
@@ -46,20 +43,21 @@ def discover(found: Any) -> list[Target]:
     found = found if isinstance(found, dict) else {}
     functions, classes = _clean(found.get("functions")), found.get("classes")
     returning = found.get("returning")
-    targets = []
-    used = set()
-    for name in functions:
-        pair = _pair_of(name, functions)
+    targets: list[Target] = []
+    functions = {n: p for n, p in functions.items() if not n.startswith("test")}
+    pairs = {name: partner_of(name, functions) for name in functions}
+    used = {n for name, pair in pairs.items() if pair for n in (name, pair[1])}
+    for name, pair in pairs.items():
         if pair:
             title, forward = pair
-            used |= {name, forward}
+            if title in {target.name for target in targets}:
+                title = name  # one forward pass, several backward passes
             targets.append(Target(title, "pair", forward, name, functions[forward], []))
     for name, methods in classes.items() if isinstance(classes, dict) else ():
         methods = _clean(methods)
         if {"forward", "backward"} <= methods.keys():
-            targets.append(
-                Target(name, "class", name, None, methods["forward"], methods.get("init", []))
-            )
+            init = methods.get("init", [])
+            targets.append(Target(name, "class", name, None, methods["forward"], init))
     for name in functions:
         if name not in used and functions[name] and name != "example":
             sure = isinstance(returning, list) and name in returning
@@ -76,24 +74,6 @@ def _clean(found: Any) -> dict[str, Parameters]:
                 (str(p[0]), bool(p[1])) for p in parameters if isinstance(p, tuple) and len(p) == 2
             ]
     return clean
-
-
-def _pair_of(name: str, functions: dict[str, Any]) -> tuple[str, str] | None:
-    """Title and forward function for a function that is a backward pass; None if it is none."""
-    if name in ("backward", "bwd", "grad", "gradient", "gradients"):
-        forward = next((f for f in ("forward", "fwd", "loss") if f in functions), None)
-        return (forward, forward) if forward else None
-    for suffix in BACKWARDS:
-        if name.endswith(suffix) and len(name) > len(suffix):
-            stem = name.removesuffix(suffix)
-            for end in FORWARDS:
-                if stem + end in functions:
-                    return stem, stem + end
-    for forward, backward in PREFIXES:
-        stem = name.removeprefix(backward)
-        if stem != name and forward + stem in functions:
-            return stem, forward + stem
-    return None
 
 
 def choose(targets: list[Target], name: str, file: str) -> Target:

@@ -6,11 +6,13 @@ letters may stand what kind of values: "B D binary", "B labels:L".
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...check.verdict.conventions import names as table
 from ...engine.case import SIZES as CASE_SIZES
 from ...errors import OptionError
 
@@ -127,52 +129,97 @@ def vary(value: Any, rng: np.random.Generator) -> Any:
     """Other values of the same kind, in the range of those given; zeros and ones stay."""
     if isinstance(value, dict):
         return {key: vary(v, rng) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(vary(v, rng) for v in value)
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
         return value
     if np.isin(value, (0, 1)).all() and value.any():
         return value
     if not value.any():
-        return 0.3 * rng.standard_normal(value.shape).astype(value.dtype)
+        return 0.3 * np.asarray(rng.standard_normal(value.shape), value.dtype)
     moved = value * (1 + 0.3 * rng.uniform(-1, 1, value.shape))
     if value.min() >= 0 and value.max() <= 1 and value.ndim and np.allclose(value.sum(-1), 1):
         moved /= moved.sum(-1, keepdims=True)
-    return np.clip(moved, value.min(), value.max()).astype(value.dtype)
+    return np.asarray(np.clip(moved, value.min(), value.max()), value.dtype)
 
 
-ALIASES = {
-    "B I": "x input inputs data a a_prev h inp features",
-    "I O": "w weight weights kernel",
-    "O": "b bias biases",
-    "B Z": "mu mean logvar log_var logsigma log_sigma logsigma2 z eps epsilon noise",
-    "B Z positive": "sigma std var variance",
-    "B D": "logits logit scores",
-    "B D unit": "p probs prob y_hat yhat x_hat xhat x_recon recon reconstruction",
-    "B labels:D": "labels label classes",
-    "B K": "log_w logw log_weights",
-    "B I mask": "mask",
-    "I": "gamma scale shift",
-    "B I again": "y_pred pred prediction predictions y t target targets y_true",
+SHAPES = {
+    "x": "B I",
+    "W": "I O",
+    "b": "O",
+    "mu": "B Z",
+    "logvar": "B Z",
+    "logsigma": "B Z",
+    "z": "B Z",
+    "eps": "B Z",
+    "sigma": "B Z positive",
+    "logits": "B D",
+    "p": "B D unit",
+    "labels": "B labels:D",
+    "w": "B K",
+    "mask": "B I mask",
+    "gamma": "I",
+    "beta": "I",
+    "pred": "B I",
+    "target": "B I",
 }
-NUMBERS = {
-    0.7: "keep keep_prob keep_rate temperature temp tau",
-    0.3: "p_drop drop dropout rate free_bits",
-    0.2: "alpha slope negative_slope",
-    1.7: "beta kl_weight",
-}
+"""Role of an argument -> how it is drawn."""
+NUMBERS = {"keep": 0.7, "tau": 0.7, "drop": 0.3, "lam": 0.3, "slope": 0.2, "bet": 1.7}
+"""Role of a number -> its value, where it has no default."""
 
 
-def specs_from_names(parameters: list[tuple[str, bool]]) -> dict[str, Spec] | None:
-    """Guess how to draw arguments from their names; None if one says nothing.
+def layouts(parameters: list[tuple[str, bool]]) -> Iterator[dict[str, Spec]]:
+    """Ways to draw arguments, as names and courses' habits suggest, the likeliest first.
 
     Parameters
     ----------
     parameters : list of (str, bool)
-        Names, and whether the argument is required: an optional one that says nothing is left out.
+        Names, and whether the argument is required: an optional one is left alone, unless it is
+        a bias or the data of a loss.
     """
-    names = {n.lower().strip("_") for n, _ in parameters}
+    first = specs_from_names(parameters)
+    if first is None:
+        return
+    yield first
+    roles = {n: table.role_of(n) for n in first}
+    if "gamma" in roles.values():
+        roles = {n: "beta" if role == "bet" else role for n, role in roles.items()}
+    matrix = next((n for n in first if roles[n] == "W"), None)
+    for changes in LAYOUTS:
+        changed = dict(first)
+        for n, spec in first.items():
+            text = changes.get(roles[n] or "", changes.get(" ".join(spec.axes), ""))
+            if text and spec.number is None:
+                changed[n] = parse_spec(text.replace("L", "O" if matrix else spec.axes[-1]))
+        if changed != first:
+            yield changed
+
+
+LAYOUTS: tuple[dict[str, str], ...] = (
+    {"target": "B labels:L", "labels": "B labels:L"},
+    {"target": "B O"},
+    {"b": "O", "gamma": "O", "beta": "O"},
+    {"x": "I B", "W": "O I", "b": "O 1", "target": "O B"},
+    {"W": "O I", "b": "O"},
+    {"x": "B C J U", "W": "A C P T", "b": "A", "gamma": "C", "beta": "C"},
+    {"x": "B labels:I"},
+    {"B Z": "B I"},
+    {"B Z": "B I", "B I": "B Z"},
+    {"x": "B I simplex", "B Z": "B Z simplex", "target": "B I simplex"},
+    {"x": "B I positive"},
+    {"x": "I", "W": "O I", "b": "O"},
+)
+"""Role, or axes of the first layout, -> other axes; L is the size of the classes."""
+
+
+def specs_from_names(parameters: list[tuple[str, bool]]) -> dict[str, Spec] | None:
+    """Guess how to draw arguments from their names; None if one says nothing."""
+    names = {table.plain(n) for n, _ in parameters}
     specs: dict[str, Spec] = {}
     for name, required in parameters:
-        spec = _layered(name, names) or _spec_of(name.lower().strip("_"), names, required)
+        spec = _layered(name, names) or _spec_of(table.plain(name), names, required)
+        if not required and table.role_of(name) not in ("b", "target", "labels", "mask", "eps"):
+            spec = None
         if spec is not None:
             specs[name] = spec
         elif required and not name.startswith("*"):
@@ -196,33 +243,23 @@ def _layered(name: str, names: set[str]) -> Spec | None:
 
 
 def _spec_of(name: str, names: set[str], required: bool) -> Spec | None:
-    guessed = names & set(ALIASES["B D unit"].split())
-    scores = names & set(ALIASES["B D"].split())
+    scores, guessed = names & table.sure_names("logits"), names & table.sure_names("p")
+    role = table.role_of(name)
     if name in ("eps", "epsilon") and names & {"gamma", "x"} and not names & {"mu", "z"}:
         return Spec(number=1e-5) if required else None
     if name == "beta" and "gamma" in names:
         return Spec(("I",))
-    if name in ("x", "input", "data", "y", "t", "target", "targets", "y_true"):
+    if name in ("x", "input", "data") or role == "target":
         if scores or guessed:
             return Spec(("B", "D"), "binary")
         if name == "x" and names & {"mu", "mean"} and not names & {"z", "eps"}:
             return Spec(("B", "Z"))
     if name == "mask" and (scores or guessed):
         return Spec(("B", "D"), "mask")
-    if name in ("x", "z") and names & {"log_w", "logw"}:
+    if name in ("x", "z") and names & table.sure_names("w"):
         return Spec(("B", "K", "Z"))
-    for text, aliases in ALIASES.items():
-        if name in aliases.split():
-            if name == "z" and names & {"w", "w1", "weight"}:
-                return Spec(("B", "I"))
-            return parse_spec(text.removesuffix(" again"))
-    if required:
-        for number, aliases in NUMBERS.items():
-            if name in aliases.split():
-                return Spec(number=number)
-    return None
-
-
-NOT_DIFFERENTIATED = "eps epsilon noise mask y t target targets y_true labels label classes x_true"
-WITHOUT_GRADIENT = frozenset(NOT_DIFFERENTIATED.split())
-"""Names of arguments that have no gradient, when there are more arguments than gradients."""
+    if name == "z" and names & {"w", "w1", "weight"}:
+        return Spec(("B", "I"))
+    if role in SHAPES:
+        return parse_spec(SHAPES[role])
+    return Spec(number=NUMBERS[role]) if required and role in NUMBERS else None

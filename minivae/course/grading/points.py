@@ -4,24 +4,19 @@ One point can hide a mistake: a forgotten sum over a batch of one, a factor that
 there are three: the first, one with other sizes, one with other values.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...check.verdict.conventions.names import SIZES as SIZES_NAMED
+from ...check.verdict.conventions.names import plain
 from ...errors import OptionError
 from .discover import Target
-from .inputs import SIZES, Spec, draw, other_sizes, specs_from_names, vary
+from .inputs import SIZES, Spec, draw, layouts, other_sizes, specs_from_names, vary
 from .rubric import Exercise
 from .truth import Solution, example_for, kind_specs
-
-SIZE_NAMES = {
-    "I": "n_in in_features input_dim in_dim d_in input_size n_inputs input_features dim_in fan_in "
-    "d dim size n_features num_features features n",
-    "O": "n_out out_features output_dim out_dim d_out output_size n_outputs dim_out fan_out",
-    "H": "hidden hidden_dim n_hidden hidden_size h",
-    "Z": "latent latent_dim n_latent z_dim latent_size",
-}
 
 
 @dataclass(frozen=True)
@@ -47,10 +42,13 @@ class Point:
     must_run: bool = True
 
 
-def points_of(
+def choices_of(
     target: Target, exercise: Exercise | None, example: Any, solution: Solution | None
-) -> tuple[list[Point], str]:
-    """Return the points to try, and a sentence that says where their inputs come from.
+) -> Iterator[tuple[list[Point], str]]:
+    """Points to try, and a sentence that says where their inputs come from.
+
+    There are several choices where the inputs are a guess: the next one is for code that raises at
+    the first.
 
     Raises
     ------
@@ -65,29 +63,43 @@ def points_of(
             if own is not None:
                 points.append(_split(target, "example()", own, decides=False, must_run=False))
                 origin = "the rubric, and example() besides"
-            return points, f"inputs from {origin}"
+            yield points, f"inputs from {origin}"
+            return
     if own is not None:
         rng = np.random.default_rng(101)
         points = [_split(target, "example()", own)]
         for which in ("other", "still other"):
             label = f"example() with {which} values"
             points.append(_split(target, label, _varied(own, rng), must_run=False))
-        return points, "inputs from example() in the file"
-    specs = specs_from_names(target.parameters)
+        yield points, "inputs from example() in the file"
+        return
+    yield from guesses(target)
+
+
+def guesses(target: Target) -> Iterator[tuple[list[Point], str]]:
+    """Points at inputs that the names of the arguments suggest, the likeliest first.
+
+    Raises
+    ------
+    OptionError
+        If the names say nothing.
+    """
     init = _init_specs(target)
-    if specs is None or init is None:
-        unknown = ", ".join(n for n, _ in (target.parameters if specs is None else target.init))
+    found = list(layouts(target.parameters))
+    if not found or init is None:
+        unknown = ", ".join(n for n, _ in (target.init if found else target.parameters))
         raise OptionError(
             f"the names of the arguments ({unknown}) do not say what {target.name} takes; write a "
             "function example() into the file that returns a dict of arguments."
         )
-    points = []
-    for label, sizes, seed, must_run in _three(SIZES, True):
-        inputs = draw(specs, sizes, np.random.default_rng(seed))
-        drawn = _drawn_init(init, sizes, np.random.default_rng(seed + 7))
-        points.append(Point(label, inputs, drawn, must_run=must_run))
-    shapes = ", ".join(f"{n} {_shape(v)}" for n, v in points[0].inputs.items())
-    return points, f"inputs from the names of the arguments: {shapes}"
+    for specs in found:
+        points = []
+        for label, sizes, seed, must_run in _three(SIZES, True):
+            inputs = draw(specs, sizes, np.random.default_rng(seed))
+            drawn = _drawn_init(init, sizes, np.random.default_rng(seed + 7))
+            points.append(Point(label, inputs, drawn, must_run=must_run))
+        shapes = ", ".join(f"{n} {_shape(v)}" for n, v in points[0].inputs.items())
+        yield points, f"inputs from the names of the arguments: {shapes}"
 
 
 def _three(sizes: dict[str, int], vary_sizes: bool) -> list[tuple[str, dict[str, int], int, bool]]:
@@ -162,8 +174,7 @@ def _init_specs(target: Target) -> dict[str, str | Spec] | None:
     """Letters of sizes, and shapes of arrays, that a constructor asks for; None if unknown."""
     specs: dict[str, str | Spec] = {}
     for name, required in target.init:
-        plain = name.lower().strip("_")
-        letter = next((s for s, names in SIZE_NAMES.items() if plain in names.split()), None)
+        letter = next((s for s, names in SIZES_NAMED.items() if plain(name) in names.split()), None)
         array = specs_from_names([(name, True)])
         if name.startswith("*"):
             continue

@@ -14,12 +14,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...check.verdict.conventions.names import WITHOUT_GRADIENT, plain
+from ...check.verdict.conventions.reading import Arrays, Reading
+from ...check.verdict.conventions.values import Unreadable, parts_of
 from ...check.verdict.draws import Generators
-from ...check.verdict.subject import Arrays, Subject
+from ...check.verdict.functions import arrays_of, read_pair
+from ...check.verdict.subject import Subject
 from ...errors import OptionError
 from .discover import Target
-from .inputs import WITHOUT_GRADIENT
-from .returned import match_name, number_array, overwrite, parts_of
 from .sandbox import StudentError
 from .worker.messages import Opaque
 
@@ -84,111 +86,75 @@ def remote_subject(
     StudentError
         If the code raises, or returns something that is neither outputs nor gradients.
     """
-    call = {"form": target.form, "forward": target.forward, "backward": target.backward}
-    parameters = answers.call("bind", **call, init=init)
-    pair = RemotePair(answers, target, inputs, arrays_of(parameters), wrt)
-    outputs, cache = pair.forward({n: a.copy() for n, a in pair.arguments.items()})
-    gradients = pair.backward([np.ones_like(y) for y in outputs], cache)
-    if target.form == "class":  # a new object, in which no gradient has been added up
-        answers.call("bind", **call, init=init)
-    wrt = pair.wrt
-    if wrt is None:
-        missing = {n for n, g in pair.last.items() if g is None and not _may_be_data(n)}
-        if not gradients:
-            missing = set(pair.last) - WITHOUT_GRADIENT
-        vary = [n for n in pair.arguments if n in gradients or n in missing]
-    else:
-        extra = () if set(wrt) & pair.parameters.keys() else pair.parameters
-        vary = [n for n in dict.fromkeys((*wrt, *extra)) if n in pair.arguments]
-    if not vary:
-        there = ", ".join(gradients) or "none"
-        raise StudentError(
-            f"backward returned no gradient that could be told from its name (there is {there}); "
-            f"return a tuple in the order of the arguments {', '.join(pair.arguments)}, or a dict "
-            "by name"
-        )
+    door = RemoteDoor(answers, target, init)
+    try:
+        vary, scalar = read_pair(door, inputs, wrt)
+    except Unreadable as error:
+        raise StudentError(str(error)) from None
+    reading = door.reading
+    if target.form == "loss" and wrt is None:
+        _check_loss(reading, scalar)
     notes = []
-    missing = [n for n in pair.arguments if n not in vary and n not in WITHOUT_GRADIENT]
-    if wrt is None and missing and pair.by_name:
+    missing = [n for n in reading.left_out(vary) if plain(n) not in WITHOUT_GRADIENT]
+    if wrt is None and missing and reading.by_name:
         notes.append(f"no gradient was returned for {', '.join(missing)}")
     return RemoteSubject(
         target.name,
-        pair.arguments,
-        tuple(vary),
-        pair.forward,
-        pair.backward,
-        scalar=all(y.ndim == 0 for y in outputs),
+        reading.arguments,
+        vary,
+        door.forward,
+        door.backward,
+        scalar=scalar,
         notes=notes,
-        options=pair.options,
-        generators=Generators(watch=pair.watch),
-        state=pair.state,
+        options=reading.options,
+        generators=Generators(watch=door.watch),
+        state=door.state,
     )
 
 
-def arrays_of(found: Any) -> Arrays:
-    """The float arrays of what `bind` returned."""
-    found = found if isinstance(found, dict) else {}
-    return {n: a for n, a in found.items() if isinstance(a, np.ndarray) and a.dtype.kind == "f"}
+class NoLossError(StudentError):
+    """A function that returns several things, but no loss with gradients."""
 
 
-def _may_be_data(name: str) -> bool:
-    """Whether None is a fair gradient for an argument of that name."""
-    plain = name.lower().strip("_")
-    return plain in WITHOUT_GRADIENT or plain in ("x", "data", "input", "inputs")
+def _check_loss(reading: Reading, scalar: bool) -> None:
+    """A loss is a number, and a gradient has the shape of an argument."""
+    shapes = {a.shape for a in reading.arguments.values()}
+    found = [np.shape(g) for g in reading.last.values() if g is not None]
+    if not scalar or (not any(found) and () not in shapes):
+        raise NoLossError("it returns several things, but they are no loss with gradients")
+    if not reading.by_name and not shapes & set(found):
+        raise StudentError(
+            "it returns a number, and something that has the shape of none of its arguments; "
+            "return (loss, gradients)"
+        )
 
 
-class RemotePair:
-    """Forward and backward over a session, with the arguments flat: entries of dicts apart.
+class RemoteDoor:
+    """Forward and backward over a session; see `Door` in `minivae.check.verdict.functions`."""
 
-    Attributes
-    ----------
-    arguments : dict
-        Float arrays; the entry `W` of a dict `params` is `W`, or `params.W` if there are two `W`.
-    options : dict
-        What else is passed.
-    """
-
-    def __init__(
-        self,
-        answers: Answers,
-        target: Target,
-        inputs: dict[str, Any],
-        parameters: Arrays,
-        wrt: list[str] | None = None,
-    ) -> None:
-        self.answers, self.target = answers, target
-        self.arguments: Arrays = {}
-        self.options: dict[str, Any] = {}
-        self.parameters = parameters
-        self.places: list[tuple[str, str | None, str]] = []  # argument, key in it, flat name
+    def __init__(self, answers: Answers, target: Target, init: dict[str, Any]) -> None:
+        self.answers, self.target, self.init = answers, target, init
+        self.reading = Reading({}, {})
         self.state: dict[str, Any] = {}
         self.log: list[np.ndarray] = []
         self.shapes: list[tuple[int, ...]] | None = None
-        self.wrt = wrt
-        self.by_name = False
-        self.last: dict[str, Any] = {}  # gradients as they were returned, None too
-        given = {**inputs, **{n: a for n, a in parameters.items() if n not in inputs}}
-        self.given = given
-        keys = [key for value in given.values() if isinstance(value, dict) for key in value]
-        for name, value in given.items():
-            if not isinstance(value, dict):
-                self._place(name, None, name, value)
-                continue
-            for key, entry in value.items():
-                alone = keys.count(key) == 1 and key not in given
-                flat = key if alone else f"{name}.{key}"
-                self._place(name, key, flat, entry)
-                if wrt is not None:
-                    self.wrt = [flat if n == f"{name}.{key}" else n for n in self.wrt or wrt]
-        if not self.arguments:
-            raise OptionError(f"there is no array of floats among the inputs of {target.name}.")
 
-    def _place(self, name: str, key: str | None, flat: str, value: Any) -> None:
-        self.places.append((name, key, flat))
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            self.arguments[flat] = value.astype(float)
-        else:
-            self.options[flat] = value
+    def bind(self) -> tuple[Arrays, list[list[str]]]:
+        """Choose what is called, make the object; its parameters, and the names in its return."""
+        target = self.target
+        answer = self.answers.call(
+            "bind",
+            form=target.form,
+            forward=target.forward,
+            backward=target.backward,
+            init=self.init,
+        )
+        answer = answer if isinstance(answer, dict) else {}
+        return arrays_of(answer.get("parameters")), _words(answer.get("names"))
+
+    def late(self) -> Arrays:
+        """Parameters that the first forward pass has made."""
+        return arrays_of(self.answers.call("late"))
 
     @contextlib.contextmanager
     def watch(self, repeat: bool) -> Iterator[list[np.ndarray]]:
@@ -197,24 +163,20 @@ class RemotePair:
         with _inside(self.state, "watch", repeat):
             yield self.log
 
-    def _nested(self, values: Arrays) -> dict[str, Any]:
-        nested: dict[str, Any] = {}
-        for name, key, flat in self.places:
-            value = values.get(flat, self.options.get(flat))
-            if key is None:
-                nested[name] = value
-            else:
-                nested.setdefault(name, {})[key] = value
-        return nested
-
     def forward(self, values: Arrays) -> tuple[list[np.ndarray], dict[str, Any]]:
         """Outputs, and a handle for the cache."""
-        answer = self._ask("forward", arguments=self._nested(values))
+        if not self.reading.arguments:
+            raise OptionError(
+                f"there is no array of floats among the inputs of {self.target.name}."
+            )
+        answer = self._ask("forward", arguments=self.reading.nested(values))
         outputs = [number_array(y, "forward") for y in parts_of(answer.get("outputs"))]
         shapes = [y.shape for y in outputs]
         if self.shapes is None:
             if not outputs:
                 raise StudentError("forward returned nothing")
+            if not all(np.isfinite(y).all() for y in outputs if y.dtype.kind in "fc"):
+                raise StudentError("forward returns NaN or infinity at these inputs")
             self.shapes = shapes
         elif shapes != self.shapes:
             raise StudentError(
@@ -229,19 +191,18 @@ class RemotePair:
         answer = self._ask("backward", handle=cache["handle"], upstream=list(upstream))
         self._write_back(answer.get("changed"), cache["arguments"])
         for dy, changed in zip(upstream, answer.get("upstream") or [], strict=False):
-            if isinstance(changed, np.ndarray) and changed.shape == dy.shape:
+            if isinstance(changed, np.ndarray):
                 overwrite(dy, changed)
         cache["changes"] += bool(answer.get("cache_changed"))
         left = answer.get("parameters")
-        gradients = self._named(answer.get("returned"))
-        if isinstance(left, dict):
-            gradients |= {n: g for n, g in left.items() if n not in gradients}
-        self.last = gradients
-        clean = {}
-        for n, g in gradients.items():
-            if g is not None and not isinstance(g, Opaque):
-                clean[n] = number_array(g, f"backward, for {n},")
-        return clean
+        gradients = self.reading.gradients(
+            answer.get("returned"), left if isinstance(left, dict) else {}
+        )
+        return {
+            n: number_array(g, f"backward, for {n},")
+            for n, g in gradients.items()
+            if g is not None and not isinstance(g, Opaque)
+        }
 
     def _ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         frozen, watch = self.state.get("frozen"), self.state.get("watch")
@@ -255,63 +216,31 @@ class RemotePair:
 
     def _write_back(self, changed: Any, values: Arrays) -> None:
         """Repeat here what was changed in place there."""
-        for name, key, flat in self.places:
-            value = changed.get(name) if isinstance(changed, dict) else None
-            if key is not None:
-                value = value.get(key) if isinstance(value, dict) else None
-            if flat in values and isinstance(value, np.ndarray):
+        for flat, value in self.reading.entries(changed if isinstance(changed, dict) else {}):
+            if flat in values:
                 overwrite(values[flat], value)
 
-    def _named(self, returned: Any) -> dict[str, Any]:
-        """Gradients by flat name, of a dict, a tuple, or one array."""
-        if isinstance(returned, dict):
-            self.by_name = True
-            return self._of_dict(returned)
-        parts = parts_of(returned)
-        if len(parts) == 1 and isinstance(parts[0], dict):
-            self.by_name = True
-            return self._of_dict(parts[0])
-        named: dict[str, Any] = {}
-        for name, part in zip(self._order(len(parts)), parts, strict=False):
-            if isinstance(part, dict):
-                named |= self._of_dict(part)
-            else:
-                named[name] = part
-        return named
 
-    def _order(self, count: int) -> list[str]:
-        """Arguments that a tuple of `count` gradients belongs to, a dict as one."""
-        every = [n for n in self.given if self._has_float(n)]
-        if self.target.form == "class":
-            every = [n for n in every if n not in self.parameters]
-        if self.wrt is not None:
-            asked = [n for n in every if self._asked(n)]
-            return every if count == len(every) else asked
-        likely = [n for n in every if n.lower().strip("_") not in WITHOUT_GRADIENT]
-        return likely if count == len(likely) else every
+def _words(names: Any) -> list[list[str]]:
+    """Take only what has the right types; it comes from the student's process."""
+    names = names if isinstance(names, list) else []
+    return [[w for w in words if isinstance(w, str)] for words in names if isinstance(words, list)]
 
-    def _asked(self, name: str) -> bool:
-        flats = [flat for outer, _, flat in self.places if outer == name]
-        return any(flat in (self.wrt or ()) for flat in flats)
 
-    def _has_float(self, name: str) -> bool:
-        return any(outer == name and flat in self.arguments for outer, _, flat in self.places)
+def number_array(value: Any, who: str) -> np.ndarray:
+    """Value as an array of numbers; `StudentError` if it is something else."""
+    if isinstance(value, bool | int | float | np.ndarray):
+        return np.asarray(value)
+    if isinstance(value, list):
+        with contextlib.suppress(ValueError, TypeError):
+            array = np.asarray(value)
+            if array.dtype.kind in "biufc":
+                return array
+    kind = value.kind if isinstance(value, Opaque) else type(value).__name__
+    raise StudentError(f"{who} returned a {kind} where an array was expected")
 
-    def _of_dict(self, gradients: dict[str, Any]) -> dict[str, Any]:
-        """Names of gradients, `dW`, `grad_W`, `W`, brought to those of the arguments."""
-        named: dict[str, Any] = {}
-        order = list(self.arguments)
-        outer = {name for name, key, _ in self.places if key is not None}
-        for key, value in gradients.items():
-            if isinstance(value, dict):
-                if len(outer) > 1 and match_name(key, list(outer)) in outer:
-                    prefix = match_name(key, list(outer))
-                    value = {
-                        flat: value[k]
-                        for name, k, flat in self.places
-                        if name == prefix and k in value
-                    }
-                named |= self._of_dict(value)
-            else:
-                named[match_name(key, order)] = value
-        return named
+
+def overwrite(array: np.ndarray, value: np.ndarray) -> None:
+    """Put the numbers into the array, if they fit."""
+    if array.shape == value.shape and value.dtype.kind in "biuf":
+        array[...] = value

@@ -95,7 +95,7 @@ class Sandbox:
             copied = self._copy(alone)
             self._start()
             self.restart_clock()
-            self.call("load", path=str(copied), name=path.stem)
+            self.call("load", path=str(copied), name=path.stem, package=path.resolve().parent.name)
         except BaseException:
             self.close()
             raise
@@ -281,6 +281,8 @@ def _sentence(error: Any, own_file: str) -> str:
     where = f" (line {line} of {file or own_file})" if type(line) is int else ""
     if kind == "NotImplementedError":
         return f"it is not written yet{where}"
+    if kind == "Unreadable":  # of the reader of conventions
+        return printable(message)
     if kind == "SystemExit":
         return f"it called sys.exit{where}; leave that out"
     return printable(f"{kind}{': ' if message else ''}{message}{where}")

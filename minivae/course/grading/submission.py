@@ -1,19 +1,21 @@
 """Grade a submission: a file or a folder of files, with a rubric or without one."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...check.verdict.conventions.names import is_base
 from ...errors import OptionError
 from .discover import Target, choose, discover
+from .files import files_of
 from .grade import ExerciseGrade, Grade
-from .points import points_of
+from .points import Point, choices_of
+from .remote import NoLossError
 from .rubric import Exercise, Rubric
 from .sandbox import Limits, Sandbox, SandboxError, StudentError, printable
 from .trial import SECONDS, try_point, unused
 from .truth import Solution
-
-MAX_FILES, MAX_BYTES = 50, 2 * 2**20
 
 
 def grade_file(
@@ -71,6 +73,7 @@ def grade_file(
             if not grade.exercises:
                 grade.problem = submission.why_nothing()
             else:
+                grade.problem = "; ".join(submission.failures.values())
                 grade.left_out = submission.left_out
     grade.printed, grade.defences = submission.printed, submission.defences
     grade.seconds = time.monotonic() - start
@@ -107,7 +110,7 @@ class Submission:
 
     def __init__(self, path: Path, rubric: Rubric | None, limits: Limits, alone: bool) -> None:
         self.limits, self.alone = limits, alone
-        self.files, self.problem = _files(path, rubric.file if rubric is not None else "")
+        self.files, self.problem = files_of(path, rubric.file if rubric is not None else "")
         self.targets: dict[Path, list[Target]] = {}
         self.examples: dict[Path, Any] = {}
         self.failures: dict[Path, str] = {}
@@ -182,14 +185,17 @@ class Submission:
                 names = (target.name, target.forward, target.backward)
                 if name not in names if name is not None else not target.sure:
                     continue
-                grade = self._run(
-                    ExerciseGrade(target.name, counts=False), None, None, file, target
-                )
-                helper = target.form == "loss" and name is None and not grade.reports
+                empty = ExerciseGrade(target.name, counts=False)
+                try:
+                    grade = self._run(empty, None, None, file, target)
+                except NoLossError:
+                    continue  # nobody's exercise
+                guessed = "example()" not in grade.origin
+                helper = target.form == "loss" and name is None and not grade.reports and guessed
+                problems = [grade.problem, *(point.problem for point in grade.points)]
                 if helper:  # a function that returns two things need not be a loss
-                    problems = [grade.problem, *(point.problem for point in grade.points)]
                     self.left_out += list(filter(None, problems))[:1]
-                else:
+                elif not (name is None and is_base(target.name) and _is_unwritten(problems)):
                     grades.append(grade)
         if not grades and name is not None and not self.failures:
             choose([t for file in self.files for t in self.look(file)], name, self.files[0].name)
@@ -207,7 +213,10 @@ class Submission:
             except OptionError as error:
                 missing = missing or self.failures.get(file) or str(error)
                 continue
-            return self._run(grade, exercise, solution, file, target)
+            try:
+                return self._run(grade, exercise, solution, file, target)
+            except NoLossError as error:
+                missing = missing or f"{target.name}: {error}"
         grade.problem = missing
         return grade
 
@@ -223,60 +232,55 @@ class Submission:
         if isinstance(example, StudentError):
             grade.notes.append(str(example))
             example = None
-        try:
-            points, grade.origin = points_of(target, exercise, example, solution)
-        except OptionError as error:
-            grade.problem = str(error)
-            return grade
+        choices = choices_of(target, exercise, example, solution)
+        first = None
+        while True:
+            try:
+                points, origin = next(choices)
+            except StopIteration:
+                return first or grade
+            except OptionError as error:
+                grade.problem = str(error)
+                return grade
+            trial = replace(grade, origin=origin, points=[], notes=list(grade.notes))
+            died = self._try(trial, points, exercise, solution, file, target)
+            first = first or trial
+            if trial.reports or died or trial.problem:
+                return trial if trial.reports else first
+
+    def _try(
+        self,
+        grade: ExerciseGrade,
+        points: list[Point],
+        exercise: Exercise | None,
+        solution: Solution | None,
+        file: Path,
+        target: Target,
+    ) -> bool:
+        """Try a target at some points; return whether its process died."""
         grade.trusted = exercise is not None and bool(exercise.kind or solution)
-        restarted = False
+        died = False
         for i, point in enumerate(points):
             try:
                 sandbox = self.sandbox(file)
             except StudentError as error:
                 grade.problem = str(error)
-                return grade
-            if not restarted:
+                return True
+            if i == 0:
                 sandbox.restart_clock()
-                restarted = True
             result = try_point(sandbox, target, point, exercise, solution, SECONDS[min(i, 1)])
+            died = bool(sandbox.died)
             if result.problem and not point.must_run and i:
                 grade.notes.append(f"not tried at {point.label}: {result.problem}")
-                if not sandbox.died:
+                if not died:
                     continue
                 result.decides = True  # to hang or to die is not to refuse other sizes
             grade.points.append(result)
-            if sandbox.died or (result.problem and i == 0):
+            if died or (result.problem and i == 0):
                 break
         grade.unused = unused(grade) if not grade.trusted else ()
-        return grade
+        return died
 
 
-def _files(path: Path, wanted: str) -> tuple[list[Path], str]:
-    """The Python files of a submission, or why there are none."""
-    if path.is_dir():
-        files = sorted(f for f in path.rglob("*.py") if _counts(f, path))
-        if wanted:
-            files = [f for f in files if f.name == wanted]
-        if not files:
-            return [], f"there is no {wanted or 'Python file'} in {path.name}"
-        if len(files) > MAX_FILES:
-            return [], f"there are {len(files)} Python files in {path.name}; submit {MAX_FILES}"
-        return files, ""
-    if not path.is_file():
-        return [], f"there is no file {path.name}"
-    try:
-        with path.open("rb") as file:
-            size = len(file.read(MAX_BYTES + 1))
-    except OSError as error:
-        return [], f"{path.name} cannot be read ({error.strerror})"
-    return ([path], "") if size <= MAX_BYTES else ([], f"{path.name} has more than 2 MB")
-
-
-def _counts(file: Path, folder: Path) -> bool:
-    """Whether a file is part of the submission; a link could lead to the solution."""
-    hidden = any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
-    if hidden or file.is_symlink() or not file.is_file():
-        return False
-    inside = file.resolve().is_relative_to(folder.resolve())
-    return inside and file.stat().st_size <= MAX_BYTES
+def _is_unwritten(problems: list[str]) -> bool:
+    return any("it is not written yet" in problem for problem in problems)

@@ -13,7 +13,7 @@ from ...errors import MinivaeError
 from .discover import Target
 from .grade import ExerciseGrade, PointResult
 from .points import Point, wanted_gradients
-from .remote import remote_subject
+from .remote import NoLossError, remote_subject
 from .rubric import Exercise
 from .sandbox import Sandbox, SandboxError, StudentError
 from .truth import Solution, Truth, believing, forward_difference, kind_truth
@@ -65,6 +65,8 @@ def try_point(
             max_entries=_entries(subject, seconds),
             seed=3,
         )
+    except NoLossError:
+        raise
     except SandboxError as error:
         result.problem = f"{target.name}: {error}"
     except StudentError as error:

@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from ...check.verdict import draws
-from ...check.verdict.subject import Arrays, Subject
+from ...check.verdict import conventions, draws, frozen
+from ...check.verdict.conventions import Reading
+from ...check.verdict.conventions.reading import Arrays
+from ...check.verdict.functions import is_list_of_numbers
+from ...check.verdict.subject import Subject
 from ...errors import OptionError
 from .discover import Target, choose, discover
 from .inputs import Spec
-from .remote import RemotePair, arrays_of
+from .remote import RemoteDoor
 from .rubric import Exercise
 from .worker.session import Session
 
@@ -37,10 +40,10 @@ class Solution:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.session = path, Session(draws)
+        self.path, self.session = path, Session(conventions, draws, frozen)
         sys.path.insert(0, str(path.parent))
         try:
-            self.session.load(str(path), f"minivae_solution_{path.stem}")
+            self.session.load(str(path), f"minivae_solution_{path.stem}", path.parent.name)
         except Exception as error:
             raise OptionError(
                 f"{path}: the solution does not import ({type(error).__name__}: {error})."
@@ -61,18 +64,18 @@ class Solution:
     def truth(self, name: str, inputs: dict[str, Any], init: dict[str, Any]) -> Truth:
         """Return the solution's forward pass at inputs like these."""
         target = choose(self.targets, name, str(self.path))
-        parameters = self.call(
-            "bind", form=target.form, forward=target.forward, backward=target.backward, init=init
-        )
-        pair = RemotePair(self, target, inputs, arrays_of(parameters))
+        door = RemoteDoor(self, target, init)
+        parameters, _ = door.bind()
+        door.reading = Reading(inputs, parameters)
+        arguments = door.reading.arguments
         try:
-            pair.forward({n: a.copy() for n, a in pair.arguments.items()})
+            door.forward({n: a.copy() for n, a in arguments.items()})
         except Exception as error:
             raise OptionError(
                 f"{self.path}: {name}: the solution's forward does not run at the rubric's inputs "
                 f"({type(error).__name__}: {error})."
             ) from None
-        return lambda values: pair.forward({n: values[n] for n in pair.arguments})[0]
+        return lambda values: door.forward({n: values[n] for n in arguments})[0]
 
 
 def example_for(example: Any, target: Target) -> dict[str, Any] | None:
@@ -80,14 +83,15 @@ def example_for(example: Any, target: Target) -> dict[str, Any] | None:
     if not isinstance(example, dict) or not example:
         return None
     stems = [target.name.removesuffix(end) for end in ("_forward", "_loss", "_fwd")]
-    for key in (target.name, target.forward, *stems):
-        if isinstance(example.get(key), dict) and key not in dict(target.parameters):
-            return example[key]
     names = {n for n, _ in (*target.parameters, *target.init)}
+    for key in (target.name, target.forward, *stems):
+        inner = example.get(key)
+        if isinstance(inner, dict) and (key not in names or names & inner.keys()):
+            return inner
     if not names & example.keys():
         return None  # it is for others
     return {
-        key: np.asarray(value) if isinstance(value, list) else value
+        key: np.asarray(value) if is_list_of_numbers(value) else value
         for key, value in example.items()
     }
 

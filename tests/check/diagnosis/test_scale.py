@@ -30,14 +30,10 @@ ENTRYWISE = {
     "batch": lambda dout, x: dout * mish_slope(x) / 3,
     "dims": lambda dout, x: dout * mish_slope(x) / 5,
     "zero": lambda dout, x: 0 * dout,
-    "derivative_twice": lambda dout, x: dout * mish_slope(x) ** 2,
     "derivative_missing": lambda dout, x: dout,
-    "at_output": lambda dout, x: dout * mish_slope(mish(x)),
     "no_upstream": lambda dout, x: mish_slope(x),
     "permuted": lambda dout, x: (dout * mish_slope(x))[::-1].copy(),
     "some_entries": lambda dout, x: dout * mish_slope(x) * (np.arange(3) != 1)[:, None],
-    "extra_term": lambda dout, x: dout * (mish_slope(x) + 0.25 * x),
-    "missing_term": lambda dout, x: dout * (mish_slope(x) - 0.5 * np.exp(x)),
     "unknown": lambda dout, x: dout * np.cos(3 * mish_slope(x) + x) ** 3,
 }
 
@@ -141,19 +137,6 @@ def test_two_mistakes_at_once():
     assert keys(report, "logvar") == ["minus_one", "batch"]
     assert report["logvar"].diagnoses[1].also
     assert "and: besides" in str(report)
-
-
-def test_larger_sizes_tell_apart_what_looks_alike():
-    """At two latent dimensions a missing 1/2 is also a sum for a mean over them."""
-
-    def kl(mu, logvar):
-        return np.mean(0.5 * np.sum(mu**2 + np.exp(logvar) - logvar - 1, axis=1))
-
-    def backward(mu, logvar):
-        return mu / len(mu), (np.exp(logvar) - 1) / len(mu)
-
-    report = check_gradients(kl, backward, {"mu": N((3, 2)), "logvar": N((3, 2))})
-    assert keys(report, "logvar") == ["factor"]
 
 
 def test_values_at_zero_hide_nothing():

@@ -265,6 +265,7 @@ def test_function_that_refuses_other_sizes_is_not_wrong_without_a_rubric(graded)
 def test_a_loss_that_cannot_be_run_is_left_out_and_said_so(student):
     loss = """
 def odd_loss(mu, logvar, eps, x):
+    assert len(mu) == 4
     error = mu + np.exp(0.5 * logvar) * eps - x
     dlogvar = 0.5 * error * np.exp(0.5 * logvar) * eps
     return 0.5 * (error**2).sum(), {"mu": error, "logvar": dlogvar}
@@ -276,7 +277,7 @@ def odd_loss(mu, logvar, eps, x):
     example = """
 def example():
     rng = np.random.default_rng(0)
-    return {name: rng.normal(size=(3, 2)) for name in ("mu", "logvar", "eps", "x")}
+    return {name: rng.normal(size=(4, 2)) for name in ("mu", "logvar", "eps", "x")}
 """
     alone = grade_file(student(LINEAR + loss + example, "other.py"), name="odd_loss")
     assert alone.passed

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..operations.known import ONLY_LAST, Known, Mutant, Values, mutants, only
+from ..operations.known import Known, Mutant, Values, mutants, only
 
 Turn = Callable[[np.ndarray], np.ndarray]
 
@@ -94,71 +94,57 @@ def _conv(
     dw_mend = "d{W} is the sum over examples and windows of the window of {x} times dout there"
     wrong: tuple[Mutant, ...] = mutants(
         "x",
-        ("overlap", "windows that overlap are overwritten instead of added: " + mend,
+        ("overlap", "windows that overlap are overwritten instead of added",
          x_like(lambda dy, x, w, s, p: _crop(_back_x(dy, x, w, s, p, add=False), x, p))),
-        ("permuted", "the kernel is turned by 180 degrees once too often, or not: " + mend,
+        ("permuted", "the kernel is turned by 180 degrees once too often, or not",
          x_like(lambda dy, x, w, s, p: _crop(_back_x(dy, x, flipped(w), s, p), x, p))),
-        ("some_entries", "the padding is not cut off at the right place, the gradient is shifted: "
-         + mend, x_like(lambda dy, x, w, s, p: _back_x(dy, x, w, s, p)[
-             :, : x.shape[1], : x.shape[2]])),
-        ("permuted", "the padding is not cut off at the right place, the gradient is shifted: "
-         + mend, x_like(lambda dy, x, w, s, p: _back_x(dy, x, w, s, p)[
-             :, : x.shape[1], : x.shape[2]])),
-        ("some_entries", "the padding is not cut off: " + mend,
+        ("some_entries", "the padding is not cut off at the right place, the gradient is shifted",
+         x_like(lambda dy, x, w, s, p: _back_x(dy, x, w, s, p)[ :, : x.shape[1], : x.shape[2]])),
+        ("permuted", "the padding is not cut off at the right place, the gradient is shifted",
+         x_like(lambda dy, x, w, s, p: _back_x(dy, x, w, s, p)[ :, : x.shape[1], : x.shape[2]])),
+        ("some_entries", "the padding is not cut off",
          x_like(lambda dy, x, w, s, p: _back_x(dy, x, w, s, p))),
-        ("transpose", "the two sides of the kernel are exchanged: " + mend,
-         x_like(lambda dy, x, w, s, p: _crop(
-             _back_x(dy, x, w.transpose(1, 0, 2, 3), s, p), x, p))),
-        ("some_entries", "the stride is left out, the windows are put next to each other: " + mend,
+        ("transpose", "the two sides of the kernel are exchanged",
+         x_like(lambda dy, x, w, s, p: _crop(_back_x(dy, x, w.transpose(1, 0, 2, 3), s, p), x, p))),
+        ("some_entries", "the stride is left out, the windows are put next to each other",
          x_like(lambda dy, x, w, s, p: _crop(_back_x(dy, x, w, 1, p), x, p))),
-        ("no_upstream", "dout is not in it: " + mend, x_like(
-            lambda dy, x, w, s, p: _crop(_back_x(np.ones_like(dy), x, w, s, p), x, p))),
     ) + mutants(
         "W",
-        ("permuted", "the kernel's gradient is turned by 180 degrees: " + dw_mend,
+        ("permuted", "the kernel's gradient is turned by 180 degrees",
          w_like(lambda dy, x, w, s, p: flipped(_back_w(dy, x, w, s, p)))),
-        ("mean_for_sum", "a mean over the batch stands where the sum belongs: " + dw_mend,
-         w_like(lambda dy, x, w, s, p: _back_w(dy, x, w, s, p) / len(x))),
-        ("mean_for_sum", "a mean over the windows stands where the sum belongs: " + dw_mend,
+        ("mean_for_sum", "a mean over the windows stands where the sum belongs",
          w_like(lambda dy, x, w, s, p: _back_w(dy, x, w, s, p) / (dy.shape[1] * dy.shape[2]))),
-        ("mean_for_sum", "a mean over examples and windows stands where the sum belongs: "
-         + dw_mend, w_like(lambda dy, x, w, s, p: _back_w(dy, x, w, s, p) * w.shape[3] / dy.size)),
-        ("no_sum", ONLY_LAST + ": " + dw_mend,
-         w_like(lambda dy, x, w, s, p: _back_w(only(-1)(dy), x, w, s, p))),
-        ("overlap", "only the last window is in it, the others are overwritten: " + dw_mend,
+        ("mean_for_sum", "a mean over examples and windows stands where the sum belongs",
+         w_like(lambda dy, x, w, s, p: _back_w(dy, x, w, s, p) * w.shape[3] / dy.size)),
+        ("overlap", "only the last window is in it, the others are overwritten",
          w_like(lambda dy, x, w, s, p: _back_w(_last_window(dy), x, w, s, p))),
-        ("no_sum", "only the last window of the last example is in it: " + dw_mend,
+        ("no_sum", "only the last window of the last example is in it",
          w_like(lambda dy, x, w, s, p: _back_w(_last_window(only(-1)(dy)), x, w, s, p))),
-        ("some_entries", "the stride is left out, the windows are taken next to each other: "
-         + dw_mend, w_like(lambda dy, x, w, s, p: _back_w(dy, x, w, 1, p))),
-        ("some_entries", "the padding is left out, the windows are shifted: " + dw_mend,
-         w_like(lambda dy, x, w, s, p: _back_w(
-             dy, np.pad(x, ((0, 0), (0, 2 * p), (0, 2 * p), (0, 0))), w, s, 0))),
-        ("no_upstream", "dout is not in it: " + dw_mend,
-         w_like(lambda dy, x, w, s, p: _back_w(np.ones_like(dy), x, w, s, p))),
+        ("some_entries", "the stride is left out, the windows are taken next to each other",
+         w_like(lambda dy, x, w, s, p: _back_w(dy, x, w, 1, p))),
+        ("some_entries", "the padding is left out, the windows are shifted",
+         w_like(lambda dy, x, w, s, p: _back_w(dy, np.pad(x, ((0, 0), (0, 2 * p), (0, 2
+             * p), (0, 0))), w, s, 0))),
     )  # fmt: skip
     gradients = {
         "x": x_like(lambda dy, x, w, s, p: _crop(_back_x(dy, x, w, s, p), x, p)),
         "W": w_like(_back_w),
     }
     roles = {"x": axes[0], "W": axes[1]}
+    mends = {"x": mend, "W": dw_mend}
     if bias:
         roles["b"] = ("F",)
         b_mend = "{b} is added at every place, d{b} = dout summed over examples and places"
+        mends["b"] = b_mend
         gradients["b"] = lambda dy, v: to_last(dy).sum(axis=(0, 1, 2))
         wrong += mutants(
             "b",
-            ("mean_for_sum", "a mean stands where the sum belongs: " + b_mend,
+            ("mean_for_sum", "a mean stands where the sum belongs",
              lambda dy, v: to_last(dy).mean(axis=(0, 1, 2))),
-            ("mean_for_sum", "a mean over the batch stands where the sum belongs: " + b_mend,
-             lambda dy, v: to_last(dy).sum(axis=(0, 1, 2)) / len(dy)),
-            ("no_sum", "the sum over the places is missing: " + b_mend,
-             lambda dy, v: to_last(dy).sum(axis=0)),
-            ("no_sum", "the sum over the batch is missing: " + b_mend,
+            ("no_sum", "the sum over the places is missing", lambda dy, v: to_last(dy).sum(axis=0)),
+            ("no_sum", "the sum over the batch is missing",
              lambda dy, v: to_last(dy).sum(axis=(1, 2))),
-            ("no_sum", ONLY_LAST + ": " + b_mend,
-             lambda dy, v: to_last(dy)[-1].sum(axis=(0, 1))),
-            ("overlap", "only the last place is in it: " + b_mend,
+            ("overlap", "only the last place is in it",
              lambda dy, v: to_last(dy)[:, -1, -1].sum(axis=0)),
         )  # fmt: skip
 
@@ -175,6 +161,7 @@ def _conv(
         options={"stride": (1, 2, 3), "pad": (0, 1, 2)},
         draw=smaller,
         sizes={"B": 2, "H": 5, "W": 7, "R": 3, "S": 3, "C": 2, "F": 4},
+        mends=mends,
     )
 
 
@@ -234,18 +221,16 @@ def _pooled(name: str, axes: tuple[str, ...], to_last: Turn, from_last: Turn) ->
     mend = "only the largest entry of each window gets the dout of the window"
     wrong = mutants(
         "x",
-        ("wrong_mask", "every entry gets the dout of its window: " + mend,
+        ("wrong_mask", "every entry gets the dout of its window",
          lambda dy, v: unblocks(v, share(v, dy) * np.ones_like(blocks(v, v.x)))),
-        ("mean_for_sum", "dout is divided among the entries, as for average pooling: " + mend,
+        ("mean_for_sum", "dout is divided among the entries, as for average pooling",
          lambda dy, v: unblocks(v, share(v, dy) * np.ones_like(blocks(v, v.x)) / v.size**2)),
-        ("approximation", "dout is divided among the entries, as for average pooling: " + mend,
+        ("approximation", "dout is divided among the entries, as for average pooling",
          lambda dy, v: unblocks(v, share(v, dy) * np.ones_like(blocks(v, v.x)) / v.size**2)),
-        ("no_upstream", "dout is not in it: " + mend,
-         lambda dy, v: unblocks(v, 1.0 * winner(v))),
-        ("wrong_mask", "the smallest entry gets it instead of the largest: " + mend,
-         lambda dy, v: unblocks(v, share(v, dy) * (
-             blocks(v, v.x) == blocks(v, v.x).min(axis=(2, 4), keepdims=True)))),
-        ("extra_term", "the largest entry itself is multiplied in: " + mend,
+        ("wrong_mask", "the smallest entry gets it instead of the largest",
+         lambda dy, v: unblocks(v, share(v, dy)
+             * (blocks(v, v.x) == blocks(v, v.x).min(axis=(2, 4), keepdims=True)))),
+        ("extra_term", "the largest entry itself is multiplied in",
          lambda dy, v: unblocks(v, share(v, dy) * winner(v) * blocks(v, v.x))),
     )  # fmt: skip
     return Known(
@@ -257,6 +242,7 @@ def _pooled(name: str, axes: tuple[str, ...], to_last: Turn, from_last: Turn) ->
         wrong,
         options={"size": (2, 3)},
         sizes={"B": 2, "H": 4, "W": 6, "C": 3},
+        mends={"x": mend},
     )
 
 

@@ -22,17 +22,17 @@ def _q(v: Values) -> np.ndarray:
 def _gaussian_mean() -> tuple:
     return mutants(
         "mean",
-        ("missing_term", "the division by the variance is missing: " + _GM,
+        ("missing_term", "the division by the variance is missing",
          lambda dy, v: dy * (v.mean - v.target)),
-        ("variance_for_std", "it is divided by the standard deviation, not the variance: " + _GM,
+        ("variance_for_std", "it is divided by the standard deviation, not the variance",
          lambda dy, v: dy * (v.mean - v.target) * np.exp(-0.5 * v.logvar)),
-        ("sign", "the exponent has the wrong sign, it is multiplied by the variance: " + _GM,
+        ("sign", "the exponent has the wrong sign, it is multiplied by the variance",
          lambda dy, v: dy * (v.mean - v.target) * np.exp(v.logvar)),
-        ("sign", "the difference is turned round: " + _GM,
+        ("sign", "the difference is turned round",
          lambda dy, v: dy * (v.target - v.mean) * np.exp(-v.logvar)),
-        ("factor", "the 2 of the square and the 1/2 cancel: " + _GM,
+        ("factor", "the 2 of the square and the 1/2 cancel",
          lambda dy, v: 2 * dy * (v.mean - v.target) * np.exp(-v.logvar)),
-        ("sigma_head", "{logvar} is treated as log sigma: " + _GM,
+        ("sigma_head", "{logvar} is treated as log sigma",
          lambda dy, v: dy * (v.mean - v.target) * np.exp(-2 * v.logvar)),
     )  # fmt: skip
 
@@ -50,30 +50,29 @@ GAUSSIAN = Known(
     _gaussian_mean()
     + mutants(
         "logvar",
-        ("factor", "the factor 1/2 is missing: " + _GV, lambda dy, v: dy * (1 - _q(v))),
-        ("missing_term", "the 1, the derivative of {logvar} itself, is missing: " + _GV,
+        ("factor", "the factor 1/2 is missing", lambda dy, v: dy * (1 - _q(v))),
+        ("missing_term", "the 1, the derivative of {logvar} itself, is missing",
          lambda dy, v: -0.5 * dy * _q(v)),
-        ("missing_term", "the term of the squared error is missing: " + _GV,
+        ("missing_term", "the term of the squared error is missing",
          lambda dy, v: 0.5 * dy * np.ones_like(v.logvar)),
-        ("sign", "the sign of the square is wrong, 1 + ...: " + _GV,
-         lambda dy, v: 0.5 * dy * (1 + _q(v))),
-        ("sign", "the exponent has the wrong sign, the square is multiplied by the variance: "
-         + _GV, lambda dy, v: 0.5 * dy * (1 - (v.target - v.mean) ** 2 * np.exp(v.logvar))),
-        ("missing_term", "the square is not divided by the variance: " + _GV,
+        ("sign", "the sign of the square is wrong, 1 + ...", lambda dy, v: 0.5 * dy * (1 + _q(v))),
+        ("sign", "the exponent has the wrong sign, the square is multiplied by the variance",
+         lambda dy, v: 0.5 * dy * (1 - (v.target - v.mean) ** 2 * np.exp(v.logvar))),
+        ("missing_term", "the square is not divided by the variance",
          lambda dy, v: 0.5 * dy * (1 - (v.target - v.mean) ** 2)),
-        ("variance_for_std", "the square is divided by the standard deviation, not the variance: "
-         + _GV, lambda dy, v: 0.5 * dy * (1 - (v.target - v.mean) ** 2 * np.exp(-0.5 * v.logvar))),
-        ("missing_term", "the square of the error is missing, it stands there plain: " + _GV,
+        ("variance_for_std", "the square is divided by the standard deviation, not the variance",
+         lambda dy, v: 0.5 * dy * (1 - (v.target - v.mean) ** 2 * np.exp(-0.5 * v.logvar))),
+        ("missing_term", "the square of the error is missing, it stands there plain",
          lambda dy, v: 0.5 * dy * (1 - (v.target - v.mean) * np.exp(-v.logvar))),
-        ("sigma_head", "{logvar} is treated as log sigma: " + _GV,
+        ("sigma_head", "{logvar} is treated as log sigma",
          lambda dy, v: dy * (1 - (v.target - v.mean) ** 2 * np.exp(-2 * v.logvar))),
-        ("factor", "the 1/2 stands at the 1 only: " + _GV, lambda dy, v: dy * (0.5 - _q(v))),
-        ("factor", "the 1/2 stands at the square only: " + _GV,
-         lambda dy, v: dy * (1 - 0.5 * _q(v))),
+        ("factor", "the 1/2 stands at the 1 only", lambda dy, v: dy * (0.5 - _q(v))),
+        ("factor", "the 1/2 stands at the square only", lambda dy, v: dy * (1 - 0.5 * _q(v))),
     ),
+    mends={"mean": _GM, "logvar": _GV},
 )  # fmt: skip
 
-_SV = " {logvar} is one number that every entry uses, so its gradient is the sum of all: "
+_SV = " {logvar} is one number that every entry uses, so its gradient is the sum of all"
 
 
 def _shared_full(dy: np.ndarray, v: Values) -> np.ndarray:
@@ -92,30 +91,31 @@ GAUSSIAN_SHARED = Known(
     _gaussian_mean()
     + mutants(
         "logvar",
-        ("no_sum", "the sum over all entries is missing:" + _SV + _GV, _shared_full),
-        ("no_sum", "the sum over the dimensions is missing:" + _SV + _GV,
+        ("no_sum", "the sum over all entries is missing:" + _SV, _shared_full),
+        ("no_sum", "the sum over the dimensions is missing:" + _SV,
          lambda dy, v: _shared_full(dy, v).sum(axis=0)),
-        ("no_sum", "the sum over the batch is missing:" + _SV + _GV,
+        ("no_sum", "the sum over the batch is missing:" + _SV,
          lambda dy, v: _shared_full(dy, v).sum(axis=-1)),
-        ("mean_for_sum", "a mean stands where the sum belongs:" + _SV + _GV,
+        ("mean_for_sum", "a mean stands where the sum belongs:" + _SV,
          lambda dy, v: _shared_full(dy, v).mean().reshape(1)),
-        ("mean_for_sum", "a mean over the batch stands where the sum belongs:" + _SV + _GV,
+        ("mean_for_sum", "a mean over the batch stands where the sum belongs:" + _SV,
          lambda dy, v: _shared_full(dy, v).sum().reshape(1) / len(v.mean)),
-        ("dims", "a mean over the dimensions stands where the sum belongs:" + _SV + _GV,
+        ("dims", "a mean over the dimensions stands where the sum belongs:" + _SV,
          lambda dy, v: _shared_full(dy, v).sum().reshape(1) / v.mean.shape[-1]),
-        ("factor", "the factor 1/2 is missing: " + _GV,
+        ("factor", "the factor 1/2 is missing",
          lambda dy, v: 2 * _shared_full(dy, v).sum().reshape(1)),
-        ("missing_term", "the 1, the derivative of {logvar} itself, is missing: " + _GV,
+        ("missing_term", "the 1, the derivative of {logvar} itself, is missing",
          lambda dy, v: (-0.5 * dy * _q(v)).sum().reshape(1)),
-        ("missing_term", "the 1 is counted once, but it stands at every entry: " + _GV,
+        ("missing_term", "the 1 is counted once, but it stands at every entry",
          lambda dy, v: (-0.5 * dy * _q(v)).sum().reshape(1) + 0.5 * dy.flat[0]),
-        ("missing_term", "the 1 is counted once an example, but it stands at every entry: " + _GV,
+        ("missing_term", "the 1 is counted once an example, but it stands at every entry",
          lambda dy, v: (-0.5 * dy * _q(v)).sum().reshape(1) + 0.5 * dy[..., 0].sum()),
-        ("sign", "the sign of the square is wrong, 1 + ...: " + _GV,
+        ("sign", "the sign of the square is wrong, 1 + ...",
          lambda dy, v: (0.5 * dy * (1 + _q(v))).sum().reshape(1)),
-        ("missing_term", "the square is not divided by the variance: " + _GV,
+        ("missing_term", "the square is not divided by the variance",
          lambda dy, v: (0.5 * dy * (1 - (v.target - v.mean) ** 2)).sum().reshape(1)),
     ),
+    mends={"mean": _GM, "logvar": _GV},
 )  # fmt: skip
 
 
@@ -148,17 +148,18 @@ CONTINUOUS_BERNOULLI = Known(
     mutants(
         "logits",
         ("missing_term", "the normaliser is forgotten, this is the gradient of the ordinary "
-         "Bernoulli: " + _CB, lambda dy, v: dy * (sigmoid(v.logits) - v.target)),
-        ("missing_term", "-1 / {logits} is missing from the mean: " + _CB,
+         "Bernoulli",
+         lambda dy, v: dy * (sigmoid(v.logits) - v.target)),
+        ("missing_term", "-1 / {logits} is missing from the mean",
          lambda dy, v: dy * (1 / (1 - np.exp(-v.logits)) - v.target)),
-        ("sign", "the exponent has the wrong sign: " + _CB,
+        ("sign", "the exponent has the wrong sign",
          lambda dy, v: dy * (1 / (1 - np.exp(v.logits)) - 1 / v.logits - v.target)),
-        ("sign", "the sign of 1 / {logits} is wrong: " + _CB,
+        ("sign", "the sign of 1 / {logits} is wrong",
          lambda dy, v: dy * (1 / (1 - np.exp(-v.logits)) + 1 / v.logits - v.target)),
-        ("missing_term", "the {target} is not subtracted: " + _CB,
-         lambda dy, v: dy * _cb_mean(v.logits)),
+        ("missing_term", "the {target} is not subtracted", lambda dy, v: dy * _cb_mean(v.logits)),
     ),
     draw=_unit,
+    mends={"logits": _CB},
 )  # fmt: skip
 
 KNOWN = [GAUSSIAN, GAUSSIAN_SHARED, CONTINUOUS_BERNOULLI]

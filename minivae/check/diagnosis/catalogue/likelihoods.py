@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..operations.known import Known, Values, mutants, one_hot, sigmoid, softmax
+from ..operations.known import Known, Mutant, Values, mutants, one_hot, sigmoid, softmax
 
 _AXES = ("*",)
 
@@ -41,71 +41,31 @@ BCE_LOGITS = Known(
     },
     mutants(
         "logits",
-        (
-            "derivative_twice",
-            "the derivative of the sigmoid, s (1 - s), is multiplied in, but it has cancelled "
-            "already: " + _A,
-            lambda dy, v: dy * (sigmoid(v.logits) - v.target) * _sp(v),
-        ),
-        (
-            "derivative_missing",
-            "this is the gradient of the probabilities s, (s - x) / (s (1 - s)); the derivative of "
-            "the sigmoid cancels the denominator: " + _A,
-            lambda dy, v: dy * (sigmoid(v.logits) - v.target) / _sp(v),
-        ),
-        (
-            "derivative_missing",
-            "the sigmoid is missing: " + _A,
-            lambda dy, v: dy * (v.logits - v.target),
-        ),
-        (
-            "at_output",
-            "the sigmoid is applied twice: " + _A,
-            lambda dy, v: dy * (sigmoid(sigmoid(v.logits)) - v.target),
-        ),
-        (
-            "missing_term",
-            "the {target} is not subtracted: " + _A,
-            lambda dy, v: dy * sigmoid(v.logits),
-        ),
-        (
-            "missing_term",
-            "the derivative of the softplus, sigmoid({logits}), is missing: " + _A,
-            lambda dy, v: -dy * v.target,
-        ),
-        (
-            "missing_term",
-            "only the part of {target} = 1 is there: " + _A,
-            lambda dy, v: dy * v.target * (sigmoid(v.logits) - 1),
-        ),
-        (
-            "missing_term",
-            "only the part of {target} = 0 is there: " + _A,
-            lambda dy, v: dy * (1 - v.target) * sigmoid(v.logits),
-        ),
-        (
-            "approximation",
-            "this is a tanh's or squared error's gradient, not the cross-entropy's: " + _A,
-            lambda dy, v: dy * (np.tanh(v.logits) - v.target),
-        ),
-        (
-            "derivative_twice",
-            "{logits} (1 - {logits}) is multiplied in: " + _A,
-            lambda dy, v: dy * (sigmoid(v.logits) - v.target) * v.logits * (1 - v.logits),
-        ),
-        (
-            "no_upstream",
-            "dout is not in it: " + _A,
-            lambda dy, v: sigmoid(v.logits) - v.target,
-        ),
-        (
-            "sign",
-            "a plus stands for the minus: " + _A,
-            lambda dy, v: dy * (sigmoid(v.logits) + v.target),
-        ),
+        ("derivative_twice", "the derivative of the sigmoid, s (1 - s), is multiplied in, but it "
+         "has cancelled already",
+         lambda dy, v: dy * (sigmoid(v.logits) - v.target) * _sp(v)),
+        ("derivative_missing", "this is the gradient of the probabilities s, (s - x) / (s (1 - "
+         "s)); the derivative of the sigmoid cancels the denominator",
+         lambda dy, v: dy * (sigmoid(v.logits) - v.target) / _sp(v)),
+        ("derivative_missing", "the sigmoid is missing", lambda dy, v: dy * (v.logits - v.target)),
+        ("at_output", "the sigmoid is applied twice",
+         lambda dy, v: dy * (sigmoid(sigmoid(v.logits)) - v.target)),
+        ("missing_term", "the {target} is not subtracted", lambda dy, v: dy * sigmoid(v.logits)),
+        ("missing_term", "the derivative of the softplus, sigmoid({logits}), is missing",
+         lambda dy, v: -dy * v.target),
+        ("missing_term", "only the part of {target} = 1 is there",
+         lambda dy, v: dy * v.target * (sigmoid(v.logits) - 1)),
+        ("missing_term", "only the part of {target} = 0 is there",
+         lambda dy, v: dy * (1 - v.target) * sigmoid(v.logits)),
+        ("approximation", "this is a tanh's or squared error's gradient, not the cross-entropy's",
+         lambda dy, v: dy * (np.tanh(v.logits) - v.target)),
+        ("derivative_twice", "{logits} (1 - {logits}) is multiplied in",
+         lambda dy, v: dy * (sigmoid(v.logits) - v.target) * v.logits * (1 - v.logits)),
+        ("sign", "a plus stands for the minus", lambda dy, v: dy * (sigmoid(v.logits) + v.target)),
     ),
     draw=_unit,
-)
+    mends={"logits": _A},
+)  # fmt: skip
 
 _P = "write d{p} = {g} * ({p} - {target}) / ({p} * (1 - {p}))"
 
@@ -123,64 +83,40 @@ BCE = Known(
         "p": lambda dy, v: dy * (-v.target / (v.p + v.eps0) + (1 - v.target) / (1 - v.p + v.eps0)),
         "target": lambda dy, v: dy * (np.log(1 - v.p + v.eps0) - np.log(v.p + v.eps0)),
     },
-    mutants(
-        "p",
-        (
-            "derivative_twice",
-            "this is the gradient of the logits, in which the derivative of the sigmoid is in "
-            "already; if the sigmoid's backward pass follows, it is in twice: " + _P,
-            lambda dy, v: dy * (v.p - v.target),
+    (
+        *mutants(
+            "p",
+            ("derivative_twice", "this is the gradient of the logits, in which the derivative of "
+             "the sigmoid is in already; if the sigmoid's backward pass follows, it is in twice",
+             lambda dy, v: dy * (v.p - v.target)),
+            ("derivative_missing", "the denominator {p} (1 - {p}) is missing",
+             lambda dy, v: dy * (v.p - v.target)),
+            ("missing_term", "the part of {target} = 0 is missing, (1 - {target}) / (1 - {p})",
+             lambda dy, v: -dy * v.target / (v.p + v.eps0)),
+            ("missing_term", "the part of {target} = 1 is missing, -{target} / {p}",
+             lambda dy, v: dy * (1 - v.target) / (1 - v.p + v.eps0)),
+            ("sign", "the inner derivative of 1 - {p} is forgotten, a -1",
+             lambda dy, v: -dy * (v.target / v.p + (1 - v.target) / (1 - v.p))),
+            ("missing_term", "the factor 1 - {p} is missing in the denominator",
+             lambda dy, v: dy * (v.p - v.target) / v.p),
+            ("missing_term", "the factor {p} is missing in the denominator",
+             lambda dy, v: dy * (v.p - v.target) / (1 - v.p)),
+            ("derivative_twice", "the gradient is multiplied by {p} (1 - {p}) once too often",
+             lambda dy, v: dy * (v.p - v.target) * v.p * (1 - v.p)),
         ),
-        (
-            "derivative_missing",
-            "the denominator {p} (1 - {p}) is missing: " + _P,
-            lambda dy, v: dy * (v.p - v.target),
-        ),
-        (
+        Mutant(
             "loss_constant",
+            "p",
             "the loss has a small constant inside the logarithm, the gradient has not; best leave "
             "it out of both and compute the loss from logits",
             lambda dy, v: dy * (v.p - v.target) / (v.p * (1 - v.p)),
-        ),
-        (
-            "missing_term",
-            "the part of {target} = 0 is missing, (1 - {target}) / (1 - {p}): " + _P,
-            lambda dy, v: -dy * v.target / (v.p + v.eps0),
-        ),
-        (
-            "missing_term",
-            "the part of {target} = 1 is missing, -{target} / {p}: " + _P,
-            lambda dy, v: dy * (1 - v.target) / (1 - v.p + v.eps0),
-        ),
-        (
-            "sign",
-            "the inner derivative of 1 - {p} is forgotten, a -1: " + _P,
-            lambda dy, v: -dy * (v.target / v.p + (1 - v.target) / (1 - v.p)),
-        ),
-        (
-            "no_upstream",
-            "dout is not in it: " + _P,
-            lambda dy, v: (v.p - v.target) / (v.p * (1 - v.p)),
-        ),
-        (
-            "missing_term",
-            "the factor 1 - {p} is missing in the denominator: " + _P,
-            lambda dy, v: dy * (v.p - v.target) / v.p,
-        ),
-        (
-            "missing_term",
-            "the factor {p} is missing in the denominator: " + _P,
-            lambda dy, v: dy * (v.p - v.target) / (1 - v.p),
-        ),
-        (
-            "derivative_twice",
-            "the gradient is multiplied by {p} (1 - {p}) once too often: " + _P,
-            lambda dy, v: dy * (v.p - v.target) * v.p * (1 - v.p),
+            mended=True,
         ),
     ),
     options={"eps0": (0.0, 1e-8, 1e-7, 1e-6, 1e-10, 1e-12, 1e-5, 1e-9)},
     draw=_probabilities,
-)
+    mends={"p": _P},
+)  # fmt: skip
 
 _M = "the square has the derivative 2 ({pred} - {target}), times the 1/2 or 1/N of the loss"
 MSE = Known(
@@ -194,23 +130,19 @@ MSE = Known(
     },
     mutants(
         "pred",
-        ("factor", "the 2 of the square is missing: " + _M, lambda dy, v: dy * (v.pred - v.target)),
-        (
-            "factor",
-            "a factor 2 too much, the 1/2 of the loss cancels that of the square: " + _M,
-            lambda dy, v: 4 * dy * (v.pred - v.target),
-        ),
-        ("sign", "{target} - {pred} is turned round: " + _M,
-         lambda dy, v: 2 * dy * (v.target - v.pred)),
-        ("derivative_missing", "the square is not differentiated: " + _M,
+        ("factor", "the 2 of the square is missing", lambda dy, v: dy * (v.pred - v.target)),
+        ("factor", "a factor 2 too much, the 1/2 of the loss cancels that of the square",
+         lambda dy, v: 4 * dy * (v.pred - v.target)),
+        ("sign", "{target} - {pred} is turned round", lambda dy, v: 2 * dy * (v.target - v.pred)),
+        ("derivative_missing", "the square is not differentiated",
          lambda dy, v: dy * (v.pred - v.target) ** 2),
-        ("missing_term", "the {target} is not subtracted: " + _M, lambda dy, v: 2 * dy * v.pred),
-        ("derivative_missing", "this is the gradient of the absolute error: " + _M,
+        ("missing_term", "the {target} is not subtracted", lambda dy, v: 2 * dy * v.pred),
+        ("derivative_missing", "this is the gradient of the absolute error",
          lambda dy, v: dy * np.sign(v.pred - v.target)),
-        ("derivative_twice", "the derivative of a sigmoid, {pred} (1 - {pred}), is multiplied in: "
-         + _M, lambda dy, v: 2 * dy * (v.pred - v.target) * v.pred * (1 - v.pred)),
-        ("no_upstream", "dout is not in it: " + _M, lambda dy, v: 2 * (v.pred - v.target)),
+        ("derivative_twice", "the derivative of a sigmoid, {pred} (1 - {pred}), is multiplied in",
+         lambda dy, v: 2 * dy * (v.pred - v.target) * v.pred * (1 - v.pred)),
     ),
+    mends={"pred": _M},
 )  # fmt: skip
 
 _CE = "write d{logits} = {g} * (softmax({logits}) - onehot({target}))"
@@ -236,7 +168,7 @@ def _jacobian(p: np.ndarray, u: np.ndarray, axis: int = -1) -> np.ndarray:
 
 def _cross_entropy(name: str, axes: tuple[str, ...]) -> Known:
     def row(key: str, text: str, slope: object) -> tuple:
-        return key, f"{text}: {_CE}", lambda dy, v: dy[..., None] * slope(v)
+        return key, text, lambda dy, v: dy[..., None] * slope(v)
 
     def hot_example(v: Values, rng: np.random.Generator) -> None:
         if axes == ("B",):
@@ -279,10 +211,9 @@ def _cross_entropy(name: str, axes: tuple[str, ...]) -> Known:
             row("at_output", "the softmax is applied twice",
                 lambda v: softmax(softmax(v.logits)) - _hot(v)),
             row("sign", "a plus stands for the minus", lambda v: softmax(v.logits) + _hot(v)),
-        )
-        + mutants("logits", (
-            "no_upstream", "dout is not in it: " + _CE, lambda dy, v: _ce_slope(v))),
+        ),
         draw=hot_example,
+        mends={"logits": _CE},
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..operations.known import ONLY_LAST, Known, Mutant, Values, mutants, only
+from ..operations.known import Known, Mutant, Values, mutants
 
 
 def _linear(
@@ -41,100 +41,49 @@ def _linear(
         "x": lambda dy, v: rows(out(dy) @ weights(v.W).T, v.x),
         "W": lambda dy, v: weights(x2(v).T @ out(dy)),
     }
-    transposed = (
-        "the product is with the wrong side of {W}: as y = " + y_text + ", it is d{x} = " + dx_text
-    )
-    sum_text = (
-        "a mean over the batch stands where the sum belongs: {W} is used by every example, so its "
-        "gradient is the sum, d{W} = " + dw_text + "; if the loss is a mean, dout has the 1/B"
-    )
+    mends = {
+        "x": f"as y = {y_text}, it is d{{x}} = {dx_text}",
+        "W": f"{{W}} is used by every example, so its gradient is the sum, d{{W}} = {dw_text}",
+    }
     wrong: tuple[Mutant, ...] = mutants(
         "x",
-        (
-            "transpose",
-            transposed,
-            lambda dy, v: rows(out(dy) @ weights(v.W), v.x),
-        ),
-        (
-            "derivative_missing",
-            "dout is passed on as it is, without the weights: d{x} = " + dx_text,
-            lambda dy, v: rows(out(dy), v.x),
-        ),
-        (
-            "no_upstream",
-            "dout is not in it: d{x} = " + dx_text,
-            lambda dy, v: rows(np.ones_like(out(dy)) @ weights(v.W).T, v.x),
-        ),
+        ("transpose", "the product is with the wrong side of {W}",
+         lambda dy, v: rows(out(dy) @ weights(v.W), v.x)),
+        ("derivative_missing", "dout is passed on as it is, without the weights",
+         lambda dy, v: rows(out(dy), v.x)),
     ) + mutants(
         "W",
-        (
-            "transpose",
-            "the product is transposed: d{W} = " + dw_text + " has the shape of {W}",
-            lambda dy, v: weights(x2(v).T @ out(dy)).T,
-        ),
-        ("mean_for_sum", sum_text, lambda dy, v: weights(x2(v).T @ out(dy)) / len(x2(v))),
-        (
-            "no_sum",
-            ONLY_LAST + ", or take the sum as a product: d{W} = " + dw_text,
-            lambda dy, v: weights(x2(v).T @ only(-1)(out(dy))),
-        ),
-        (
-            "no_sum",
-            "only the first example is in it: {W} is used by every example, so d{W} = " + dw_text,
-            lambda dy, v: weights(x2(v).T @ only(0)(out(dy))),
-        ),
-        (
-            "no_upstream",
-            "dout is not in it: d{W} = " + dw_text,
-            lambda dy, v: weights(x2(v).T @ np.ones_like(out(dy))),
-        ),
-    )
+        ("transpose", "the product is transposed", lambda dy, v: weights(x2(v).T @ out(dy)).T),
+    )  # fmt: skip
     roles = {"x": x_axes, "W": w_axes}
     if b_axes is not None:
         roles["b"] = b_axes
         gradients["b"] = lambda dy, v: b_like(out(dy).sum(axis=0), v)
-        right = "{b} is added to every example, so its gradient is the sum: d{b} = " + db_text
+        mends["b"] = (
+            f"{{b}} is added to every example, so its gradient is the sum: d{{b}} = {db_text}"
+        )
         wrong += mutants(
             "b",
-            (
-                "no_sum",
-                "the sum over the batch is missing: " + right,
-                lambda dy, v: dy,
-            ),
-            (
-                "mean_for_sum",
-                "a mean over the batch stands where the sum belongs: " + right,
-                lambda dy, v: b_like(out(dy).mean(axis=0), v),
-            ),
-            (
-                "wrong_axis",
-                "the sum runs over the wrong axis: " + right,
-                lambda dy, v: out(dy).sum(axis=1),
-            ),
-            (
-                "wrong_axis",
-                "the sum runs over everything: " + right,
-                lambda dy, v: np.full(v.b.shape, dy.sum()),
-            ),
-            ("wrong_axis", "the sum runs over everything: " + right, lambda dy, v: dy.sum()),
-            ("no_sum", ONLY_LAST + ": " + right, lambda dy, v: b_like(out(dy)[-1], v)),
-            (
-                "no_sum",
-                "only the first example is in it: " + right,
-                lambda dy, v: b_like(out(dy)[0], v),
-            ),
-            (
-                "no_upstream",
-                "dout is not in it: " + right,
-                lambda dy, v: np.full(v.b.shape, float(len(out(dy)))),
-            ),
-            (
-                "no_upstream",
-                "1 is not the gradient of a bias, dout is still to be multiplied in: " + right,
-                lambda dy, v: np.ones(v.b.shape),
-            ),
-        )
-    return Known(name, f"a linear layer, y = {y_text}", roles, forward, gradients, wrong)
+            ("no_sum", "the sum over the batch is missing", lambda dy, v: dy),
+            ("wrong_axis", "the sum runs over the wrong axis", lambda dy, v: out(dy).sum(axis=1)),
+            ("wrong_axis", "the sum runs over everything",
+             lambda dy, v: np.full(v.b.shape, dy.sum())),
+            ("wrong_axis", "the sum runs over everything", lambda dy, v: dy.sum()),
+            ("no_upstream", "1 is not the gradient of a bias, dout is still to be multiplied in",
+             lambda dy, v: np.ones(v.b.shape)),
+        )  # fmt: skip
+    batch = 1 if name.startswith("columns") else 0
+    return Known(
+        name,
+        f"a linear layer, y = {y_text}",
+        roles,
+        forward,
+        gradients,
+        wrong,
+        mends=mends,
+        batch=batch,
+        sizes={"*": (3, 2), "I": 6} if "*" in x_axes else {},
+    )
 
 
 def _as_is(array: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
@@ -173,17 +122,5 @@ KNOWN = [
     _linear("linear without bias", _ROWS0, (_X, _W, None), _as_is, _as_is),
     _linear("linear without bias, W as (out, in)", _TORCH0, (_X, _WT, None), _as_is, _turned),
     _linear("columns without bias", _COLS0, (_XT, _WT, None), _turned, _turned),
+    _linear("linear of images", _FLAT, (("B", "*"), ("I", "O"), ("O",)), _flat, _as_is),
 ]
-
-_IMAGE = _linear("linear of images", _FLAT, (("B", "*"), ("I", "O"), ("O",)), _flat, _as_is)
-KNOWN.append(
-    Known(
-        _IMAGE.name,
-        _IMAGE.title,
-        _IMAGE.roles,
-        _IMAGE.forward,
-        _IMAGE.gradients,
-        _IMAGE.mutants,
-        sizes={"*": (3, 2), "I": 6},
-    )
-)

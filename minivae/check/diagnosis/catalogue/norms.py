@@ -55,7 +55,7 @@ def _norm(
     n = "the number of values that are averaged"
 
     def row(key: str, text: str, terms: Callable) -> tuple:
-        return key, f"{text}; {mend}", lambda dy, v: through(dy, v, terms)
+        return key, text, lambda dy, v: through(dy, v, terms)
 
     wrong = mutants(
         "x",
@@ -94,25 +94,18 @@ def _norm(
         row("derivative_missing", "only the scale is differentiated", lambda d, h, i: d),
         row("constant_stats", "the gradient of the mean is missing where the variance uses it",
             lambda d, h, i: i * (d - mean(d)) - i * h * mean(d)),
-        ("no_upstream", "dout is not in it; " + mend,
-         lambda dy, v: through(np.ones_like(dy), v, right)),
     )  # fmt: skip
+    mends = {"x": mend}
     gradients: dict[str, Callable] = {"x": lambda dy, v: through(dy, v, right)}
     roles: dict[str, tuple[str, ...]] = {"x": axes}
     if width is not None:
         wrong += mutants(
             "x",
-            (
-                "missing_term",
-                "the scale {gamma} is missing; " + mend,
-                lambda dy, v: through(dy, v, right, with_gamma=False),
-            ),
-            (
-                "derivative_twice",
-                "the scale {gamma} is multiplied in twice; " + mend,
-                lambda dy, v: scale(v) * through(dy, v, right),
-            ),
-        )
+            ("missing_term", "the scale {gamma} is missing",
+             lambda dy, v: through(dy, v, right, with_gamma=False)),
+            ("derivative_twice", "the scale {gamma} is multiplied in twice",
+             lambda dy, v: scale(v) * through(dy, v, right)),
+        )  # fmt: skip
         roles |= {"gamma": width, "beta": width}
 
         def total(a: np.ndarray, v: Values) -> np.ndarray:
@@ -122,37 +115,34 @@ def _norm(
         gradients["beta"] = lambda dy, v: total(dy, v)
         g_mend = "write d{gamma} = ({g} * xhat).sum over all axes but {gamma}'s own"
         b_mend = "write d{beta} = {g}.sum over all axes but {beta}'s own"
+        mends |= {"gamma": g_mend, "beta": b_mend}
         wrong += mutants(
             "gamma",
-            ("missing_term", "the normalised xhat is missing: " + g_mend,
-             lambda dy, v: total(dy, v)),
-            ("at_output", "{x} itself stands where the normalised xhat belongs: " + g_mend,
+            ("missing_term", "the normalised xhat is missing", lambda dy, v: total(dy, v)),
+            ("at_output", "{x} itself stands where the normalised xhat belongs",
              lambda dy, v: total(dy * v.x, v)),
-            ("at_output", "the output stands where the normalised xhat belongs: " + g_mend,
+            ("at_output", "the output stands where the normalised xhat belongs",
              lambda dy, v: total(dy * forward(v), v)),
-            ("constant_stats", "{x} is centred, but not divided by the standard deviation: "
-             + g_mend, lambda dy, v: total(dy * (v.x - mean(v.x)), v)),
-            ("no_sum", "the sum is missing: " + g_mend, lambda dy, v: dy * hat(v)),
-            ("mean_for_sum", "a mean stands where the sum belongs: " + g_mend,
+            ("constant_stats", "{x} is centred, but not divided by the standard deviation",
+             lambda dy, v: total(dy * (v.x - mean(v.x)), v)),
+            ("no_sum", "the sum is missing", lambda dy, v: dy * hat(v)),
+            ("mean_for_sum", "a mean stands where the sum belongs",
              lambda dy, v: total(dy * hat(v), v) * v.gamma.size / dy.size),
-            ("wrong_axis", "the sum runs over the wrong axis: " + g_mend,
+            ("wrong_axis", "the sum runs over the wrong axis",
              lambda dy, v: (dy * hat(v)).sum(axis=-1 if 0 in others else 0)),
-            ("extra_term", "the scale {gamma} is multiplied in: " + g_mend,
+            ("extra_term", "the scale {gamma} is multiplied in",
              lambda dy, v: total(dy * hat(v), v) * v.gamma),
-            ("no_upstream", "dout is not in it: " + g_mend, lambda dy, v: total(hat(v), v)),
         ) + mutants(
             "beta",
-            ("no_sum", "the sum is missing: " + b_mend, lambda dy, v: dy),
-            ("mean_for_sum", "a mean stands where the sum belongs: " + b_mend,
+            ("no_sum", "the sum is missing", lambda dy, v: dy),
+            ("mean_for_sum", "a mean stands where the sum belongs",
              lambda dy, v: total(dy, v) * v.gamma.size / dy.size),
-            ("wrong_axis", "the sum runs over the wrong axis: " + b_mend,
+            ("wrong_axis", "the sum runs over the wrong axis",
              lambda dy, v: dy.sum(axis=-1 if 0 in others else 0)),
-            ("extra_term", "the scale {gamma} is multiplied in: " + b_mend,
+            ("extra_term", "the scale {gamma} is multiplied in",
              lambda dy, v: total(dy, v) * v.gamma),
-            ("extra_term", "the normalised xhat is multiplied in: " + b_mend,
+            ("extra_term", "the normalised xhat is multiplied in",
              lambda dy, v: total(dy * hat(v), v)),
-            ("no_upstream", "dout is not in it: " + b_mend,
-             lambda dy, v: total(np.ones_like(dy), v)),
         )  # fmt: skip
     return Known(
         name,
@@ -163,6 +153,7 @@ def _norm(
         wrong,
         options={"eps0": (1e-5, 1e-8, 1e-3, 1e-6, 0.0, 1e-7, 1e-4)},
         sizes={"B": 5, "D": 3},
+        mends=mends,
     )
 
 

@@ -14,27 +14,26 @@ DROPOUT = Known(
     {"x": lambda dy, v: dy * v.mask / v.keep},
     mutants(
         "x",
-        ("factor", "the 1 / keep is missing: " + _D, lambda dy, v: dy * v.mask),
-        ("missing_term", "the 1 / keep is missing: " + _D, lambda dy, v: dy * v.mask),
-        ("factor", "it is multiplied by keep instead of divided: " + _D,
+        ("factor", "the 1 / keep is missing", lambda dy, v: dy * v.mask),
+        ("missing_term", "the 1 / keep is missing", lambda dy, v: dy * v.mask),
+        ("factor", "it is multiplied by keep instead of divided",
          lambda dy, v: dy * v.mask * v.keep),
-        ("factor", "keep is divided out twice: " + _D, lambda dy, v: dy * v.mask / v.keep**2),
-        ("wrong_mask", "the mask is missing: " + _D, lambda dy, v: dy / v.keep),
-        ("derivative_missing", "the mask is missing, and the 1 / keep: " + _D, lambda dy, v: dy),
-        ("wrong_mask", "the mask is missing, and the 1 / keep: " + _D, lambda dy, v: dy),
-        ("wrong_mask", "the mask is turned round: " + _D,
-         lambda dy, v: dy * (v.mask == 0) / v.keep),
-        ("wrong_mask", "the mask is taken from {x} > 0, as for a relu: " + _D,
+        ("factor", "keep is divided out twice", lambda dy, v: dy * v.mask / v.keep**2),
+        ("wrong_mask", "the mask is missing", lambda dy, v: dy / v.keep),
+        ("derivative_missing", "the mask is missing, and the 1 / keep", lambda dy, v: dy),
+        ("wrong_mask", "the mask is missing, and the 1 / keep", lambda dy, v: dy),
+        ("wrong_mask", "the mask is turned round", lambda dy, v: dy * (v.mask == 0) / v.keep),
+        ("wrong_mask", "the mask is taken from {x} > 0, as for a relu",
          lambda dy, v: dy * (v.x > 0) / v.keep),
-        ("factor", "it is divided by 1 - keep: " + _D,
+        ("factor", "it is divided by 1 - keep",
          lambda dy, v: dy * v.mask / (1 - v.keep + (v.keep == 1))),
-        ("extra_term", "{x} is multiplied in: " + _D, lambda dy, v: dy * v.x * v.mask / v.keep),
-        ("no_upstream", "dout is not in it: " + _D, lambda dy, v: v.mask / v.keep),
+        ("extra_term", "{x} is multiplied in", lambda dy, v: dy * v.x * v.mask / v.keep),
     ),
     options={"keep": (0.7, 0.5, 0.8, 0.9, 0.6, 0.75, 0.4, 0.3, 0.2, 1.0)},
     draw=lambda v, rng: setattr(v, "mask", 1.0 * (v.mask > 0)),
     hidden="mask",
     guess=lambda v, y: {"keep": _ratio(v.x, y)},
+    mends={"x": _D},
 )  # fmt: skip
 
 
@@ -65,24 +64,25 @@ CLAMP = Known(
     mutants(
         "x",
         ("logvar_clamp", "the gradient passes outside the range too, where the clamp holds the "
-         "value fixed: " + _C, lambda dy, v: dy),
-        ("logvar_clamp", "the gradient passes below the range too: " + _C,
+         "value fixed",
+         lambda dy, v: dy),
+        ("logvar_clamp", "the gradient passes below the range too",
          lambda dy, v: dy * (v.x < v.high)),
-        ("logvar_clamp", "the gradient passes above the range too: " + _C,
+        ("logvar_clamp", "the gradient passes above the range too",
          lambda dy, v: dy * (v.x > v.low)),
-        ("logvar_clamp", "the mask is turned round, it passes outside the range only: " + _C,
+        ("logvar_clamp", "the mask is turned round, it passes outside the range only",
          lambda dy, v: dy * ~_inside(v)),
-        ("wrong_mask", "the mask is taken from the upstream gradient: " + _C,
+        ("wrong_mask", "the mask is taken from the upstream gradient",
          lambda dy, v: dy * ((v.low < dy) & (dy < v.high))),
-        ("wrong_mask", "the upstream gradient is clamped instead of masked: " + _C,
+        ("wrong_mask", "the upstream gradient is clamped instead of masked",
          lambda dy, v: np.clip(dy, v.low, v.high)),
-        ("wrong_mask", "the mask is {x} > 0: " + _C, lambda dy, v: dy * (v.x > 0)),
-        ("no_upstream", "dout is not in it: " + _C, lambda dy, v: 1.0 * _inside(v)),
-        ("extra_term", "{x} is multiplied in: " + _C, lambda dy, v: dy * v.x * _inside(v)),
+        ("wrong_mask", "the mask is {x} > 0", lambda dy, v: dy * (v.x > 0)),
+        ("extra_term", "{x} is multiplied in", lambda dy, v: dy * v.x * _inside(v)),
     ),
     options={"low": (-0.8,), "high": (0.5,)},
     draw=_clamp_point,
     guess=lambda v, y: {"low": float(y.min()), "high": float(y.max())},
+    mends={"x": _C},
 )  # fmt: skip
 
 
@@ -98,13 +98,12 @@ _K = "the loss of the fakes is softplus({fake}); write d{fake} = {g} * sigmoid({
 def _gan_mutants(role: str, right: object, turned: object, mend: str) -> tuple:
     return mutants(
         role,
-        ("swapped", "real and fake are exchanged: " + mend, lambda dy, v: dy * turned(v)),
-        ("missing_term", "the label, 1 or 0, is not subtracted: "
-         + mend, lambda dy, v: dy * turned(v)),
-        ("sign", "the sign is flipped: " + mend, lambda dy, v: -dy * right(v)),
-        ("derivative_twice", "the derivative of the sigmoid is multiplied in once more: " + mend,
+        ("swapped", "real and fake are exchanged", lambda dy, v: dy * turned(v)),
+        ("missing_term", "the label, 1 or 0, is not subtracted", lambda dy, v: dy * turned(v)),
+        ("sign", "the sign is flipped", lambda dy, v: -dy * right(v)),
+        ("derivative_twice", "the derivative of the sigmoid is multiplied in once more",
          lambda dy, v: dy * right(v) * _ss(getattr(v, role))),
-        ("derivative_missing", "this is the gradient of the probability: " + mend,
+        ("derivative_missing", "this is the gradient of the probability",
          lambda dy, v: dy * right(v) / _ss(getattr(v, role))),
     )  # fmt: skip
 
@@ -128,6 +127,7 @@ DISCRIMINATOR = Known(
         + _gan_mutants("fake", lambda v: sigmoid(v.fake), lambda v: sigmoid(v.fake) - 1, _K)
     ),
     sizes={"N": 5, "M": 3, "*": ()},
+    mends={"real": _R, "fake": _K},
 )
 
 _GN = "write d{fake} = {g} * (sigmoid({fake}) - 1)"
@@ -139,18 +139,18 @@ GENERATOR = Known(
     {"fake": lambda dy, v: dy * (sigmoid(v.fake) - 1)},
     mutants(
         "fake",
-        ("approximation", "this is the gradient of the saturating loss log(1 - sigmoid({fake})): "
-         + _GN, lambda dy, v: -dy * sigmoid(v.fake)),
-        ("swapped", "this is the gradient of the discriminator's loss of the fakes: " + _GN,
+        ("approximation", "this is the gradient of the saturating loss log(1 - sigmoid({fake}))",
+         lambda dy, v: -dy * sigmoid(v.fake)),
+        ("swapped", "this is the gradient of the discriminator's loss of the fakes",
          lambda dy, v: dy * sigmoid(v.fake)),
-        ("sign", "the sign is flipped: " + _GN, lambda dy, v: dy * (1 - sigmoid(v.fake))),
-        ("derivative_twice", "the derivative of the sigmoid is multiplied in once more: " + _GN,
+        ("sign", "the sign is flipped", lambda dy, v: dy * (1 - sigmoid(v.fake))),
+        ("derivative_twice", "the derivative of the sigmoid is multiplied in once more",
          lambda dy, v: dy * (sigmoid(v.fake) - 1) * _ss(v.fake)),
-        ("derivative_missing", "this is the gradient of the probability, -1 / sigmoid: " + _GN,
+        ("derivative_missing", "this is the gradient of the probability, -1 / sigmoid",
          lambda dy, v: -dy / sigmoid(v.fake)),
-        ("no_upstream", "dout is not in it: " + _GN, lambda dy, v: sigmoid(v.fake) - 1),
     ),
     sizes={"*": (7,)},
+    mends={"fake": _GN},
 )  # fmt: skip
 
 KNOWN = [DROPOUT, CLAMP, DISCRIMINATOR, GENERATOR]

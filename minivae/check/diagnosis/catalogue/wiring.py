@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..operations.known import plain_name
+from ...verdict.conventions.names import DATA, is_noise, is_spread, plain
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,14 @@ class Wiring:
         return (*self.encoder, self.mu, self.scale, *self.decoder)
 
 
-def _is_scale(name: str) -> bool:
-    plain = plain_name(name)
-    return any(part in plain for part in ("logvar", "lv", "sig", "std", "var", "logs"))
-
-
 def _is_decoder(name: str) -> bool:
-    plain = plain_name(name)
-    return plain.startswith("d") or "dec" in plain
+    return plain(name).startswith("d") or "dec" in plain(name)
 
 
 def wirings(arrays: dict[str, np.ndarray], draws: list[np.ndarray]) -> Iterator[Wiring]:
     """Ways in which the shapes can belong to a VAE, the likeliest first."""
-    data = [n for n, a in arrays.items() if plain_name(n) in ("x", "data", "images", "inputs")]
-    noise = [n for n, a in arrays.items() if plain_name(n).startswith(("eps", "noise", "epsilon"))]
+    data = [n for n in arrays if plain(n) in DATA]
+    noise = [n for n in arrays if is_noise(n)]
     if not data or arrays[data[0]].ndim != 2:
         return
     x, eps = data[0], noise[0] if noise else ""
@@ -102,8 +96,8 @@ def _cost(order: tuple, weights: list[str], n_decoder: int) -> float:
     flat = [*encoder, mu, scale, *decoder]
     places = [weights.index(n) for n in flat]
     cost = sum(1.0 for a, b in itertools.pairwise(places) if a > b)
-    if any(map(_is_scale, weights)):
-        cost += 10 * (not _is_scale(scale)) + 10 * _is_scale(mu)
+    if any(map(is_spread, weights)):
+        cost += 10 * (not is_spread(scale)) + 10 * is_spread(mu)
     if any(map(_is_decoder, weights)) and not all(map(_is_decoder, weights)):
         cost += sum(5 for n in decoder if not _is_decoder(n))
         cost += sum(5 for n in [*encoder, mu, scale] if _is_decoder(n))
@@ -120,10 +114,10 @@ def _biases(
             if w in found:
                 continue
             size = arrays[w].shape[0 if turned else 1]
-            plain = plain_name(w)
-            names = {plain.replace("weight", "bias"), plain.replace("w", "b"), plain[:-1] + "b"}
+            own = plain(w)
+            names = {own.replace("weight", "bias"), own.replace("w", "b"), own[:-1] + "b"}
             for b in left:
-                if arrays[b].size == size and (plain_name(b) in names or not by_name):
+                if arrays[b].size == size and (plain(b) in names or not by_name):
                     found[w] = b
                     left.remove(b)
                     break

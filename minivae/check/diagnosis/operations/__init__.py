@@ -1,4 +1,5 @@
-"""Which known operation a function is, and the mistakes that are made in it.
+"""What a known operation is, how one is recognised by its values, and what its mistakes predict.
 
-The operations themselves stand in `catalogue/`, never here.
+Mistakes that follow from a right gradient alone are derived here, in `known.py`.
+The operations themselves never stand here, but in `catalogue/`.
 """

@@ -10,8 +10,8 @@ Texts hold the names of roles in braces, `{logvar}`; the doctor puts in what the
 called in the code that it looks at, and for `{g}` what stands for the upstream gradient there.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace as Values
 from typing import Any
 
@@ -38,6 +38,8 @@ class Mutant:
         `gradient(dy, v)`, the wrong gradient.
     term : int
         Which of the operation's values the text is about, where it has several.
+    mended : bool
+        Whether the text says already what is right.
     """
 
     key: str
@@ -45,6 +47,7 @@ class Mutant:
     text: str
     gradient: Gradient
     term: int = 0
+    mended: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,11 @@ class Known:
         The whole VAE behind it, see `vae.py`.
     sizes : dict of str to int
         Axis sizes for tests, where the usual ones are not possible.
+    mends : dict of str to str
+        Role -> how its gradient is written: what the texts of its mutants end with. Mutants that
+        follow from the right gradient alone are added to those that are listed.
+    batch : int
+        Axis of the forward value that runs over the examples.
     """
 
     name: str
@@ -95,6 +103,34 @@ class Known:
     guess: Callable[[Values, np.ndarray], dict[str, float]] | None = None
     network: Any = None
     sizes: dict[str, int] = field(default_factory=dict)
+    mends: dict[str, str] = field(default_factory=dict)
+    batch: int = 0
+
+    def __post_init__(self) -> None:
+        every = [*self.mutants, *(m for role in self.mends for m in self._derived(role))]
+        object.__setattr__(self, "mutants", tuple(map(self._with_mend, every)))
+
+    def _with_mend(self, mutant: Mutant) -> Mutant:
+        mend = self.mends.get(mutant.of)
+        if mend is None or mutant.mended:
+            return mutant
+        return replace(mutant, text=f"{mutant.text}: {mend}", mended=True)
+
+    def _derived(self, role: str) -> tuple[Mutant, ...]:
+        """Mutants of the right gradient alone: without dout, and without the sum over examples."""
+        right, axis = self.gradients[role], self.batch
+        rows: list[tuple[str, str, Gradient]] = [
+            ("no_upstream", "dout is not in it", lambda dy, v: _without_dout(right, dy, v)),
+        ]
+        if not {"B", "*"} & set(self.roles[role]):  # used by every example
+            mean = "a mean over the batch stands where the sum belongs"
+            rows += [
+                ("mean_for_sum", mean, lambda dy, v: right(dy, v) / dy.shape[axis]),
+                ("no_sum", ONLY_LAST, lambda dy, v: right(only(-1, axis)(dy), v)),
+                ("no_sum", "only the first example is in it",
+                 lambda dy, v: right(only(0, axis)(dy), v)),
+            ]  # fmt: skip
+        return mutants(role, *rows)
 
     def example(self, rng: np.random.Generator, sizes: dict[str, int] | None = None) -> Values:
         """Arrays for every role, and the first value of every option."""
@@ -111,70 +147,17 @@ class Known:
         return v
 
 
+def _without_dout(right: Gradient, dy: Any, v: Values) -> np.ndarray:
+    """The right gradient with ones for dout; a softmax's would be zero, and a loss has no dout."""
+    gradient = None if isinstance(dy, tuple) else right(np.ones_like(dy), v)
+    if gradient is None or np.abs(gradient).max(initial=0.0) < 1e-12:
+        raise ValueError("without dout, this gradient is none")
+    return gradient
+
+
 def mutants(of: str, *rows: tuple[str, str, Gradient]) -> tuple[Mutant, ...]:
     """Mutants of one gradient, from rows (key, text, gradient)."""
     return tuple(Mutant(key, of, text, gradient) for key, text, gradient in rows)
-
-
-ALIASES: dict[str, str] = {
-    "x": "x inp input inputs data a h hidden features act value xin",
-    "W": "w weight weights kernel filters filter theta",
-    "b": "b bias biases bias",
-    "mu": "mu mean means m zmean muq qmu loc zmu",
-    "logvar": "logvar lv logvariance logsigma2 zlogvar logsigmasq logs2 lnvar logvarq zlogvariance",
-    "sigma": "sigma std sd stddev s scale zstd",
-    "logsigma": "logsigma logstd logs lsigma logsd lnsigma logscale",
-    "eps": "eps epsilon noise e xi n",
-    "logits": "logits logit scores score a out o xlogits xhatlogits recon",
-    "p": "p prob probs probability probabilities yhat xhat pred preds recon xrecon reconx out "
-    "output predictions xpred ypred",
-    "pred": "pred preds yhat xhat prediction predictions recon xrecon reconx out output ypred p",
-    "mean": "mean mu m xhat recon mux xmean mudec loc decmean",
-    "target": "target targets t y x label labels xtrue ytrue data truth",
-    "labels": "labels label y target targets t ytrue classes",
-    "gamma": "gamma g scale weight w",
-    "beta": "beta b shift bias",
-    "mask": "mask m keepmask drop",
-    "w": "w logw logweights logweight x a",
-    "muq": "muq mu1 mu mq qmu",
-    "logvarq": "logvarq logvar1 logvar lvq qlogvar lv1",
-    "mup": "mup mu2 mp pmu mu0",
-    "logvarp": "logvarp logvar2 lvp plogvar lv2",
-    "nll": "nll recon reconstruction rec loss",
-    "kl": "kl kld kls divergence",
-    "z": "z latent latents sample samples",
-    "g": "g gumbel noise gumbels eps",
-    "real": "real dreal dr logitsreal realscores scoresreal realogits",
-    "fake": "fake dfake df logitsfake fakescores scoresfake fakelogits",
-    "codebook": "codebook e embeddings embedding codes",
-    "slope": "slope alpha negativeslope leak a",
-    "keep": "keep p keepprob prob",
-    "tau": "tau temperature temp t",
-    "lam": "lam lambda freebits free lambd fb",
-    "bet": "beta klweight weight b",
-    "eps0": "eps epsilon",
-    "stride": "stride s strides",
-    "pad": "pad padding p",
-    "size": "size pool poolsize k",
-    "low": "low lo min amin a",
-    "high": "high hi max amax b",
-}
-"""Role -> what people call it, in small letters and without underscores."""
-
-_ALIAS_SETS = {role: set(names.split()) for role, names in ALIASES.items()}
-
-
-def plain_name(name: str) -> str:
-    """A name without case and underscores."""
-    return name.lower().replace("_", "").replace(".", "")
-
-
-def alias_rank(role: str, name: str) -> int:
-    """0 if the argument bears the role's name, 1 if one of its aliases, 2 otherwise."""
-    plain = plain_name(name)
-    if plain == plain_name(role):
-        return 0
-    return 1 if plain in _ALIAS_SETS.get(role, ()) else 2
 
 
 def bind_axes(
@@ -224,12 +207,12 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     return np.eye(classes)[labels.astype(int)] if labels.ndim == 1 else labels
 
 
-def only(position: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Keep one row of an array and set the others to zero."""
+def only(position: int, axis: int = 0) -> Callable[[np.ndarray], np.ndarray]:
+    """Keep one row of an array, along an axis, and set the others to zero."""
 
     def keep(array: np.ndarray) -> np.ndarray:
         kept = np.zeros_like(array)
-        kept[position] = array[position]
+        np.moveaxis(kept, axis, 0)[position] = np.moveaxis(array, axis, 0)[position]
         return kept
 
     return keep
@@ -239,14 +222,3 @@ ONLY_LAST = (
     "only the last example is in it: in a loop over the batch, `=` overwrites what the examples "
     "before have given; start at zeros and write `+=`"
 )
-
-
-def join(*groups: Sequence[Mutant]) -> tuple[Mutant, ...]:
-    """One tuple of several."""
-    return tuple(mutant for group in groups for mutant in group)
-
-
-def is_logvar_like(name: str) -> bool:
-    """Whether a name says that it belongs to the encoder's second head."""
-    plain = plain_name(name)
-    return any(part in plain for part in ("logvar", "lv", "sig", "std", "logs", "var"))

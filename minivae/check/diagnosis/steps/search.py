@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ...verdict.conventions.names import is_noise
 from ..evidence import Evidence, misfit
 from ..finding import Arrays, Finding
 from ..numbers.scale import known_factors
@@ -91,7 +92,7 @@ class Steps:
             noise += [
                 np.asarray(v, float)
                 for n, v in evidence.subject.options.items()
-                if isinstance(v, np.ndarray) and n.lower().startswith(("eps", "noise"))
+                if isinstance(v, np.ndarray) and is_noise(n)
             ]
             self._deviations = list(all_deviations(Scene(self.tapes[0], noise)))
         return self._deviations

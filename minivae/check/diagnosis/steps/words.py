@@ -2,13 +2,11 @@
 
 import numpy as np
 
-from ..operations.known import plain_name
+from ...verdict.conventions.names import SPREADS, is_noise, plain
 from .tape import Ref, Tape
 
 WIDTH = 44
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "power": "**"}
-SCALES = ("logvar", "lv", "logsig", "logstd", "lnvar", "logs", "sigma", "std", "var")
-NOISES = ("eps", "noise", "epsilon", "xi")
 
 
 class Writer:
@@ -55,8 +53,7 @@ class Writer:
     def is_noise(self, ref: Ref) -> bool:
         """Whether a reference is an array of noise."""
         if ref[0] == "node":
-            name = plain_name(self.names.get(ref[1], ""))
-            return name.startswith(NOISES) or name == "e"
+            return is_noise(self.names.get(ref[1], ""))
         value = np.asarray(ref[1])
         return any(value.shape == n.shape and np.array_equal(value, n) for n in self.noise)
 
@@ -74,7 +71,7 @@ class Writer:
 
     def _is_scale_name(self, i: int) -> bool:
         for _ in range(4):
-            if plain_name(self.names.get(i, "")).startswith(SCALES):
+            if plain(self.names.get(i, "")).startswith(SPREADS):
                 return True
             refs = [ref for ref in self.tape.nodes[i].inputs if ref[0] == "node"]
             if len(refs) != 1:

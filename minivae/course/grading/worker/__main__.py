@@ -5,6 +5,7 @@ code finds an empty input, and both of its outputs lead to where the grader coll
 printed.
 """
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -33,7 +34,7 @@ def main() -> None:
 
     sys.path.pop(0)
     token = requests.read(messages.TOKEN)
-    session = Session(sibling("check/verdict/draws.py"))
+    session = Session(*map(load_verdict, ("conventions", "draws", "frozen")))
 
     def read() -> dict[str, Any]:
         return messages.decode(messages.read_frame(token, requests.read))
@@ -41,7 +42,7 @@ def main() -> None:
     start = read()
     done = lockdown.lock(**start["limits"])
     sys.path.insert(0, start["limits"]["scratch"])
-    for name in [n for n in sys.modules if n.partition(".")[0] in ("worker", "draws")]:
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("worker", "verdict")]:
         del sys.modules[name]  # a student's file may be called that
     send(answers, messages.frame(token, messages.encode({"answer": done})))
     while True:
@@ -55,14 +56,19 @@ def main() -> None:
         send(answers, messages.frame(token, body))
 
 
-def sibling(path: str) -> ModuleType:
-    """Load a module of minivae that stands alone, without the package."""
-    where = os.path.join(HERE, *[os.pardir] * 3, *path.split("/"))
-    spec = importlib.util.spec_from_file_location("draws", where)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["draws"] = module
-    spec.loader.exec_module(module)
-    return module
+def load_verdict(name: str) -> ModuleType:
+    """Load a part of `minivae.check.verdict` that stands alone, without minivae.
+
+    Such a part imports NumPy, the standard library, and others that stand alone.
+    """
+    if "verdict" not in sys.modules:
+        where = os.path.join(HERE, *[os.pardir] * 3, "check", "verdict")
+        spec = importlib.util.spec_from_file_location(
+            "verdict", os.path.join(where, "__init__.py"), submodule_search_locations=[where]
+        )
+        sys.modules["verdict"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["verdict"])
+    return importlib.import_module(f"verdict.{name}")
 
 
 def send(answers: BinaryIO, data: bytes) -> None:

@@ -1,0 +1,25 @@
+"""How courses call things: names, signatures, parameters, gradients; one reader for both doors.
+
+`check_gradients` uses it on functions at hand, `minivae check FILE` inside the student's process.
+So nothing here imports more than NumPy and the standard library, and nothing here compares, judges
+or prints: it calls what somebody wrote and says which array is what. `names` is the one table of
+names, also for the doctor and the grader.
+"""
+
+from .calling import Call, parameters_of
+from .objects import methods_of
+from .pair import Pair
+from .reading import Reading
+from .values import Unreadable, changed, same, try_copy
+
+__all__ = [
+    "Call",
+    "Pair",
+    "Reading",
+    "Unreadable",
+    "changed",
+    "methods_of",
+    "parameters_of",
+    "same",
+    "try_copy",
+]

@@ -1,0 +1,199 @@
+"""Calls of a student's pair: what forward returned, and what goes into backward.
+
+Courses write `backward(dout, cache)`, `backward(cache, dout)`, `backward(dout, x, W)`,
+`backward(dmu, dlogvar, cache)`, `backward(dout, *cache)`, a gradient function of the loss's own
+arguments, a derivative without an upstream gradient, and more. The names and the number of the
+parameters tell which it is; where they do not, nothing is called, and the reason is said.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .names import CACHES, OUTPUTS, SHORT_CACHES, WITHOUT_GRADIENT, plain, upstreams_among
+from .values import Unreadable, is_number, same
+
+Parameters = list[tuple[str, bool]]
+"""Names, and whether each is required; `*name` and `**name` take the rest."""
+
+
+@dataclass
+class Call:
+    """What is remembered of a forward call.
+
+    Attributes
+    ----------
+    arguments : dict
+        Everything at hand by name; forward may have taken a part of it.
+    outputs : object
+        What forward computed: an array, or a tuple of them.
+    cache : object
+        What it returned besides.
+    cached : bool
+        Whether there is a cache, which may be None.
+    """
+
+    arguments: dict[str, Any]
+    outputs: Any
+    cache: Any = None
+    cached: bool = False
+
+    def __deepcopy__(self, memo: dict) -> "Call":
+        return self  # whoever wants to see changes copies the cache
+
+
+def parameters_of(function: Callable | None) -> Parameters:
+    """Names of the parameters and whether each is required; empty if they cannot be found."""
+    try:
+        found = inspect.signature(function).parameters.values() if function else ()
+    except (TypeError, ValueError):
+        return []
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    return [
+        (stars.get(p.kind, "") + p.name, p.default is p.empty and p.kind not in stars)
+        for p in found
+    ]
+
+
+def _named(parameters: Parameters) -> list[str]:
+    return [n for n, _ in parameters if not n.startswith("*")]
+
+
+def split(result: Any, arguments: dict[str, Any], backward: Parameters | None) -> Call:
+    """Tell outputs and cache apart in what forward returned; `backward` is None without one.
+
+    A second thing is a cache where backward asks for one, takes one upstream gradient only, or
+    gets back what went in; and beside a number, which is a loss, anything is.
+    """
+    whole = Call(arguments, result)
+    if not isinstance(result, tuple) or len(result) < 2:
+        return whole
+    outputs = result[0] if len(result) == 2 else result[:-1]
+    pair = Call(arguments, outputs, result[-1], True)
+    spread = Call(arguments, result[0], result[1:], True)
+    if backward is None:
+        return pair if len(result) == 2 else spread
+    names = _named(backward)
+    free = [n for n in names if n not in arguments]
+    upstreams = len(upstreams_among(free))
+    if any(plain(n) in CACHES for n in names) or len(names) < len(backward):
+        return pair
+    if len(result) == 2 and is_number(result[0]) and not is_number(result[1]):
+        return pair
+    if upstreams == 1 and len(names) == len(result) > 2:
+        return spread
+    if [n for n in names[1:] if n not in arguments] and upstreams < len(result):
+        return pair
+    if not isinstance(result[-1], np.ndarray | np.generic | float | int):
+        return pair
+    if any(isinstance(a, np.ndarray) and same(result[-1], a) for a in arguments.values()):
+        return pair
+    return pair if len(result) == 2 and upstreams == 1 and len(names) > 1 else whole
+
+
+def fill(
+    call: Call, parameters: Parameters, upstream: list[Any], method: bool
+) -> tuple[list[Any], dict[str, Any], bool]:
+    """Find what each parameter of backward asks for.
+
+    Parameters
+    ----------
+    call : Call
+        Of forward.
+    parameters : list of (str, bool)
+        Those of backward.
+    upstream : list
+        Upstream gradients, one for each output.
+    method : bool
+        Whether backward is a method, which may find the rest in its object.
+
+    Returns
+    -------
+    args, named : list, dict
+        What to pass by position and by name.
+    passed : bool
+        Whether the upstream gradient is among them.
+
+    Raises
+    ------
+    Unreadable
+        If a parameter could be anything; an upstream gradient is passed as nothing else.
+    """
+    names = _named(parameters)
+    given = call.arguments
+    scalar = all(np.size(dy) == 1 for dy in upstream)
+    caches = [n for n in names if plain(n) in CACHES and n not in given]
+    free = [n for n in names if n not in caches and n not in given]
+    again = {n: given[n] for n in names if n in given}
+    star = len(names) < len(parameters)
+    if not parameters:
+        return [], {}, False
+    one = len(names) == 1
+    if not free and not caches and not star and (scalar or not (method and one)):
+        return [], again, False  # the arguments again: a loss's gradients, or a derivative
+    if one and scalar and call.cached and not method and not star:
+        return [call.cache], {}, False
+    leads = _upstream_parameters(free or names, upstream, bool(caches))
+    values = upstream if len(leads) > 1 else [tuple(upstream) if len(upstream) > 1 else upstream[0]]
+    named = dict(zip(leads, values, strict=False))
+    if caches:
+        named |= dict.fromkeys(caches, call.cache) | again
+        _leave_out(parameters, named, call)
+        return [], named, bool(leads)
+    rest = [(n, required) for n, required in parameters if n in names and n not in named]
+    if call.cached and _is_spread(call.cache, rest, star):
+        if star:
+            return [*values, *call.cache], {}, True
+        return [], named | {n: c for (n, _), c in zip(rest, call.cache, strict=True)}, True
+    if call.cached and len(rest) == 1:
+        return [], {**named, rest[0][0]: call.cache}, True
+    named |= {n: given[n] for n, _ in rest if n in given}
+    in_order = list(given.values()) if len(rest) == len(given) else []
+    for i, (n, required) in enumerate(rest):
+        if n in named or not required:
+            continue
+        if plain(n) in OUTPUTS:
+            named[n] = call.outputs
+        elif i < len(in_order):
+            named[n] = in_order[i]
+    _leave_out(parameters, named, call)
+    return [], named, True
+
+
+def _upstream_parameters(free: list[str], upstream: list[Any], cached: bool) -> list[str]:
+    """Those of backward's parameters that take the upstream gradients; one takes them as a tuple.
+
+    With a cache there may be none: the gradients of a loss.
+    """
+    likely = upstreams_among(free)
+    if 1 < len(upstream) <= len(likely):
+        return likely[: len(upstream)]
+    if 1 < len(upstream) <= len(free) and cached:
+        return free[: len(upstream)]
+    if likely and (cached or free[0] == likely[0] or len(likely[0]) > 1):
+        return likely[:1]
+    if not free or (cached and plain(free[0]) in WITHOUT_GRADIENT):
+        return []
+    return free[:1]
+
+
+def _is_spread(cache: Any, rest: Parameters, star: bool) -> bool:
+    """Whether backward takes the parts of the cache as arguments of their own."""
+    if not isinstance(cache, tuple | list):
+        return False
+    if star:
+        return True
+    return len(cache) == len(rest) and (len(rest) > 1 or plain(rest[0][0]) not in SHORT_CACHES)
+
+
+def _leave_out(parameters: Parameters, named: dict[str, Any], call: Call) -> None:
+    """Refuse to guess what a required parameter is."""
+    left = [n for n, required in parameters if required and n not in named]
+    if left:
+        raise Unreadable(
+            f"backward takes {', '.join(left)}, which forward neither takes nor returns; call it "
+            f"as one of forward's arguments ({', '.join(call.arguments)}), or put it into the cache"
+        )

@@ -1,0 +1,137 @@
+"""Objects with a forward and a backward: where they keep parameters, and their gradients.
+
+A parameter is an array of floats among the attributes, in a dict or a list of them, or the `data`
+of an object that has a `grad` as well. One array in several places is one parameter: all of its
+places are set together, so that it does not matter which of them forward reads.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .names import BACKWARDS, CACHES, FORWARDS, GRADIENTS, gradient_names, plain
+from .values import Unreadable, is_float
+
+DEPTH = 3
+"""Containers inside containers in which parameters are looked for."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an array is: an attribute of an object, or an entry of a dict or list."""
+
+    holder: Any
+    key: Any
+
+    def get(self) -> Any:
+        """What is there."""
+        if isinstance(self.holder, dict | list):
+            return self.holder[self.key]
+        return getattr(self.holder, self.key)
+
+    def set(self, value: Any) -> None:
+        """Put something there."""
+        if isinstance(self.holder, dict | list):
+            self.holder[self.key] = value
+        else:
+            setattr(self.holder, self.key, value)
+
+
+def methods_of(target: Any) -> tuple[str, str | None] | None:
+    """Names of the forward and the backward method; None if there are none.
+
+    A `loss` alone may return its gradients too.
+    """
+
+    def has(name: str) -> bool:
+        if name == "__call__" and isinstance(target, type):  # every class can be called itself
+            return any("__call__" in vars(base) for base in target.__mro__)
+        return callable(getattr(target, name, None))
+
+    forward = next(filter(has, FORWARDS), None)
+    backward = next(filter(has, BACKWARDS), None)
+    if forward is None or (backward is None and forward != "loss"):
+        return None
+    return forward, backward
+
+
+def find_parameters(instance: Any) -> dict[str, list[Place]]:
+    """Parameters by name, each with all of its places."""
+    by_array: dict[int, tuple[str, list[Place]]] = {}
+    for name, place in _arrays(instance, "", DEPTH):
+        by_array.setdefault(id(place.get()), (name, []))[1].append(place)
+    found: dict[str, list[Place]] = {}
+    for name, places in by_array.values():
+        short = name.rpartition(".")[2]
+        twice = sum(n.rpartition(".")[2] == short for n, _ in by_array.values()) > 1
+        found[name if twice else short] = places
+    gradients = {g for name in found for g in gradient_names(name)}
+    return {n: places for n, places in found.items() if n not in gradients}
+
+
+def _arrays(holder: Any, path: str, depth: int) -> Iterator[tuple[str, Place]]:
+    """Paths and places of the arrays that can be parameters."""
+    if isinstance(holder, list):
+        items = [(f"{path}[{i}]", i, value) for i, value in enumerate(holder)]
+    else:
+        source = holder if isinstance(holder, dict) else vars(holder)
+        inside = f"{path}." if path else ""
+        items = [(f"{inside}{key}", key, value) for key, value in source.items()]
+    for name, key, value in items:
+        own = str(key)
+        if own.startswith(("_", "grad")) or plain(own).startswith("cache") or plain(own) in CACHES:
+            continue
+        if is_float(value):
+            yield name, Place(holder, key)
+        elif is_float(getattr(value, "data", None)) and hasattr(value, "grad"):
+            yield name, Place(value, "data")
+        elif depth and (isinstance(value, dict | list) or _is_layer(value)):
+            yield from _arrays(value, name, depth - 1)
+
+
+def _is_layer(value: Any) -> bool:
+    return hasattr(value, "__dict__") and methods_of(value) is not None
+
+
+def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
+    """Return the gradient that backward left for a parameter; None if none is found."""
+    forms = gradient_names(name)
+    for place in places:
+        if place.key == "data" and not isinstance(place.holder, dict | list):
+            return getattr(place.holder, "grad", None)
+        owner = instance if isinstance(place.holder, dict | list) else place.holder
+        short = str(place.key) if isinstance(place.key, str) else name
+        for key in (*forms, *gradient_names(short)):
+            if isinstance(getattr(owner, key, None), np.ndarray | np.generic | float):
+                return getattr(owner, key)
+        for attribute in GRADIENTS:
+            kept = getattr(owner, attribute, None)
+            if isinstance(kept, dict):
+                key = next((k for k in (name, short, *forms) if k in kept), None)
+                if key is not None:
+                    return kept[key]
+            if (
+                isinstance(kept, list)
+                and isinstance(place.holder, list)
+                and len(kept) == len(place.holder)
+            ):
+                return kept[place.key]
+    return None
+
+
+def make(target: Any, init: dict[str, Any]) -> tuple[Any, Callable, Callable | None]:
+    """Make an object of a class, or take the object; return it and its two methods."""
+    instance = target(**init) if isinstance(target, type) else target
+    methods = methods_of(instance)
+    if methods is None:
+        raise Unreadable(
+            f"{type(instance).__name__} has no forward and backward; name its two methods so"
+        )
+    forward, backward = methods
+    return (
+        instance,
+        getattr(instance, forward),
+        None if backward is None else getattr(instance, backward),
+    )

@@ -1,0 +1,126 @@
+"""A student's pair, called: two functions, a function that returns both, or an object."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .calling import Call, fill, parameters_of, split
+from .objects import find_parameters, gradient_of, make
+from .owners import returned_names
+from .values import Unreadable
+
+
+class Pair:
+    """Forward and backward as somebody wrote them, called as they ask for it.
+
+    Parameters
+    ----------
+    forward, backward : callable
+        Functions or bound methods; without backward, forward returns (loss, gradients).
+    instance : object, optional
+        What they are methods of.
+
+    Attributes
+    ----------
+    parameters : dict of str to list of Place
+        Parameters of the object.
+    """
+
+    def __init__(
+        self, forward: Callable, backward: Callable | None = None, instance: Any = None
+    ) -> None:
+        self.run, self.run_back, self.instance = forward, backward, instance
+        self.forward_names = [n for n, _ in parameters_of(forward)]
+        self.backward_parameters = None if backward is None else parameters_of(backward)
+        self.parameters = {} if instance is None else find_parameters(instance)
+        self.returned_names = returned_names(backward or forward)
+        if backward is None:  # the first part is the loss
+            self.returned_names = self.returned_names[1:]
+
+    @classmethod
+    def of(cls, target: Any, init: dict[str, Any]) -> "Pair":
+        """The pair of a class, made with `init`, or of an object."""
+        instance, forward, backward = make(target, init)
+        return cls(forward, backward, instance)
+
+    @property
+    def functions(self) -> list[Callable]:
+        """The two functions, or the one."""
+        return [f for f in (self.run, self.run_back) if f is not None]
+
+    def values(self) -> dict[str, Any]:
+        """Parameters of the object by name."""
+        return {n: places[0].get() for n, places in self.parameters.items()}
+
+    def find_late(self, arguments: dict[str, Any]) -> None:
+        """Look for parameters again, which a first forward pass may have made.
+
+        Arrays that are no arguments, and for which backward has left a gradient, are parameters.
+        """
+        if self.instance is not None and not self.parameters:
+            passed = {id(value) for value in arguments.values()}
+            self.parameters = {
+                n: places
+                for n, places in find_parameters(self.instance).items()
+                if id(places[0].get()) not in passed
+                and gradient_of(self.instance, n, places) is not None
+            }
+
+    def forward(self, arguments: dict[str, Any]) -> Call:
+        """Run forward with what it takes of the arguments; set the parameters among them."""
+        for n, places in self.parameters.items():
+            if n in arguments:
+                for place in places:
+                    place.set(arguments[n])
+        names = self.forward_names
+        passed = {n: v for n, v in arguments.items() if n not in self.parameters or n in names}
+        if all(n in names for n in passed) or "**" in "".join(names):
+            result = self.run(**passed)
+        elif self.instance is not None or len(passed) > len(names):
+            result = self.run(**{n: v for n, v in passed.items() if n in names})
+        else:
+            result = self.run(*passed.values())
+        return split(result, arguments, self.backward_parameters)
+
+    def backward(self, call: Call, upstream: list[Any]) -> Any:
+        """Run backward for a forward call; return what it returns.
+
+        A derivative, which takes no upstream gradient, is multiplied by it.
+        """
+        if self.run_back is None:
+            return call.cache
+        zero = getattr(self.instance, "zero_grad", None)
+        if callable(zero):
+            zero()
+        upstream = [float(dy) if np.ndim(dy) == 0 else dy for dy in upstream]
+        method = self.instance is not None
+        args, named, passed = fill(call, self.backward_parameters or [], upstream, method)
+        returned = self.run_back(*args, **named)
+        if passed:
+            return returned
+        if all(np.size(dy) == 1 for dy in upstream):  # a loss's own gradients
+            return _times(returned, sum(float(np.sum(dy)) for dy in upstream))
+        whole = isinstance(returned, np.ndarray) and len(upstream) == 1
+        if whole and returned.shape == upstream[0].shape:
+            return upstream[0] * returned
+        raise Unreadable(
+            "backward takes no upstream gradient, and what it returns is no derivative of the "
+            "output, entry by entry; let it take the upstream gradient, as in backward(dout, cache)"
+        )
+
+    def kept(self) -> dict[str, Any]:
+        """Gradients that backward left at the object, by parameter."""
+        found = {n: gradient_of(self.instance, n, p) for n, p in self.parameters.items()}
+        return {n: g for n, g in found.items() if g is not None}
+
+
+def _times(returned: Any, factor: float) -> Any:
+    """Gradients in any container, times a number."""
+    if factor == 1:
+        return returned
+    if isinstance(returned, dict):
+        return {key: _times(value, factor) for key, value in returned.items()}
+    if isinstance(returned, list | tuple):
+        return [_times(value, factor) for value in returned]
+    return returned if returned is None else factor * returned
