@@ -63,11 +63,13 @@ def _check_player(model: Model, player: Player, x: Array, noise: Array, seed: in
 
     def loss(theta: Array) -> float:
         params.theta[...] = theta
-        return float(getattr(model.forward(x, noise), player.loss).mean())
+        with model.params.rehearsal():
+            return float(getattr(model.forward(x, noise), player.loss).mean())
 
     def gradient(theta: Array) -> Array:
         params.theta[...] = theta
-        model.step(x, noise)
+        with model.params.rehearsal():
+            model.step(x, noise)
         return params.grad.copy()
 
     inputs = {"theta": params.theta.copy()}

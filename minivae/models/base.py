@@ -237,7 +237,7 @@ class Model(Declared, listed=False):
         Updating is the optimizer's: `optimizer.step(model.params)`.
         """
         expect_examples(x)
-        with self.workspace:
+        with self.workspace, self.params.training:
             terms = self.forward(x, noise, beta)
             self.backward()
             # What the caller receives is a copy: the next step uses the memory of this one again

@@ -228,7 +228,7 @@ class GAN(Model):
             If there are no examples.
         """
         expect_examples(x)
-        with self.workspace:
+        with self.workspace, self.params.training:
             g_loss, fake = self.generator_forward(noise)
             self.generator_backward()
             # The discriminator's gradients that this left are replaced by its own.

@@ -184,18 +184,20 @@ def fit(
                     f"the {what} loss is {record[name]} after epoch {epoch + 1}; lower the "
                     "learning rate, or resume from the last checkpoint with another one."
                 )
-        if not bool(backend.xp.isfinite(model.params.theta).all()):
+        carried = model.params.carried
+        flat = (model.params.theta, carried) if carried.size else (model.params.theta,)
+        if not all(bool(backend.xp.isfinite(array).all()) for array in flat):
             raise NonFiniteError(
                 f"the weights are not finite after epoch {epoch + 1}; lower the learning rate, or "
                 "resume from the last checkpoint with another one."
             )
         training.history.append(record)
         if settings.patience and training.best_epoch == epoch:
-            training.best_theta = backend.to_host(model.params.theta).copy()
+            training.keep_best()
         if after_epoch is not None:
             after_epoch(training)
     if training.stopped and training.best_theta is not None:
-        model.params.load(training.best_theta)
+        model.params.load(training.best_theta, training.best_carried)
     return training
 
 
