@@ -73,6 +73,43 @@ def imports(name):
         yield from ((node.lineno, module) for module in wanted if module in FILES)
 
 
+def questions(name):
+    """(line, text) for each place that asks which model it has, instead of what it can."""
+    kinds, classes = set(MODELS), {model.__name__ for model in MODELS.values()} | {"Classifier"}
+    text = FILES[name].read_text(encoding="utf-8")
+
+    def named(node):
+        """Whether a model's class, or its kind as a text, is in an expression."""
+        return any(
+            (isinstance(n, ast.Name) and n.id in classes)
+            or (isinstance(n, ast.Attribute) and n.attr in classes)
+            or (isinstance(n, ast.Constant) and n.value in kinds)
+            for n in ast.walk(node)
+        )
+
+    def of_a_model(node):
+        """Whether an expression is `....model.kind`, `model.kind` or `...["model"]`."""
+        owner = ast.unparse(node.value) if isinstance(node, ast.Attribute) else ""
+        return (getattr(node, "attr", "") == "kind" and owner.endswith("model")) or (
+            isinstance(node, ast.Subscript) and ast.unparse(node.slice) == "'model'"
+        )
+
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+            asks = named(node.args[1])
+        elif isinstance(node, ast.Compare):
+            sides = (node.left, *node.comparators)
+            # Compared with another text than a kind, ["model"] is the name in a record.
+            text_alone = any(isinstance(n, ast.Constant) for n in sides)
+            asks = any(map(named, sides)) or (any(map(of_a_model, sides)) and not text_alone)
+        elif isinstance(node, ast.Match):
+            asks = any(named(case.pattern) for case in node.cases)
+        else:
+            continue
+        if asks:
+            yield node.lineno, ast.get_source_segment(text, node).partition("\n")[0]
+
+
 def room(name):
     """Room of a module; None for `minivae` itself and `minivae.__main__`."""
     first = name.split(".")[1] if "." in name else ""
@@ -221,23 +258,29 @@ def test_a_place_that_a_page_names_is_there():
     assert not wrong, "these are not there:\n" + "\n".join(wrong)
 
 
-def test_nobody_asks_which_model_it_is():
-    """Experiments name what they compare; `isinstance(x, Model)` asks for no model by name."""
-    classes, kinds = {model.__name__ for model in MODELS.values()}, set(MODELS)
-    wrong = []
-    for name in FILES:
-        if name.startswith(("minivae.models", "minivae.uses.experiments")):
-            continue
-        for node in ast.walk(ast.parse(FILES[name].read_text(encoding="utf-8"))):
-            asked = set()
-            if isinstance(node, ast.Call) and "isinstance" in _names(node.func):
-                asked = classes & _names(node.args[1])
-            elif isinstance(node, ast.Compare) and "kind" in _names(node):
-                asked = kinds & {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)}
-            wrong += [f"{where(name, node.lineno)} asks for {model}" for model in sorted(asked)]
-    assert not wrong, "a model says of itself what it can do:\n" + "\n".join(wrong)
+def test_nobody_outside_of_models_asks_which_model_it_has():
+    asked = [
+        f"{where(name, line)} asks which model it has; ask it what it can: {text}"
+        for name in FILES
+        if room(name) != "models"
+        for line, text in questions(name)
+    ]
+    assert not asked, "\n".join(asked)
 
 
-def _names(node):
-    """Every name in an expression, and the last part of every dotted one."""
-    return {getattr(n, "attr", getattr(n, "id", None)) for n in ast.walk(node)}
+def test_a_question_is_seen(tmp_path, monkeypatch):
+    lines = [
+        "isinstance(model, VAE)",
+        "isinstance(model, (int, models.GAN))",
+        "type(model) is Autoencoder",
+        "kind in ('gan', 'cvae')",
+        "model.kind == other",
+        "options['model'] != kind",
+        "isinstance(model, Model)",
+        "schedule.kind == 'linear'",
+        "record['model'] == 'test digits'",
+    ]
+    file = tmp_path / "asks.py"
+    file.write_text("\n".join(lines))
+    monkeypatch.setitem(FILES, "asks", file)
+    assert [line for line, _ in questions("asks")] == [1, 2, 3, 4, 5, 6]

@@ -8,7 +8,9 @@ import numpy as np
 
 from .. import ops
 from ..engine.backend import Array
-from ..models import GAN, VAE, Autoencoder
+from ..models import MODELS
+from ..models.base import Model
+from ..models.declare import Player
 from .gradients import assert_gradients, check_gradients
 from .report.report import Report
 from .report.result import ArrayCheck, Diagnosis
@@ -17,7 +19,7 @@ from .values import ValueCheck, check_values
 
 
 def check_all(seed: int = 0) -> list[Report]:
-    """Check every operation, a small VAE and autoencoder as a whole, and both players of a GAN.
+    """Check every operation, and a small model of every kind: for each player, its own gradient.
 
     Returns
     -------
@@ -26,36 +28,57 @@ def check_all(seed: int = 0) -> list[Report]:
     """
     cases = ops.CASES
     reports = [check_gradients(case, seed=seed, tolerance=1e-7) for case in cases]
-    options = {"hidden": (5,), "latent": 2, "activation": "tanh", "dtype": "float64"}
-    for kind, samples in ((VAE, {}), (VAE, {"samples": 3}), (Autoencoder, {})):
+    return [*reports, *(r for kind in MODELS.values() for r in check_models(kind, seed))]
+
+
+def check_models(kind: type[Model], seed: int = 0) -> list[Report]:
+    """Check the small models that a kind names as its examples: each player's gradient.
+
+    Parameters
+    ----------
+    kind : type
+        One of `minivae.models.MODELS`.
+    seed : int
+        Draws weights and data.
+
+    Returns
+    -------
+    list of Report
+        One for each player of each example.
+    """
+    reports = []
+    for options in kind.examples:
         rng = np.random.default_rng(seed)
-        model = kind(7, rng=rng, **options, **samples)
+        model = kind.example(rng, **options)
         # Biases start at zero; a check is made away from such special points.
         model.params.theta += 0.3 * rng.standard_normal(model.params.theta.shape)
-        reports.append(check_gradients(model, seed=seed))
-    rng = np.random.default_rng(seed)
-    gan = GAN(7, rng=rng, label_smoothing=0.1, **options)
-    gan.params.theta += 0.3 * rng.standard_normal(gan.params.theta.shape)
-    x, z = gan.prepare(rng.random((3, 7))), gan.draw_noise(rng, 3)
-    return [*reports, *(_check_player(gan, player, x, z, seed) for player in gan.parts)]
+        players = model.players()
+        if len(players) == 1:
+            reports.append(check_gradients(model, seed=seed))
+            continue
+        x, noise = model.prepare(model.draw_rows(rng, 3)), model.draw_noise(rng, 3)
+        reports += [_check_player(model, player, x, noise, seed) for player in players]
+    return reports
 
 
-def _check_player(gan: GAN, player: str, x: Array, z: Array, seed: int) -> Report:
-    """Check the gradient of one player's loss for its own parameters, the other's held fixed."""
-    params = getattr(gan, player).params
+def _check_player(model: Model, player: Player, x: Array, noise: Array, seed: int) -> Report:
+    """Check the gradient of one player's loss for its own parameters, the others' held fixed."""
+    params = player.params
 
     def loss(theta: Array) -> float:
         params.theta[...] = theta
-        contest = gan.forward(x, z)
-        return float((contest.d_loss if player == "discriminator" else contest.g_loss).mean())
+        with model.params.rehearsal():
+            return float(getattr(model.forward(x, noise), player.loss).mean())
 
     def gradient(theta: Array) -> Array:
         params.theta[...] = theta
-        gan.step(x, z)
+        with model.params.rehearsal():
+            model.step(x, noise)
         return params.grad.copy()
 
     inputs = {"theta": params.theta.copy()}
-    return check_gradients(loss, gradient, inputs, name=f"GAN, {player}", seed=seed)
+    name = f"{type(model).__name__}, {player.name}"
+    return check_gradients(loss, gradient, inputs, name=name, seed=seed)
 
 
 __all__ = [
@@ -66,6 +89,7 @@ __all__ = [
     "assert_gradients",
     "check_all",
     "check_gradients",
+    "check_models",
     "check_values",
     "table",
 ]

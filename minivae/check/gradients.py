@@ -133,7 +133,7 @@ def _subject(
         return from_case(target, rng, sizes, "float64")
     if isinstance(target, Model):
         if inputs is None:
-            x = target.prepare(rng.random((3, target.n_pixels)))
+            x = target.prepare(target.draw_rows(rng, 3))
             inputs = (x, target.draw_noise(rng, len(x)))
         return from_model(target, *inputs)
     if isinstance(target, Layer):

@@ -50,11 +50,11 @@ def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray | Pixels
     if name_or_path is None:
         data = run.load_data()
     elif Path(name_or_path).suffix.lower() == ".png" and not Path(name_or_path).is_dir():
-        if run.is_conditional:
+        if "condition" in run.can:
             raise OptionError(
-                f"{run.folder} is a conditional VAE, which takes each example with its class, and "
-                f"{name_or_path} names none; give labelled data, such as a folder with one "
-                "subfolder of PNG files for each class."
+                f"{run.folder} is {run.training.model.title}, which takes each example with its "
+                f"class, and {name_or_path} names none; give labelled data, such as a folder with "
+                "one subfolder of PNG files for each class."
             )
         image = datasets.load_image(name_or_path)
         check_shape(run, image.shape, name_or_path)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import Dataset, Pixels
+from ..errors import OptionError
 from ..show import plots
 from ..train.runs import Run
 
@@ -23,23 +24,23 @@ def draw(run: Run, data: Dataset) -> list[str]:
 
     Each file is replaced as a whole.
     """
-    history, latent = run.training.history, run.training.model.latent
+    history, model, can = run.training.history, run.training.model, run.can
     x, y, part = run.test_rows(data)
     what = f"{data.name} ({part})"
     drawn = {}
     if plots.has_picture(run.shape):
-        if not run.is_gan:
+        if "reconstruct" in can:
             drawn["reconstructions.png"] = reconstructions(run, spread(x, 40), what)
         n = 8 * classes(run) if 1 < classes(run) < 20 else 64
-        drawn["samples.png"] = samples(run, sampled(run, n, seed=run.training.settings.seed))
-        if latent == 2 and (run.has_prior or run.is_gan) and not run.is_conditional:
+        if "sample" in can:
+            drawn["samples.png"] = samples(run, sampled(run, n, seed=run.training.settings.seed))
+        if model.latent == 2 and "prior" in can and "condition" not in can:
             drawn["manifold.png"] = manifold(run)
-    if latent == 2 and not run.is_gan:
+    if model.latent == 2 and "encode" in can:
         drawn["latent.png"] = latents(run, x, y, data.labels, part)
     if history:
-        terms = ("loss", "nll", "kl") if run.has_prior else ("nll",)
-        terms = ("d_loss", "g_loss") if run.is_gan else terms
-        drawn["curves.png"] = plots.curves(history, terms)
+        shown = [name for name in model.columns if not name.startswith("val_")]
+        drawn["curves.png"] = plots.curves(history, shown)
     for name, picture in drawn.items():
         plots.save(picture, run.folder / name)
     return list(drawn)
@@ -54,7 +55,7 @@ def reconstructions(run: Run, x: np.ndarray, what: str) -> "Axes":
 
 def classes(run: Run) -> int:
     """Number of the classes that a conditional model knows; 0 of any other."""
-    return len(run.training.model.labels) if run.is_conditional else 0
+    return len(run.training.model.labels) if "condition" in run.can else 0
 
 
 def sampled(
@@ -66,10 +67,20 @@ def sampled(
     draw: bool = False,
     label: str | None = None,
 ) -> np.ndarray:
-    """Decode n draws from the prior to host data (n, n_pixels)."""
+    """Decode n draws from the prior to host data (n, n_pixels).
+
+    Raises
+    ------
+    OptionError
+        If the model makes no samples.
+    """
     model = run.training.model
+    if "sample" not in run.can:
+        raise OptionError(
+            f"{run.folder} holds {model.title}, which makes no samples; train a VAE or a GAN."
+        )
     rng = np.random.default_rng(seed)
-    given = {"label": label} if run.is_conditional else {}
+    given = {"label": label} if "condition" in run.can else {}
     x = model.sample(n, rng, temperature=temperature, draw=draw, **given)
     return model.backend.to_host(x)
 
@@ -99,15 +110,14 @@ def about_samples(
     run: Run, *, temperature: float = 1.0, draw: bool = False, label: str | None = None
 ) -> str:
     """Say what samples are."""
-    what = (
-        "Samples from the prior" if run.has_prior else "Decoded noise: an autoencoder has no prior"
-    )
+    what = run.training.model.samples_are
     if label is not None:
         what += f", class {label}"
-    warm = "" if temperature == 1 else f", temperature {temperature:g}"
-    if run.is_gan:
-        return f"Samples of the generator{warm}"
-    return f"{what}{warm} ({'drawn pixels' if draw else 'means of the pixels'})"
+    if temperature != 1:
+        what += f", temperature {temperature:g}"
+    if "draw" in run.can:
+        what += f" ({'drawn pixels' if draw else 'means of the pixels'})"
+    return what
 
 
 def manifold(run: Run) -> "Axes":
@@ -124,8 +134,7 @@ def latents(
     part: str,
 ) -> "Axes":
     """Draw the two-dimensional latents of data."""
-    what = "Posterior means" if run.has_prior else "Codes"
-    title = f"{what} of {len(x)} {part} examples"
-    if run.has_prior:
+    title = f"{run.training.model.codes_are} of {len(x)} {part} examples"
+    if prior := "prior" in run.can:
         title += " (circle: 95 % of the prior)"
-    return plots.latent(run.codes(x), y, labels, prior=run.has_prior, title=title)
+    return plots.latent(run.codes(x), y, labels, prior=prior, title=title)

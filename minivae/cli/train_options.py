@@ -1,16 +1,21 @@
 """The options of `minivae train`: their defaults, which go together, which may change on the way.
 
 An option that is not given is None, so that a resumed run can tell what the user asks for from what
-was its own: `DEFAULTS` comes in only when a run begins.
+was its own: `DEFAULTS` comes in only when a run begins. What a model takes beside them, or does not
+take, the models say themselves (`models/declare.py`), so none is named here but in examples.
 """
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..engine.backend import backend_names
 from ..errors import OptionError
 from ..models import MODELS
+from ..models.base import Model
+from ..models.declare import DEFAULT, Option
+from ..models.vae import OBJECTIVE
 from ..ops import ACTIVATIONS, LIKELIHOODS
 from ..train.optim import OPTIMIZERS
 from ..train.settings import BINARIZE
@@ -32,7 +37,7 @@ examples:
 DEFAULTS: dict[str, Any] = {
     "data": "mnist5k",
     "limit": None,
-    "model": "vae",
+    "model": DEFAULT,
     "hidden": [400],
     "latent": 20,
     "activation": "relu",
@@ -44,9 +49,6 @@ DEFAULTS: dict[str, Any] = {
     "beta": 1.0,
     "schedule": "constant",
     "warmup": 5.0,
-    "free_bits": 0.0,
-    "samples": None,
-    "label_smoothing": 0.0,
     "optimizer": "adam",
     "lr": 1e-3,
     "clip_norm": None,
@@ -58,24 +60,10 @@ DEFAULTS: dict[str, Any] = {
     "dtype": "float32",
     "backend": "auto",
 }
-"""What a run is made of: the options that its `config.json` records."""
-
-OF_A_GAN: dict[str, Any] = {"lr": 2e-4, "epochs": 200}
-"""Defaults of a GAN that are others."""
+"""What a run is made of: the options that its `config.json` records, with those of its model."""
 
 MAY_CHANGE = ("epochs", "lr", "clip_norm", "backend")
 """Options that a resumed run may be given anew."""
-
-OF_THE_VAE = ("beta", "schedule", "warmup", "free_bits", "samples")
-"""Options of a prior's KL, which an autoencoder and a GAN have not."""
-
-REFUSED = {
-    "vae": (("label_smoothing",), "a VAE has no discriminator"),
-    "cvae": (("label_smoothing",), "a VAE has no discriminator"),
-    "autoencoder": ((*OF_THE_VAE, "label_smoothing"), "an autoencoder has no prior"),
-    "gan": ((*OF_THE_VAE, "patience"), "a GAN has no loss of held-out data and no KL"),
-}
-"""Options that a model does not take, and why."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -84,12 +72,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", nargs="?", metavar="DATA", help="the same as --data")
 
     def add(group: Any, name: str, help: str, **options: Any) -> None:
-        default = DEFAULTS.get(name.lstrip("-").replace("-", "_"))
+        key = name.lstrip("-").replace("-", "_")
+        default = DEFAULTS.get(key)
         if isinstance(default, list):
             default = " ".join(map(str, default))
-        elif (key := name.lstrip("-")) in OF_A_GAN:
-            default = f"{default}, of a GAN {OF_A_GAN[key]}"
-        text = help if default is None or default is False else f"{help} (default: {default})"
+        if default is not None:
+            others = {model.title: model.defaults.get(key, default) for model in MODELS.values()}
+            own = (f", of {who} {its}" for who, its in others.items() if its != default)
+            default = f"{default}{''.join(own)}"
+        text = help if default in (None, "False") else f"{help} (default: {default})"
         group.add_argument(name, help=text, default=None, **options)
 
     number = {"type": finite, "metavar": "X"}
@@ -102,32 +93,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
     binarize += "for grey pictures under a bernoulli, else none)"
     add(data, "--binarize", binarize, choices=BINARIZE)
 
-    model = parser.add_argument_group("model")
-    add(model, "--model", "what to train", choices=tuple(MODELS))
-    conditional = "give encoder and decoder the class of each example; the same as --model cvae"
-    model.add_argument("--conditional", action="store_true", help=conditional)
+    kinds = parser.add_argument_group("model")
+    add(kinds, "--model", "what to train", choices=tuple(MODELS))
+    for switch, help in (model.switch for model in MODELS.values() if model.switch[0]):
+        kinds.add_argument(flag(switch), action="store_true", help=help)
     widths = "widths of the hidden layers, first to last; none at all makes a linear model"
-    add(model, "--hidden", widths, type=whole, nargs="*", metavar="N")
-    add(model, "--latent", "latent dimensions; 2 can be drawn", **count)
-    add(model, "--activation", "between the layers", choices=tuple(ACTIVATIONS))
-    add(model, "--likelihood", "of the data, given the decoder", choices=tuple(LIKELIHOODS))
-    add(model, "--sigma", "standard deviation of the gaussian likelihood (default: 1)", **number)
-    add(model, "--levels", "grey levels of the categorical likelihood (default: 4)", **count)
+    add(kinds, "--hidden", widths, type=whole, nargs="*", metavar="N")
+    add(kinds, "--latent", "latent dimensions; 2 can be drawn", **count)
+    add(kinds, "--activation", "between the layers", choices=tuple(ACTIVATIONS))
+    add(kinds, "--likelihood", "of the data, given the decoder", choices=tuple(LIKELIHOODS))
+    add(kinds, "--sigma", "standard deviation of the gaussian likelihood (default: 1)", **number)
+    add(kinds, "--levels", "grey levels of the categorical likelihood (default: 4)", **count)
     bias = "start from the mean of the training data, by the bias of the decoder's last layer"
-    add(model, "--bias-from-data", bias, action="store_true")
+    add(kinds, "--bias-from-data", bias, action="store_true")
 
-    objective = parser.add_argument_group("objective (of a VAE)")
+    objective = parser.add_argument_group(OBJECTIVE)
     add(objective, "--beta", "weight of the KL", **number)
     schedule = "how beta gets there"
     add(objective, "--schedule", schedule, choices=("constant", "linear", "cyclical"))
     add(objective, "--warmup", "epochs of the linear rise, or of one cycle", **number)
-    add(objective, "--free-bits", "nats for each latent dimension that cost nothing", **number)
-    samples = "maximise the importance-weighted bound with K samples instead of the ELBO"
-    add(objective, "--samples", samples, type=whole, metavar="K")
-
-    contest = parser.add_argument_group("contest (of a GAN)")
-    smoothing = "how much less than 1 the label of a real example is; 0.1 is usual"
-    add(contest, "--label-smoothing", smoothing, **number)
+    groups = {OBJECTIVE: objective}
+    for name, (option, model) in own_options().items():
+        title = option.group or f"options of {model.title}"
+        group = groups.get(title) or groups.setdefault(title, parser.add_argument_group(title))
+        add_own(group, name, option)
 
     training = parser.add_argument_group("training")
     add(training, "--optimizer", "update rule", choices=tuple(OPTIMIZERS))
@@ -152,15 +141,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--quiet", action="store_true", help=quiet)
 
 
+def own_options() -> dict[str, tuple[Option, type[Model]]]:
+    """Flags that some model takes beside those of `DEFAULTS`, and the first one that does."""
+    found: dict[str, tuple[Option, type[Model]]] = {}
+    for model in MODELS.values():
+        for name, option in model.options.items():
+            if option.flag:
+                found.setdefault(name, (option, model))
+    return found
+
+
+def add_own(group: Any, name: str, option: Option) -> None:
+    """Define the flag of a model's own option."""
+    how: dict[str, Any] = {"help": option.help}
+    if option.type is bool:
+        how |= {"action": "store_true", "default": None}
+    else:
+        if option.default is not None:
+            default = " ".join(map(str, option.default)) if option.many else option.default
+            how["help"] += f" (default: {default})"
+        how["type"] = {int: whole, float: finite}.get(option.type, str)
+        if option.choices:
+            how["choices"] = option.choices
+        else:
+            how["metavar"] = option.metavar or {int: "N", float: "X"}.get(option.type, "NAME")
+        if option.many:
+            how["nargs"] = "*"
+    group.add_argument(flag(name), **how)
+
+
 def given(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of `DEFAULTS` that the user gave.
+    """Return the options of `DEFAULTS` and of the models that the user gave.
 
     Raises
     ------
     OptionError
         If two data sets or two models were given.
     """
-    found = {name: getattr(options, name) for name in DEFAULTS}
+    found = {name: getattr(options, name) for name in (*DEFAULTS, *own_options())}
     if options.dataset is not None:
         if found["data"] not in (None, options.dataset):
             raise OptionError(
@@ -168,13 +186,27 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
                 "one out."
             )
         found["data"] = options.dataset
-    if options.conditional:
-        if found["model"] not in (None, "cvae"):
-            raise OptionError(
-                f"two models were given, --conditional and --model {found['model']}; leave one out."
-            )
-        found["model"] = "cvae"
+    for kind, model in MODELS.items():
+        if model.switch[0] and getattr(options, model.switch[0]):
+            if MODELS.get(found["model"], model) is not model:
+                raise OptionError(
+                    f"two models were given, {flag(model.switch[0])} and --model "
+                    f"{found['model']}; leave one out."
+                )
+            found["model"] = kind
     return {name: value for name, value in found.items() if value is not None}
+
+
+def why_not(kind: str, names: Iterable[str]) -> dict[str, str]:
+    """Options among `names` that a model does not take, and for each one why."""
+    model, strange = MODELS[kind], own_options()
+    reasons = {}
+    for name in names:
+        if name in model.refused:
+            reasons[name] = model.refused[name]
+        elif name in strange and name not in model.options:
+            reasons[name] = f"{model.title} has no {strange[name][0].needs or 'such option'}"
+    return reasons
 
 
 def complete(asked: dict[str, Any]) -> dict[str, Any]:
@@ -185,21 +217,19 @@ def complete(asked: dict[str, Any]) -> dict[str, Any]:
     OptionError
         If an option was given that the model, the objective or the optimizer does not have.
     """
-    own = OF_A_GAN if asked.get("model") == "gan" else {}
-    options = {**DEFAULTS, **own, **asked}
-    refused, why = REFUSED[options["model"]]
-    strangers = [flag(name) for name in refused if name in asked]
-    if strangers:
-        others = [name for name in REFUSED if not set(REFUSED[name][0]) & set(asked)]
+    kind = asked.get("model", DEFAULTS["model"])
+    model = MODELS[kind]
+    own = {name: option.default for name, option in model.options.items() if option.flag}
+    usual = {name: value for name, value in model.defaults.items() if name in DEFAULTS}
+    options = {**DEFAULTS, **own, **usual, **asked}
+    if reasons := why_not(kind, asked):
+        others = [other for other in MODELS if not why_not(other, asked)]
         instead = f", or use --model {others[0]}" if others else ""
         raise OptionError(
-            f"{why}, so it does not take {', '.join(strangers)}; leave that out{instead}."
+            f"{' and '.join(dict.fromkeys(reasons.values()))}, so it does not take "
+            f"{', '.join(map(flag, reasons))}; leave that out{instead}."
         )
-    if options["samples"] is not None and (options["beta"], options["schedule"]) != (1, "constant"):
-        raise OptionError(
-            "the importance-weighted bound (--samples) has no weight of the KL; leave out --beta "
-            "and --schedule."
-        )
+    model.check_run(options)
     if options["weight_decay"] is not None and options["optimizer"] != "adamw":
         raise OptionError(
             f"{options['optimizer']} has no weight decay; use --optimizer adamw, or leave out "

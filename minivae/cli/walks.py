@@ -76,9 +76,9 @@ def check_model(model: Model) -> None:
         If it cannot encode, or decodes a class beside the latent.
     """
     why = ""
-    if not hasattr(model, "encode"):
+    if "encode" not in model.can:
         why = "has no encoder"
-    elif hasattr(model, "labels"):
+    elif "condition" in model.can:
         why = "is given a class beside each latent"
     if why:
         raise OptionError(
@@ -135,7 +135,7 @@ def traversals(run: Run, x: np.ndarray | Pixels, start: np.ndarray) -> Iterator:
     dims = np.argsort(-used)[:MOST]
     z = explore.means(model, start[None])[0]
     centre, scale = np.zeros(model.latent), np.ones(model.latent)
-    if not run.has_prior:  # then what is far is what is far for the codes
+    if "prior" not in run.can:  # then what is far is what is far for the codes
         codes = run.codes(x)
         centre, scale = codes.mean(axis=0), codes.std(axis=0)
 
@@ -144,7 +144,7 @@ def traversals(run: Run, x: np.ndarray | Pixels, start: np.ndarray) -> Iterator:
         return np.concatenate(each)
 
     deviations = np.linspace(-FAR, FAR, 11)
-    of = "KL in nats" if run.has_prior else "variance"
+    of = "KL in nats" if "bound" in run.can else "variance"
     names = [f"$z_{{{k + 1}}}$   {used[k]:.2f}" for k in dims]
     title = f"Each latent dimension from -{FAR:g} to {FAR:g} standard deviations, with its {of}"
     yield (
@@ -208,7 +208,7 @@ def latents(
         yield "latents.png", pictures.latents(run, x, y, data.labels, part)
         return
     points, _, share = explore.principal_plane(run.codes(x))
-    what = "Posterior means" if run.has_prior else "Codes"
+    what = run.training.model.codes_are
     title = f"{what} of {len(x)} {part} examples: principal plane of {run.training.model.latent}"
     yield "latents.png", plane(points, share, y, data.labels, title=f"{title} dimensions")
 
@@ -228,8 +228,9 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         "latents": lambda: latents(run, x, y, data, part),
     }
     because: dict[str, str] = {}
-    if not run.has_prior:
-        because["manifold"] = "an autoencoder has no prior to take quantiles of"
+    if "prior" not in run.can:
+        title = run.training.model.title
+        because["manifold"] = f"{title} has no prior to take quantiles of"
     if latent != 2:
         because["manifold"] = f"the model has {latent} latent dimensions, not 2"
     if latent < 2:

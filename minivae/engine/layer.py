@@ -6,6 +6,7 @@
 `Sequential` chains layers: the chain rule is the loop in `Sequential.backward`.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,6 +24,9 @@ class Layer:
     ----------
     shapes : dict of str to tuple of int, optional
         The layer's parameters; none by default.
+    carried : dict of str to tuple of int, optional
+        Numbers that a step carries on but no optimizer moves, such as running moments; see
+        `params.py`.
     dtype : {"float32", "float64"}
         dtype of parameters, inputs and outputs.
     backend : str or Backend
@@ -41,12 +45,13 @@ class Layer:
         self,
         shapes: dict[str, tuple[int, ...]] | None = None,
         *,
+        carried: dict[str, tuple[int, ...]] | None = None,
         dtype: str = "float32",
         backend: str | Backend = "auto",
     ) -> None:
         self.backend = get_backend(backend)
         self.call = self.backend.call
-        self.params = Params(shapes or {}, dtype, self.backend)
+        self.params = Params(shapes or {}, dtype, self.backend, carried)
         self.cache: tuple | None = None
         self._fitting: set[tuple] = set()
 
@@ -143,6 +148,47 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+class Reshape(Layer):
+    """Give each example another shape, (B, ...) -> (B, *shape); the numbers stay as they lie.
+
+    Parameters
+    ----------
+    *shape : int
+        Shape of one example. One number that is -1 follows from the others.
+    """
+
+    def __init__(
+        self, *shape: int, dtype: str = "float32", backend: str | Backend = "auto"
+    ) -> None:
+        super().__init__(dtype=dtype, backend=backend)
+        self.shape = shape
+
+    def forward(self, x: Array) -> Array:
+        """Return x (B, ...) in the other shape."""
+        self.cache = (x.shape,)
+        try:
+            return x.reshape(len(x), *self.shape)
+        except ValueError:
+            raise ShapeError(
+                f"x has shape {x.shape}, but each example was to get the shape {self.shape}; give "
+                "shapes of as many numbers."
+            ) from None
+
+    def backward(self, dy: Array) -> Array:
+        """Return dy in the shape of x."""
+        (shape,) = self.saved()
+        return dy.reshape(shape)
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(B, ...) -> (B, *shape)."""
+        each = math.prod(shape[1:])
+        known = math.prod(n for n in self.shape if n != -1)
+        return (shape[0], *(each // max(1, known) if n == -1 else n for n in self.shape))
+
+    def __repr__(self) -> str:
+        return f"Reshape({', '.join(map(str, self.shape))})"
 
 
 class Sequential(Layer):

@@ -6,15 +6,45 @@ writing `params["W"][...] = 0` writes into `theta`, and the other way round:
 
     theta  [ W W W W W W | b b b | W W W | b ]      params["0.W"].shape == (2, 3)
              `--- "0" ---------'   `- "1" ---'      params["1.b"].shape == (1,)
+
+**Carried numbers.** A step of training may carry on numbers that no gradient moves: the running
+moments of a norm, the counts of a codebook. They lie in a third flat array, `carried`, in the same
+order and with views of their own, and a checkpoint keeps them. A layer moves them in its forward
+pass, but only in a step:
+
+    if self.params.training:
+        self.params.carried_of("mean")[...] += 0.1 * (batch_mean - self.params.carried_of("mean"))
+
+`training` is true inside the block `with params.training:`, and `Model.step` is such a block.
+Everything else is an evaluation and moves nothing: `Model.forward`, `encode`, `sample`. All parts
+of a model share the one switch.
 """
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
 from ..errors import OptionError, ShapeError
 from .backend import Array, Backend, float_dtype, get_backend
+
+
+class Switch:
+    """True inside of `with switch:`, and false outside."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+
+    def __bool__(self) -> bool:
+        return self.depth > 0
+
+    def __enter__(self) -> "Switch":
+        self.depth += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
 
 
 class Params:
@@ -28,11 +58,17 @@ class Params:
         dtype of `theta` and `grad`.
     backend : str or Backend
         Where the arrays live.
+    carried : dict of str to tuple of int, optional
+        Name and shape of each array of numbers that a step carries on but no optimizer moves.
 
     Attributes
     ----------
     theta, grad : array, (P,)
         All parameters, and dL/dtheta in the same order.
+    carried : array, (C,)
+        All numbers that are carried on.
+    training : Switch
+        Whether this is a step of training, of the whole model; see above.
     """
 
     def __init__(
@@ -40,15 +76,19 @@ class Params:
         shapes: dict[str, tuple[int, ...]],
         dtype: "str | np.dtype" = "float32",
         backend: str | Backend = "auto",
+        carried: dict[str, tuple[int, ...]] | None = None,
     ) -> None:
         self.backend = get_backend(backend)
         self.dtype = float_dtype(dtype)
-        self.shapes = dict(shapes)
+        self.shapes, self.carried_shapes = dict(shapes), dict(carried or {})
+        self.training = Switch()
         self._parts: list[Params] = []
         self._joined = False
-        size = sum(math.prod(shape) for shape in shapes.values())
+        size, more = (
+            sum(map(math.prod, some.values())) for some in (self.shapes, self.carried_shapes)
+        )
         xp = self.backend.xp
-        self._bind(xp.zeros(size, self.dtype), xp.zeros(size, self.dtype))
+        self._bind(*(xp.zeros(n, self.dtype) for n in (size, size, more)))
 
     @classmethod
     def join(cls, parts: "dict[str, Params]") -> "Params":
@@ -62,12 +102,11 @@ class Params:
             If the parts differ in dtype or backend, or one belongs to another pair already.
         """
         first = next(iter(parts.values()))
-        shapes = {
-            f"{prefix}.{name}": shape
-            for prefix, part in parts.items()
-            for name, shape in part.shapes.items()
-        }
-        joined = cls(shapes, first.dtype, first.backend)
+        shapes, carried = (
+            {f"{prefix}.{n}": s for prefix, part in parts.items() for n, s in of(part).items()}
+            for of in (lambda part: part.shapes, lambda part: part.carried_shapes)
+        )
+        joined = cls(shapes, first.dtype, first.backend, carried)
         given = list(parts.values())
         for i, (prefix, part) in enumerate(parts.items()):  # all checks before a part is changed
             if part.dtype != first.dtype or part.backend is not first.backend:
@@ -85,26 +124,23 @@ class Params:
             part._joined = True
             for name in part.shapes:
                 joined[f"{prefix}.{name}"][...] = part[name]
+            for name in part.carried_shapes:
+                joined.carried_of(f"{prefix}.{name}")[...] = part.carried_of(name)
         joined._parts = given
-        joined._bind(joined.theta, joined.grad)
+        joined._bind(joined.theta, joined.grad, joined.carried)
         return joined
 
-    def _bind(self, theta: Array, grad: Array) -> None:
-        """Make `theta` and `grad` the flat pair, and cut all views, the parts' too, from it."""
-        self.theta, self.grad = theta, grad
-        self._values: dict[str, Array] = {}
-        self._grads: dict[str, Array] = {}
-        start = 0
-        for name, shape in self.shapes.items():
-            stop = start + math.prod(shape)
-            self._values[name] = theta[start:stop].reshape(shape)
-            self._grads[name] = grad[start:stop].reshape(shape)
-            start = stop
-        start = 0
+    def _bind(self, theta: Array, grad: Array, carried: Array) -> None:
+        """Make these the flat arrays, and cut all views, the parts' too, from them."""
+        self.theta, self.grad, self.carried = theta, grad, carried
+        self._values, self._grads = _cut(theta, self.shapes), _cut(grad, self.shapes)
+        self._carried = _cut(carried, self.carried_shapes)
+        start, first = 0, 0
         for part in self._parts:
-            stop = start + part.theta.size
-            part._bind(theta[start:stop], grad[start:stop])
-            start = stop
+            stop, last = start + part.theta.size, first + part.carried.size
+            part.training = self.training
+            part._bind(theta[start:stop], grad[start:stop], carried[first:last])
+            start, first = stop, last
 
     def __getitem__(self, name: str) -> Array:
         """View of one parameter, in its shape."""
@@ -119,6 +155,27 @@ class Params:
             return self._grads[name]
         except KeyError:
             raise self._unknown(name) from None
+
+    def carried_of(self, name: str) -> Array:
+        """View of one array of numbers that a step carries on, in its shape."""
+        try:
+            return self._carried[name]
+        except KeyError:
+            known = ", ".join(self.carried_shapes) or "none"
+            raise OptionError(f"nothing called {name!r} is carried; there are: {known}.") from None
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Run this block as a step, and put the carried numbers back after it.
+
+        A check runs a step many times and wants the same function each time.
+        """
+        kept = self.carried.copy()
+        try:
+            with self.training:
+                yield
+        finally:
+            self.carried[...] = kept
 
     def set_grads(self, **grads: Array) -> None:
         """Overwrite gradients by name; nothing is accumulated."""
@@ -146,29 +203,36 @@ class Params:
                 return name
         raise ShapeError(f"entry {index} was asked for, but theta has entries 0 to {stop - 1}.")
 
-    def load(self, theta: Array) -> None:
-        """Copy `theta` (P,) from the host into this one.
+    def load(self, theta: Array, carried: Array | None = None) -> None:
+        """Copy `theta` (P,), and `carried` (C,) if it is given, from the host into these.
 
         Raises
         ------
         ShapeError
-            If its size is not P.
+            If their size is not P or C.
         """
-        theta = np.asarray(self.backend.to_host(theta))
-        if theta.shape != self.theta.shape:
-            raise ShapeError(
-                f"theta of shape {theta.shape} was given, but this model has {self.theta.shape}; "
-                "build the model with the widths that the parameters were saved from."
-            )
-        self.theta[...] = self.backend.asarray(theta, self.dtype)
+        given = {"theta": theta} if carried is None else {"theta": theta, "carried": carried}
+        here = {"theta": self.theta, "carried": self.carried}
+        hosts = {name: np.asarray(self.backend.to_host(array)) for name, array in given.items()}
+        for name, array in hosts.items():
+            if array.shape != here[name].shape:
+                raise ShapeError(
+                    f"{name} of shape {array.shape} was given, but this model has "
+                    f"{here[name].shape}; build the model with the widths that the parameters were "
+                    "saved from."
+                )
+        for name, array in hosts.items():
+            here[name][...] = self.backend.asarray(array, self.dtype)
 
     def __getstate__(self) -> dict:
-        return {k: v for k, v in vars(self).items() if k not in ("_values", "_grads")}
+        views = ("_values", "_grads", "_carried")
+        return {k: v for k, v in vars(self).items() if k not in views}
 
     def __setstate__(self, state: dict) -> None:
-        # Copies of views would be arrays of their own; they are cut anew from the copied pair.
-        vars(self).update(state)
-        self._bind(self.theta, self.grad)
+        # Copies of views would be arrays of their own; they are cut anew from the copied arrays.
+        none = {"carried_shapes": {}, "carried": state["theta"][:0], "training": Switch()}
+        vars(self).update(none | state)  # a pickle may be older than the carried numbers
+        self._bind(self.theta, self.grad, self.carried)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
@@ -179,3 +243,13 @@ class Params:
     def __repr__(self) -> str:
         rows = [f"  {name:<20} {shape!s}" for name, shape in self.shapes.items()]
         return "\n".join([f"Params({self.theta.size:,} numbers, {self.dtype})", *rows])
+
+
+def _cut(flat: Array, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
+    """Views of a flat array, one after the other, by name."""
+    views, start = {}, 0
+    for name, shape in shapes.items():
+        stop = start + math.prod(shape)
+        views[name] = flat[start:stop].reshape(shape)
+        start = stop
+    return views

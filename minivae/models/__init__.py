@@ -1,14 +1,22 @@
 """One model a file: how layers are joined, and where the gradients of branches are added.
 
-Beside them is what encoders and decoders are made of, and the objectives.
-No operation is written here, and nothing is trained: formulas of one step are all there is.
+A model enters `MODELS` when its class is defined (`declare.py`), and all files here are imported,
+so a new one is found without being named. Nothing outside of this room asks which model it has: it
+asks the model what it can. Nothing here computes a formula: those are operations.
 """
+
+import pkgutil
+from importlib import import_module
 
 from .autoencoder import Autoencoder
 from .conditional import ConditionalVAE
+from .declare import DEFAULT, MODELS
 from .gan import GAN
 from .vae import VAE
 
-MODELS = {"vae": VAE, "autoencoder": Autoencoder, "cvae": ConditionalVAE, "gan": GAN}
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+for _kind in sorted(MODELS, key=lambda kind: (kind != DEFAULT, kind)):
+    MODELS[_kind] = MODELS.pop(_kind)  # in an order that does not hang on who imports whom
 
 __all__ = ["GAN", "MODELS", "VAE", "Autoencoder", "ConditionalVAE"]

@@ -7,12 +7,15 @@ prior. The loss is the reconstruction term alone, the mean of nll over the batch
 pass is one chain, with no branches to add.
 """
 
+from typing import ClassVar
+
 import numpy as np
 
 from ..engine.backend import Array
 from ..engine.layer import Layer
 from ..errors import OptionError
 from .base import Model
+from .declare import refuses
 from .mlp import mlp
 from .objectives import Terms
 
@@ -21,13 +24,19 @@ class Autoencoder(Model):
     """Autoencoder with MLPs of mirrored widths; the parameters are those of `VAE`."""
 
     kind = "autoencoder"
+    title = "an autoencoder"
+    refused: ClassVar = dict.fromkeys(("beta", "schedule", "warmup"), "an autoencoder has no prior")
+    columns = ("nll", "val_nll")
+    can = frozenset({"encode", "reconstruct", "sample", "draw"})
+    plain = True
+    samples_are = "Decoded noise: an autoencoder has no prior"
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
         return mlp(
             (self.n_data, *self.hidden, self.latent),
             activation=self.activation,
             rng=rng,
-            **self.options,
+            **self.where,
         )
 
     def encode(self, x: Array) -> Array:
@@ -58,6 +67,7 @@ class Autoencoder(Model):
         dz = self.decoder.backward(self.likelihood.backward(dnll))
         self.encoder.backward_params(dz)
 
+    @refuses
     def elbo(self, x: Array, noise: None = None) -> Array:
         """Refuse: an autoencoder bounds nothing.
 
@@ -70,3 +80,7 @@ class Autoencoder(Model):
             "an Autoencoder has no ELBO, since it has no prior and its codes are points; "
             "use `forward(x).nll` for its reconstruction term, or a VAE."
         )
+
+    def meaning(self, *, note: str = "", weighted: bool = False, tested: bool = True) -> str:
+        """Say that the loss bounds no likelihood; see `Declared.meaning`."""
+        return "nats per example; the reconstruction alone: an autoencoder bounds no likelihood"

@@ -12,23 +12,21 @@ from ..engine.noise import normal
 from ..engine.params import Params
 from ..errors import MinivaeError, OptionError, ShapeError
 from ..ops import LIKELIHOODS
+from .declare import Declared, refuses
 from .mlp import check_widths, mlp
 from .objectives import Terms
 
 
-class Model:
+class Model(Declared, listed=False):
     """Base of the models: a decoder, a likelihood, and one flat pair of parameters.
 
-    The parameters are described where the models are; see `VAE`.
+    The parameters are described where the models are; see `VAE`. A model of one's own is a
+    subclass: it says what it is in the attributes of `Declared`, and defines `_make_encoder`,
+    `draw_noise`, `forward`, `backward`, and what it can.
     """
-
-    kind = ""
-    """Name of the model in a configuration."""
 
     parts = ("encoder", "decoder")
     """What the two halves are called in `params`."""
-
-    params: Params
 
     def __init__(
         self,
@@ -42,7 +40,16 @@ class Model:
         rng: np.random.Generator,
         dtype: str = "float32",
         backend: str | Backend = "auto",
+        **own: Any,
     ) -> None:
+        for name, option in self.options.items():
+            setattr(self, name, option.typed(own.pop(name, option.default)))
+        if own:
+            known = ", ".join(self.options) or "none of its own"
+            raise OptionError(
+                f"{next(iter(own))} was given, but {self.title} does not take that; its options "
+                f"beside the common ones are: {known}."
+            )
         if likelihood not in LIKELIHOODS:
             raise OptionError(
                 f"likelihood={likelihood!r} was given; choose one of: {', '.join(LIKELIHOODS)}."
@@ -59,9 +66,9 @@ class Model:
         self.workspace = Workspace(shared=self.backend.shares)
         self.likelihood_options = dict(likelihood_options or {})
         self.activation = activation
-        self.options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
+        self.where: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
         try:
-            self.likelihood = LIKELIHOODS[likelihood](**self.likelihood_options, **self.options)
+            self.likelihood = LIKELIHOODS[likelihood](**self.likelihood_options, **self.where)
         except MinivaeError:
             raise  # it says itself what is wrong, such as an unknown dtype
         except TypeError:
@@ -82,7 +89,7 @@ class Model:
         """MLP from the latents, and from `n_given` numbers beside them, to the likelihood."""
         n_out = self.likelihood.output_width(self.n_pixels)
         widths = (self.latent + n_given, *reversed(self.hidden), n_out)
-        return mlp(widths, activation=self.activation, rng=rng, **self.options)
+        return mlp(widths, activation=self.activation, rng=rng, **self.where)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -96,7 +103,21 @@ class Model:
             "likelihood": self.likelihood.name,
             "likelihood_options": self.likelihood_options,
             "dtype": str(self.params.dtype),
+            **{
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in ((name, getattr(self, name)) for name in self.options)
+            },
         }
+
+    @classmethod
+    def example(cls, rng: np.random.Generator, **options: Any) -> "Model":
+        """Build a small model for a check, in float64 and, unless `options` say else, smooth."""
+        sizes = {"n_pixels": 7, "hidden": (5,), "latent": 2, "activation": "tanh"}
+        return cls(**{**sizes, "dtype": "float64", **cls.examples[0], **options}, rng=rng)
+
+    def draw_rows(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Draw host rows (n, n_pixels) in [0, 1), as `prepare` takes them, for a check."""
+        return rng.random((n, self.n_pixels))
 
     def prepare(self, x: np.ndarray | Array) -> Array:
         """Bring data (N, n_pixels), of the host or the backend, into the model's form and dtype.
@@ -121,6 +142,31 @@ class Model:
         self.decoder[-1].params["b"][...] = self.backend.asarray(
             self.likelihood.bias_for(np.asarray(mean, dtype=float)), self.params.dtype
         )
+
+    @refuses
+    def encode(self, x: Array) -> Any:
+        """Refuse; a model that can encode defines it."""
+        raise OptionError(f"{self.title} cannot encode data; use a VAE or an autoencoder.")
+
+    @refuses
+    def reconstruct(self, x: Array) -> Array:
+        """Refuse; a model that can reconstruct defines it."""
+        raise OptionError(f"{self.title} cannot reconstruct data; use a VAE or an autoencoder.")
+
+    @refuses
+    def elbo(self, x: Array, noise: Array | None = None) -> Array:
+        """Refuse; a model that bounds ln p(x) defines it."""
+        raise OptionError(f"{self.title} has no ELBO, since it does not bound ln p(x); use a VAE.")
+
+    @refuses
+    def log_weights(self, x: Array, eps: Array) -> Array:
+        """Refuse; a model whose ln p(x) can be estimated by importance sampling defines it."""
+        raise OptionError(f"{self.title} has no importance weights; use a VAE.")
+
+    def codes(self, x: Array) -> Array:
+        """Latents (B, Z) that stand for x (B, n_data): of a distribution, its mean."""
+        encoded = self.encode(x)
+        return encoded[0] if isinstance(encoded, tuple) else encoded
 
     def decode(self, z: Array) -> Array:
         """Mean of the data (B, n_pixels) for latents z (B, Z)."""
@@ -191,7 +237,7 @@ class Model:
         Updating is the optimizer's: `optimizer.step(model.params)`.
         """
         expect_examples(x)
-        with self.workspace:
+        with self.workspace, self.params.training:
             terms = self.forward(x, noise, beta)
             self.backward()
             # What the caller receives is a copy: the next step uses the memory of this one again

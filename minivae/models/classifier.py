@@ -31,6 +31,7 @@ from ..engine.params import Params
 from ..errors import OptionError, ShapeError
 from ..ops import Categorical, Linear
 from .base import Model
+from .declare import Declared
 from .mlp import check_widths, mlp
 from .objectives import Terms
 
@@ -43,8 +44,8 @@ class CrossEntropy(Categorical):
         return ""
 
 
-class Classifier:
-    """MLP classifier.
+class Classifier(Declared, listed=False):
+    """MLP classifier; not in `MODELS`, for it is no generative model.
 
     Parameters
     ----------
@@ -63,6 +64,8 @@ class Classifier:
     backend : str or Backend
         Where to compute.
     """
+
+    title = "a classifier"
 
     def __init__(
         self,

@@ -110,6 +110,13 @@ class ConditionalVAE(VAE):
     """
 
     kind = "cvae"
+    title = "a conditional VAE"
+    switch = (
+        "conditional",
+        "give encoder and decoder the class of each example; the same as --model cvae",
+    )
+    can = VAE.can | {"condition"}
+    examples = ({"labels": ("a", "b", "c")},)
 
     def __init__(
         self,
@@ -143,6 +150,11 @@ class ConditionalVAE(VAE):
     def config(self) -> dict[str, Any]:
         """Everything that builds a model of these sizes again, as JSON types."""
         return {**super().config, "labels": list(self.labels)}
+
+    def draw_rows(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Draw host rows with labels (n, n_pixels + C), for a check; the classes take turns."""
+        turns = np.arange(n) % len(self.labels)
+        return np.concatenate([super().draw_rows(rng, n), np.eye(len(self.labels))[turns]], axis=1)
 
     def prepare(self, x: np.ndarray | Array) -> Array:
         """Bring rows with labels (N, n_pixels + C), of the host or the backend, into its form.

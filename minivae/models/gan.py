@@ -46,15 +46,16 @@ Adam on the flat pair is two, one for each player; Radford et al. (2016) give bo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..engine.backend import Array, Backend
+from ..engine.backend import Array
 from ..engine.layer import Layer
 from ..errors import OptionError, StateError
 from ..ops import Activation, Bernoulli
 from .base import Model, expect_examples
+from .declare import Option, Player, refuses
 from .mlp import mlp
 
 OUTPUTS = ("bernoulli", "gaussian")
@@ -100,7 +101,31 @@ class GAN(Model):
     """
 
     kind = "gan"
+    title = "a GAN"
+    options: ClassVar = {
+        "label_smoothing": Option(
+            float,
+            0.0,
+            "how much less than 1 the label of a real example is; 0.1 is usual",
+            group="contest (of a GAN)",
+            needs="discriminator",
+        )
+    }
+    refused: ClassVar = dict.fromkeys(
+        ("beta", "schedule", "warmup", "free_bits", "samples", "patience"),
+        "a GAN has no loss of held-out data and no KL",
+    )
+    # beta1: less memory of an opponent that has moved on (Radford et al. 2016). The generator gives
+    # grey pixels, so the discriminator has to be shown grey ones.
+    defaults: ClassVar = {"lr": 2e-4, "epochs": 200, "beta1": 0.5, "binarize": "none"}
+    terms: ClassVar = {"d_loss": "Discriminator", "g_loss": "Generator"}
+    columns = ("d_loss", "g_loss")
+    can = frozenset({"sample", "prior"})
+    samples_are = "Samples of the generator"
+    examples = ({"label_smoothing": 0.1},)
     parts = ("discriminator", "generator")
+
+    label_smoothing: float
 
     def __init__(
         self,
@@ -108,49 +133,38 @@ class GAN(Model):
         hidden: Sequence[int] = (400,),
         latent: int = 20,
         *,
-        activation: str = "relu",
         likelihood: str = "bernoulli",
         likelihood_options: dict[str, float] | None = None,
-        label_smoothing: float = 0.0,
         rng: np.random.Generator,
-        dtype: str = "float32",
-        backend: str | Backend = "auto",
+        **options: Any,
     ) -> None:
         if likelihood not in OUTPUTS or likelihood_options:
-            options = f" with {likelihood_options}" if likelihood_options else ""
+            having = f" with {likelihood_options}" if likelihood_options else ""
             raise OptionError(
-                f"likelihood={likelihood!r}{options} was given, but a GAN has none and makes data "
+                f"likelihood={likelihood!r}{having} was given, but a GAN has none and makes data "
                 f"by the mean alone of one of: {', '.join(OUTPUTS)}, without options."
             )
-        if not 0 <= label_smoothing < 0.5:
+        super().__init__(n_pixels, hidden, latent, likelihood=likelihood, rng=rng, **options)
+        if not 0 <= self.label_smoothing < 0.5:
             raise OptionError(
-                f"label_smoothing={label_smoothing} was given, but it must be in [0, 0.5); "
+                f"label_smoothing={self.label_smoothing} was given, but it must be in [0, 0.5); "
                 "0.1 is usual."
             )
-        super().__init__(
-            n_pixels,
-            hidden,
-            latent,
-            activation=activation,
-            likelihood=likelihood,
-            rng=rng,
-            dtype=dtype,
-            backend=backend,
-        )
-        self.label_smoothing = float(label_smoothing)
         self.discriminator, self.generator = self.encoder, self.decoder
-        self.squash = Activation("sigmoid", **self.options) if likelihood == "bernoulli" else None
-        self.verdict = Bernoulli(**self.options)
+        self.squash = Activation("sigmoid", **self.where) if likelihood == "bernoulli" else None
+        self.verdict = Bernoulli(**self.where)
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
         """Make the discriminator: in the encoder's place and of its widths, with one output."""
         widths = (self.n_data, *self.hidden, 1)
-        return mlp(widths, activation=self.activation, rng=rng, **self.options)
+        return mlp(widths, activation=self.activation, rng=rng, **self.where)
 
-    @property
-    def config(self) -> dict[str, Any]:
-        """Everything that builds a model of these sizes again, as JSON types."""
-        return {**super().config, "label_smoothing": self.label_smoothing}
+    def players(self) -> tuple[Player, ...]:
+        """Discriminator and generator, each with a loss and parameters of its own."""
+        return (
+            Player("discriminator", "d_loss", self.discriminator.params),
+            Player("generator", "g_loss", self.generator.params),
+        )
 
     def draw_noise(self, rng: np.random.Generator, batch: int) -> Array:
         """Draw the latents z (B, Z) of one step."""
@@ -214,7 +228,7 @@ class GAN(Model):
             If there are no examples.
         """
         expect_examples(x)
-        with self.workspace:
+        with self.workspace, self.params.training:
             g_loss, fake = self.generator_forward(noise)
             self.generator_backward()
             # The discriminator's gradients that this left are replaced by its own.
@@ -245,6 +259,7 @@ class GAN(Model):
         self.forget()
         return self.generate(z)
 
+    @refuses
     def encode(self, x: Array) -> Array:
         """Refuse: a GAN has no encoder.
 
@@ -281,3 +296,7 @@ class GAN(Model):
                 "from; leave out draw (--draw)."
             )
         return super().sample(n, rng, temperature=temperature)
+
+    def meaning(self, *, note: str = "", weighted: bool = False, tested: bool = True) -> str:
+        """Say whose losses they are; see `Declared.meaning`."""
+        return "nats per example; each player's own, and none says how good the samples are"

@@ -13,15 +13,19 @@ is faster than two.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..engine.backend import Array, Backend
+from ..engine.backend import Array
 from ..errors import OptionError
 from .base import Model
+from .declare import Option
 from .gaussian_encoder import GaussianEncoder
 from .objectives import ELBO, ImportanceWeighted, Terms
+
+OBJECTIVE = "objective (of a VAE)"
+"""Title of what goes with a prior's KL, in the help of `minivae train`."""
 
 
 class VAE(Model):
@@ -56,6 +60,33 @@ class VAE(Model):
     """
 
     kind = "vae"
+    title = "a VAE"
+    options: ClassVar = {
+        "logvar_range": Option(float, (-30.0, 20.0), "range of logvar", many=True, flag=False),
+        "free_bits": Option(
+            float,
+            0.0,
+            "nats for each latent dimension that cost nothing",
+            group=OBJECTIVE,
+            needs="prior",
+        ),
+        "samples": Option(
+            int,
+            None,
+            "maximise the importance-weighted bound with K samples instead of the ELBO",
+            metavar="K",
+            group=OBJECTIVE,
+            needs="prior",
+        ),
+    }
+    can = frozenset({"encode", "reconstruct", "sample", "draw", "prior", "bound"})
+    codes_are = "Posterior means"
+    plain = True
+    examples = ({}, {"samples": 3})
+
+    logvar_range: tuple[float, float]
+    free_bits: float
+    samples: int | None
 
     def __init__(
         self,
@@ -63,39 +94,30 @@ class VAE(Model):
         hidden: Sequence[int] = (400,),
         latent: int = 20,
         *,
-        activation: str = "relu",
-        likelihood: str = "bernoulli",
-        likelihood_options: dict[str, float] | None = None,
-        logvar_range: tuple[float, float] = (-30.0, 20.0),
-        free_bits: float = 0.0,
-        samples: int | None = None,
         rng: np.random.Generator,
-        dtype: str = "float32",
-        backend: str | Backend = "auto",
+        **options: Any,
     ) -> None:
-        if samples is not None and (samples < 1 or free_bits):
+        super().__init__(n_pixels, hidden, latent, rng=rng, **options)
+        if self.samples is not None and (self.samples < 1 or self.free_bits):
             raise OptionError(
-                f"samples={samples} with free_bits={free_bits} was given; samples must be at least "
-                "1, and free bits go with the ELBO alone."
+                f"samples={self.samples} with free_bits={self.free_bits} was given; samples must "
+                "be at least 1, and free bits go with the ELBO alone."
             )
-        self.logvar_range = tuple(logvar_range)
-        super().__init__(
-            n_pixels,
-            hidden,
-            latent,
-            activation=activation,
-            likelihood=likelihood,
-            likelihood_options=likelihood_options,
-            rng=rng,
-            dtype=dtype,
-            backend=backend,
-        )
-        self.free_bits, self.samples = float(free_bits), samples
         self.objective = (
             ELBO(self.decoder, self.likelihood, self.free_bits)
-            if samples is None
+            if self.samples is None
             else ImportanceWeighted(self.decoder, self.likelihood)
         )
+
+    @classmethod
+    def check_run(cls, options: dict[str, Any]) -> None:
+        """Refuse a weight of the KL in the bound that has none."""
+        weighted = (options["beta"], options["schedule"]) != (1, "constant")
+        if options["samples"] is not None and weighted:
+            raise OptionError(
+                "the importance-weighted bound (--samples) has no weight of the KL; leave out "
+                "--beta and --schedule."
+            )
 
     def _make_encoder(self, rng: np.random.Generator, n_given: int = 0) -> GaussianEncoder:
         return GaussianEncoder(
@@ -105,18 +127,8 @@ class VAE(Model):
             activation=self.activation,
             logvar_range=self.logvar_range,
             rng=rng,
-            **self.options,
+            **self.where,
         )
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Everything that builds a model of these sizes again, as JSON types."""
-        return {
-            **super().config,
-            "logvar_range": list(self.logvar_range),
-            "free_bits": self.free_bits,
-            "samples": self.samples,
-        }
 
     def encode(self, x: Array) -> tuple[Array, Array]:
         """Return mu and logvar (B, Z) of q(z | x) for x (B, n_data)."""
@@ -150,3 +162,26 @@ class VAE(Model):
     def elbo(self, x: Array, noise: Array) -> Array:
         """Lower bound on ln p(x) (B,), in nats, without beta or free bits."""
         return self.forward(x, noise).bound
+
+    def log_weights(self, x: Array, eps: Array) -> Array:
+        """Log-weights (B, K) of importance sampling for x (B, n_data) and noise eps (B, K, Z)."""
+        mu, logvar = self.encode(x)
+        weigher = ImportanceWeighted(self.decoder, self.likelihood)
+        w, _ = weigher.log_weights(self.observed(x), mu, logvar, eps)
+        return w
+
+    def held_out_loss(self, numbers: dict[str, Any]) -> float:
+        """Minus the bound that is maximised, without beta or free bits."""
+        return -numbers["bound"]
+
+    def meaning(self, *, note: str = "", weighted: bool = False, tested: bool = True) -> str:
+        """Say whether the losses of a run bound a likelihood; see `Declared.meaning`."""
+        if note:
+            return f"nats per example; {note}"
+        bound = "ELBO" if self.samples is None else f"importance-weighted bound, K = {self.samples}"
+        weighted = weighted or self.free_bits > 0
+        if weighted and not tested:
+            return "nats per example; no bound on a likelihood, for beta or free bits are in it"
+        text = f"is an upper bound on -ln p(x) (minus the {bound})"
+        text = f"nats per example; {'val loss' if tested else 'loss'} {text}"
+        return text + ("; loss is not, for beta or free bits are in it" if weighted else "")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import OptionError, ShapeError
+from ..models import MODELS
 from ..models.base import Model
 from ..models.rows import manifold as decoded_manifold
 from .canvas import grid, has_picture, new_figure, save, show
@@ -46,15 +47,6 @@ COLOURS = (
 
 MARKERS = "o^sDvP*X"
 """The first ten classes are discs; where there are more, the colours return with another marker."""
-
-PANELS = {
-    "loss": "Loss",
-    "nll": "Reconstruction (nll)",
-    "kl": "KL from the prior",
-    "d_loss": "Discriminator",
-    "g_loss": "Generator",
-}
-"""Terms of a history that `curve` draws, and their titles."""
 
 
 def images(
@@ -241,8 +233,8 @@ def curve(history: list[dict[str, Any]], term: str, *, ax: "Axes | None" = None)
     ----------
     history : list of dict
         As `Training.history`.
-    term : {"loss", "nll", "kl", "d_loss", "g_loss"}
-        Which; the last two are a GAN's.
+    term : str
+        Which: "loss", or one of a model's terms, such as "nll" and "kl".
     ax : matplotlib Axes, optional
         Where to draw.
 
@@ -251,10 +243,14 @@ def curve(history: list[dict[str, Any]], term: str, *, ax: "Axes | None" = None)
     OptionError
         If the history is empty, or there is no such term.
     """
-    if not history or term not in PANELS:
+    titles = {"loss": "Loss"}
+    for model in MODELS.values():
+        titles |= model.terms
+    there = [name for name in titles if not history or name in history[0]]
+    if not history or term not in there:
         raise OptionError(
             f"the term {term!r} of {len(history)} epochs was asked for; train for at least one, "
-            f"and choose one of: {', '.join(PANELS)}."
+            f"and choose one of: {', '.join(there)}."
         )
     ax = new_figure(5.4, 4.0).add_subplot() if ax is None else ax
     epochs = [record["epoch"] for record in history]
@@ -266,7 +262,7 @@ def curve(history: list[dict[str, Any]], term: str, *, ax: "Axes | None" = None)
     for key, (label, colour) in lines.items():
         values = [record[key] for record in history]
         ax.plot(epochs, values, color=colour, label=f"{label}, last {values[-1]:.2f}", **dots)
-    ax.set_title(PANELS[term], loc="left")
+    ax.set_title(titles[term], loc="left")
     ax.set_xlabel("epoch")
     ax.set_ylabel("nats per example")
     ax.xaxis.get_major_locator().set_params(integer=True)

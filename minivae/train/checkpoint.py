@@ -4,6 +4,7 @@ The file is written beside its final name and then renamed, so at every moment t
 old checkpoint or the new one, never half of one. It holds
 
     theta, best_theta      the parameters (P,)
+    carried, best_carried  numbers that a step carries on, if the model has some (C,)
     optimizer.m, ...       the optimizer's moments (P,)
     meta                   JSON: format version, configuration of model, optimizer and settings,
                            state of the random generator, step count, history, and what the caller
@@ -26,6 +27,8 @@ from .settings import Settings, Training
 
 FORMAT = "minivae checkpoint"
 VERSION = 2
+WITH_CARRIED = 3
+"""Format version of a checkpoint with carried numbers, which an older minivae would pass over."""
 RNG = "PCG64"
 """The bit generator of `numpy.random.default_rng`, whose state is a few whole numbers."""
 
@@ -58,7 +61,7 @@ def save_checkpoint(path: str | Path, training: Training, extra: dict | None = N
     to_host = model.backend.to_host
     meta = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": WITH_CARRIED if model.params.carried.size else VERSION,
         "model": model.config,
         "optimizer": optimizer.config,
         "t": optimizer.t,
@@ -71,6 +74,10 @@ def save_checkpoint(path: str | Path, training: Training, extra: dict | None = N
     arrays["theta"] = to_host(model.params.theta)
     if training.best_theta is not None:
         arrays["best_theta"] = training.best_theta
+    if model.params.carried.size:
+        arrays["carried"] = to_host(model.params.carried)
+    if training.best_carried is not None:
+        arrays["best_carried"] = training.best_carried
     try:
         arrays["meta"] = np.array(json.dumps(meta))
         write_atomically(Path(path), lambda file: np.savez(file, **arrays))
@@ -121,12 +128,14 @@ def load_checkpoint(
         model = MODELS[model_config.pop("kind")](
             **model_config, rng=np.random.default_rng(0), backend=backend
         )
-        model.params.load(arrays["theta"])
-        best_theta = arrays.get("best_theta")
-        if best_theta is not None and best_theta.shape != model.params.theta.shape:
-            raise ShapeError(
-                f"best_theta has shape {best_theta.shape}, but theta {model.params.theta.shape}."
-            )
+        params = model.params
+        # Without any, an empty array: then a model that needs some is refused.
+        params.load(arrays["theta"], arrays.get("carried", np.zeros(0)))
+        best = {"theta": arrays.get("best_theta"), "carried": arrays.get("best_carried")}
+        for name, array in best.items():
+            shape = getattr(params, name).shape
+            if array is not None and array.shape != shape:
+                raise ShapeError(f"best_{name} has shape {array.shape}, but {name} {shape}.")
         optimizer_config = dict(meta["optimizer"])
         optimizer = OPTIMIZERS[optimizer_config.pop("kind")](**optimizer_config)
         moments = {
@@ -143,7 +152,8 @@ def load_checkpoint(
             rng=rng,
             settings=Settings(**meta["settings"]),
             history=list(meta["history"]),
-            best_theta=best_theta,
+            best_theta=best["theta"],
+            best_carried=best["carried"],
         )
         for record in training.history:
             float(record["loss"])  # damage shall show here, not in the next epoch
@@ -179,9 +189,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         foreign = True
     if foreign:
         raise CheckpointError(f"{path} is an .npz file, but not one that minivae wrote.")
-    if meta.get("version") != VERSION:
+    if meta.get("version") not in (VERSION, WITH_CARRIED):
         raise CheckpointError(
             f"{path} has checkpoint format {meta.get('version')}, but this minivae reads format "
-            f"{VERSION}; use the version of minivae that wrote it."
+            f"{VERSION} or {WITH_CARRIED}; use the version of minivae that wrote it."
         )
     return meta, arrays

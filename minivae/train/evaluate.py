@@ -11,11 +11,8 @@ import numpy as np
 
 from ..data.batches import batches
 from ..data.pixels import Pixels
-from ..engine.backend import Array
 from ..errors import OptionError
 from ..models.base import Model
-from ..models.objectives import ImportanceWeighted
-from ..models.vae import VAE
 
 
 def evaluate(
@@ -26,7 +23,7 @@ def evaluate(
     Parameters
     ----------
     model : Model
-        A VAE or an autoencoder.
+        One under which data have a loss: a VAE or an autoencoder, but no GAN.
     x : numpy.ndarray or Pixels, (N, n_pixels)
         Data, as they are: binarize them first if the model was trained on binary pixels.
     rng : numpy.random.Generator
@@ -37,9 +34,10 @@ def evaluate(
     Returns
     -------
     dict
-        `nll`, `kl`, `elbo`, `bound` (means in nats; `bound` is the importance-weighted one if the
-        model has samples, else the ELBO) and `kl_per_dim` (Z,). An autoencoder has no bounds: they
-        are NaN, and `kl_per_dim` is empty.
+        The mean of each of the model's terms in nats, such as `nll` and `kl`; of a term that is one
+        number for each latent dimension also those means, such as `kl_per_dim` (Z,). `elbo`, minus
+        the terms' sum, and `bound`, which is the importance-weighted one if the model has samples,
+        are NaN of a model that bounds nothing. An autoencoder's `kl_per_dim` is empty.
 
     Raises
     ------
@@ -52,26 +50,23 @@ def evaluate(
             "give at least one of each."
         )
     to_host = model.backend.to_host
-    nll, bound = np.empty(len(x)), np.empty(len(x))
-    kl = []
+    bounds = "bound" in model.can
+    found: dict[str, list] = {name: [] for name in (*model.terms, *(["bound"] if bounds else []))}
     for rows in batches(len(x), batch):
         noise = model.draw_noise(rng, rows.stop - rows.start)
         terms = model.forward(model.prepare(x[rows]), noise)
-        nll[rows], bound[rows] = to_host(terms.nll), to_host(terms.bound)
-        kl.append(to_host(terms.kl).astype("float64"))
-    kl_per_dim = np.concatenate(kl).mean(axis=0)
-    has_prior = kl_per_dim.size > 0
-    return {
-        "nll": float(nll.mean()),
-        "kl": float(kl_per_dim.sum()),
-        "elbo": float(-nll.mean() - kl_per_dim.sum()) if has_prior else float("nan"),
-        "bound": float(bound.mean()),
-        "kl_per_dim": kl_per_dim,
-    }
+        for name, parts in found.items():
+            parts.append(to_host(getattr(terms, name)).astype("float64"))
+    means = {name: np.concatenate(parts).mean(axis=0) for name, parts in found.items()}
+    numbers: dict[str, Any] = {name: float(mean.sum()) for name, mean in means.items()}
+    nan = float("nan")
+    numbers["elbo"] = -sum(numbers[name] for name in model.terms) if bounds else nan
+    numbers.setdefault("bound", nan)
+    return numbers | {f"{name}_per_dim": mean for name, mean in means.items() if mean.ndim}
 
 
 def log_likelihood(
-    model: VAE,
+    model: Model,
     x: np.ndarray | Pixels,
     *,
     rng: np.random.Generator,
@@ -86,8 +81,8 @@ def log_likelihood(
 
     Parameters
     ----------
-    model : VAE
-        The model.
+    model : Model
+        One that bounds ln p(x), such as a VAE.
     x : numpy.ndarray or Pixels, (N, n_pixels)
         Data.
     rng : numpy.random.Generator
@@ -105,35 +100,26 @@ def log_likelihood(
     Raises
     ------
     OptionError
-        If the model is no VAE, or a number below 1.
+        If the model gives data no likelihood, or a number is below 1.
     """
-    if not isinstance(model, VAE):
+    if "bound" not in model.can:
         raise OptionError(
             f"log_likelihood was given a model of kind {model.kind!r}, but only a VAE gives data a "
             "likelihood; use `evaluate` for its reconstruction term."
         )
     if samples < 1 or rows < 1:
         raise OptionError(f"samples={samples} and rows={rows} were given; both must be at least 1.")
-    weigher = ImportanceWeighted(model.decoder, model.likelihood)
     estimate = np.empty(len(x))
     for examples in batches(len(x), max(1, rows // samples)):
         data = model.prepare(x[examples])
-        mu, logvar = model.encode(data)
         largest = np.full(len(data), -np.inf)
         total = np.zeros(len(data))
         for part in batches(samples, rows):
             eps = model.normal(rng, (len(data), part.stop - part.start, model.latent))
-            w = _host_weights(weigher, model.observed(data), mu, logvar, eps)
+            w = model.backend.to_host(model.log_weights(data, eps)).astype("float64")
             new_largest = np.maximum(largest, w.max(axis=1))
             total *= np.exp(largest - new_largest)
             total += np.exp(w - new_largest[:, None]).sum(axis=1)
             largest = new_largest
         estimate[examples] = largest + np.log(total / samples)
     return estimate
-
-
-def _host_weights(
-    weigher: ImportanceWeighted, x: Array, mu: Array, logvar: Array, eps: Array
-) -> np.ndarray:
-    w, _ = weigher.log_weights(x, mu, logvar, eps)
-    return weigher.decoder.backend.to_host(w).astype("float64")

@@ -19,37 +19,48 @@ from ..engine.backend import Array, kernel, memory_in_a_sentence
 from ..engine.cpu.workspace import empty
 from ..engine.gpu.kernels import Elementwise
 from ..errors import DataError, NonFiniteError, OptionError
-from ..models.gan import GAN
 from .evaluate import evaluate
 from .prepare import prepare_data
 from .settings import STREAMS, Training
 
 
-def tally(loss: Array, nll: Array, kl: Array, *totals: Array) -> None:
-    """Add a step's loss () times its examples, nll (B,) and kl (B, Z) to three totals ().
+def tally(loss: Array, *terms_and_totals: Array) -> None:
+    """Add a step's loss () times its examples, and the sum of each of its terms, to totals ().
 
-    Of a GAN, `nll` and `kl` are the losses of the two players (B,).
+    Parameters
+    ----------
+    loss : array, ()
+        Batch mean.
+    *terms_and_totals : array
+        The model's terms, (B,) or (B, ...), then as many totals () and one more: the loss's, which
+        is the first of them.
     """
-    for total, of_step in zip(totals, (loss * len(nll), nll.sum(), kl.sum()), strict=True):
-        total += of_step
+    n = len(terms_and_totals) // 2
+    terms, totals = terms_and_totals[:n], terms_and_totals[n:]
+    of_step = (loss * len(terms[0]), *(term.sum() for term in terms))
+    for total, number in zip(totals, of_step, strict=True):
+        total += number
 
 
 _TALLY_CUDA = Elementwise(
     "tally",
-    "T loss, T nll, T kl, float64 batch",
-    "float64 total_loss, float64 total_nll, float64 total_kl",
+    "T loss, T term1, T term2, float64 batch",
+    "float64 total_loss, float64 total1, float64 total2",
     """
     total_loss += loss * batch;
-    total_nll += nll;
-    total_kl += kl;
+    total1 += term1;
+    total2 += term2;
     """,
 )
 
 
 @kernel("cuda", of=tally)
-def tally_cuda(loss: Array, nll: Array, kl: Array, *totals: Array) -> None:
-    """Kernel of `tally`: three launches instead of seven."""
-    _TALLY_CUDA(loss, nll.sum(), kl.sum(), len(nll), *totals)
+def tally_cuda(loss: Array, *terms_and_totals: Array) -> None:
+    """Kernel of `tally`, for two terms: three launches instead of seven."""
+    if len(terms_and_totals) != 5:
+        return tally(loss, *terms_and_totals)
+    first, second, *totals = terms_and_totals
+    _TALLY_CUDA(loss, first.sum(), second.sum(), len(first), *totals)
 
 
 @memory_in_a_sentence(
@@ -112,10 +123,11 @@ def fit(
         training.rng,
         training.settings,
     )
-    adversarial = isinstance(model, GAN)
-    if settings.patience and adversarial:
+    # Of several players each has its own loss, and none says how well the data are modelled.
+    judged = len(model.players()) == 1
+    if settings.patience and not judged:
         raise OptionError(
-            f"patience={settings.patience} was given, but under a GAN held-out data "
+            f"patience={settings.patience} was given, but under {model.title} held-out data "
             "have no loss to wait for; leave it out, and choose the epochs."
         )
     for data in (x, x_val):
@@ -128,7 +140,7 @@ def fit(
     pixels = backend.asarray(pixels)  # on a device, all of them once
     steps = math.ceil(len(x) / settings.batch)
     beta_at = settings.beta_at(steps)
-    names = ("loss", "d_loss", "g_loss") if adversarial else ("loss", "nll", "kl")
+    names = ("loss", *model.terms)
     for epoch in range(len(training.history), settings.epochs):
         if training.stopped:
             break
@@ -164,7 +176,7 @@ def fit(
         optimizer.settle(model.params)
         record = {"epoch": epoch + 1, "beta": beta_at(epoch * steps + steps - 1)}
         record |= {name: float(total) / len(x) for name, total in sums.items()}
-        if x_val is not None and not adversarial:
+        if x_val is not None and judged:
             record |= validate(training, x_val)
         for name, what in (("loss", "training"), ("val_loss", "validation")):
             if not math.isfinite(record.get(name, 0.0)):
@@ -172,25 +184,27 @@ def fit(
                     f"the {what} loss is {record[name]} after epoch {epoch + 1}; lower the "
                     "learning rate, or resume from the last checkpoint with another one."
                 )
-        if not bool(backend.xp.isfinite(model.params.theta).all()):
+        carried = model.params.carried
+        flat = (model.params.theta, carried) if carried.size else (model.params.theta,)
+        if not all(bool(backend.xp.isfinite(array).all()) for array in flat):
             raise NonFiniteError(
                 f"the weights are not finite after epoch {epoch + 1}; lower the learning rate, or "
                 "resume from the last checkpoint with another one."
             )
         training.history.append(record)
         if settings.patience and training.best_epoch == epoch:
-            training.best_theta = backend.to_host(model.params.theta).copy()
+            training.keep_best()
         if after_epoch is not None:
             after_epoch(training)
     if training.stopped and training.best_theta is not None:
-        model.params.load(training.best_theta)
+        model.params.load(training.best_theta, training.best_carried)
     return training
 
 
 def validate(training: Training, x_val: np.ndarray | Pixels) -> dict[str, float]:
     """Validation terms of the run's model, with noise that is the same every time."""
     rng = np.random.default_rng([training.settings.seed, STREAMS["noise"]])
-    numbers = evaluate(training.model, x_val, rng=rng)
-    bound = numbers["bound"]
-    loss = numbers["nll"] if math.isnan(bound) else -bound
-    return {"val_loss": loss, "val_nll": numbers["nll"], "val_kl": numbers["kl"]}
+    model = training.model
+    numbers = evaluate(model, x_val, rng=rng)
+    loss = model.held_out_loss(numbers)
+    return {"val_loss": loss} | {f"val_{name}": numbers[name] for name in model.terms}

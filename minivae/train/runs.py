@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,6 @@ from ..data.labelled import labelled, numbers_of
 from ..engine.backend import Backend
 from ..errors import CheckpointError, DataError, OptionError
 from ..files import write_atomically
-from ..models import GAN, VAE, ConditionalVAE
 from ..models.rows import encode, reconstruct
 from .checkpoint import load_checkpoint, save_checkpoint
 from .prepare import prepare_data
@@ -81,19 +81,9 @@ class Run:
         return min(0.0, low), max(1.0, high)
 
     @property
-    def has_prior(self) -> bool:
-        """Whether the model has a prior, hence a KL and a bound."""
-        return isinstance(self.training.model, VAE)
-
-    @property
-    def is_gan(self) -> bool:
-        """Whether the model is a GAN, under which data have neither codes nor a loss."""
-        return isinstance(self.training.model, GAN)
-
-    @property
-    def is_conditional(self) -> bool:
-        """Whether the model is told the class of each example."""
-        return isinstance(self.training.model, ConditionalVAE)
+    def can(self) -> frozenset[str]:
+        """What the model can; see `minivae.models.declare.ABILITIES`."""
+        return self.training.model.can
 
     @property
     def config(self) -> dict[str, Any]:
@@ -113,7 +103,10 @@ class Run:
         """Write `checkpoint.npz` and `metrics.csv` as the training is now, after an epoch."""
         save_checkpoint(self.folder / CHECKPOINT, self.training, self.extra)
         self.saved_epochs = len(self.training.history)
-        text = metrics(self.training.history, kl=self.has_prior)
+        model = self.training.model
+        unseen = {name for name in model.terms if name not in model.columns}
+        unseen |= {f"val_{name}" for name in unseen} | ({"beta"} & model.refused.keys())
+        text = metrics(self.training.history, without=unseen)
         write_atomically(self.folder / METRICS, lambda file: file.write(text.encode()))
 
     def load_data(self) -> Dataset:
@@ -135,7 +128,7 @@ class Run:
 
     def rows(self, data: Dataset) -> tuple[np.ndarray | Pixels, np.ndarray | Pixels | None]:
         """Training rows and test rows, those of a conditional VAE with their labels."""
-        if not self.is_conditional:
+        if "condition" not in self.can:
             return data.pixels_train, data.pixels_test
         names, parts = self.training.model.labels, []
         for x, y in ((data.pixels_train, data.y_train), (data.pixels_test, data.y_test)):
@@ -168,21 +161,17 @@ class Run:
         return reconstruct(self.training.model, x)
 
 
-def metrics(history: list[dict[str, Any]], *, kl: bool = True) -> str:
+def metrics(history: list[dict[str, Any]], *, without: Collection[str] = ()) -> str:
     """CSV text of a history, a row for each epoch; numbers in full, so that nothing is lost.
 
     Parameters
     ----------
     history : list of dict
         As `Training.history`.
-    kl : bool
-        Whether there are columns for beta and the KL, which an autoencoder has not.
+    without : collection of str
+        Numbers that get no column, such as the KL of an autoencoder, which has none.
     """
-    columns = [
-        name
-        for name in (history[0] if history else {"epoch": 0})
-        if kl or name not in ("beta", "kl", "val_kl")
-    ]
+    columns = [name for name in (history[0] if history else {"epoch": 0}) if name not in without]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()

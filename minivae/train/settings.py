@@ -104,8 +104,9 @@ class Training:
         How to train.
     history : list of dict
         One record for each finished epoch.
-    best_theta : numpy.ndarray, optional
-        Parameters of the epoch with the best validation loss; kept if there is a patience.
+    best_theta, best_carried : numpy.ndarray, optional
+        Parameters, and the numbers that steps carry on, of the epoch with the best validation loss;
+        kept if there is a patience.
     """
 
     model: Model
@@ -114,6 +115,14 @@ class Training:
     settings: Settings
     history: list[dict[str, Any]] = field(default_factory=list)
     best_theta: np.ndarray | None = None
+    best_carried: np.ndarray | None = None
+
+    def keep_best(self) -> None:
+        """Keep the weights of now as the best ones."""
+        params = self.model.params
+        self.best_theta = params.backend.to_host(params.theta).copy()
+        if params.carried.size:
+            self.best_carried = params.backend.to_host(params.carried).copy()
 
     @property
     def best_epoch(self) -> int:

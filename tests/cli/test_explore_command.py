@@ -91,7 +91,10 @@ def test_all_that_a_model_has_is_drawn(runs, capsys, name, drawn, notes):
 
 @pytest.mark.parametrize(
     ("has", "words"),
-    [({"kind": "gan"}, "no encoder"), ({"kind": "cvae", "encode": 1, "labels": "ab"}, "a class")],
+    [
+        ({"kind": "gan", "can": {"sample"}}, "no encoder"),
+        ({"kind": "cvae", "can": {"encode", "condition"}}, "a class"),
+    ],
 )
 def test_a_model_without_a_latent_space_of_its_own_is_refused(refuses, has, words):
     with refuses(OptionError, words, has["kind"]):

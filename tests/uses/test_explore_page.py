@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minivae import VAE, Autoencoder, data
+from minivae import VAE, Autoencoder, ConditionalVAE, data
 from minivae.engine.backend import erf
 from minivae.engine.layer import Sequential
 from minivae.errors import OptionError, ShapeError
@@ -420,10 +420,6 @@ def test_the_page_of_a_common_model_is_small():
     assert "http" not in text.replace("http-equiv", "")
 
 
-class Other(VAE):
-    kind = "other"
-
-
 class OtherPixels(Bernoulli):
     name = "other pixels"
 
@@ -443,7 +439,7 @@ def with_likelihood():
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: model(Other), OptionError, "kind 'other'"),
+        (lambda: model(ConditionalVAE, labels="ab"), OptionError, "kind 'cvae'"),
         (with_likelihood, OptionError, "'other pixels'"),
         (lambda: with_layer(Clamp(0, 1)), OptionError, "a Clamp layer"),
         (lambda: model(latent=1), OptionError, "1 latent dimension"),

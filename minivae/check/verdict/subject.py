@@ -123,7 +123,8 @@ def from_layer(layer: Layer, inputs: Sequence[np.ndarray], name: str) -> Subject
     def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
         for n in layer.params:
             layer.params[n][...] = there(values[n], dtype)
-        outputs = layer.forward(*(there(values[n].astype(dtype)) for n in names))
+        with layer.params.rehearsal():
+            outputs = layer.forward(*(there(values[n].astype(dtype)) for n in names))
         return [np.asarray(here(y)) for y in as_tuple(outputs)], None
 
     def backward(upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
@@ -157,7 +158,8 @@ def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject
     def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
         for n in params:
             params[n][...] = there(values[n], params.dtype)
-        return [np.asarray(here(model.forward(x, noise).loss))], None
+        with params.rehearsal():
+            return [np.asarray(here(model.forward(x, noise).loss))], None
 
     def backward(upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
         params.grad[...] = np.nan

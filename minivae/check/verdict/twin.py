@@ -31,5 +31,6 @@ def float64_twin(original: Any) -> Any | None:
         params.dtype = np.dtype(np.float64)
     for params in found:
         if not params._joined:  # the others' views are cut from these
-            params._bind(params.theta.astype(float), params.grad.astype(float))
+            flat = (params.theta, params.grad, params.carried)
+            params._bind(*(array.astype(float) for array in flat))
     return twin

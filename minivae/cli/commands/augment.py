@@ -130,7 +130,7 @@ def source(options: argparse.Namespace) -> "tuple[Dataset, ConditionalVAE, np.nd
         )
         return data, model, data.y_train
     run = open_run(options.run)
-    if not run.is_conditional:
+    if "condition" not in run.can:
         raise _wrong(
             f"{run.folder} was trained without labels; train a model with `minivae train "
             "--conditional`"

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     numbers = measure(run, options)
     if options.quality:
         numbers["quality"] = quality(run, options)
-    print(json.dumps(numbers, indent=2) if options.json else table(numbers))
+    print(json.dumps(numbers, indent=2) if options.json else table(numbers, run.training.model))
     return 0
 
 
@@ -69,20 +69,18 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
     from .. import outputs, pictures
 
     samples, seed = options.importance_samples, run.training.settings.seed
-    if run.is_gan:
+    model = run.training.model
+    if len(model.players()) > 1:
         if not options.quality or samples is not None:
             raise OptionError(
-                f"{run.folder} holds a GAN, under which data have no loss, no ELBO and no ln p(x); "
-                "measure its samples with --quality alone."
+                f"{run.folder} holds {model.title}, under which data have no loss, no ELBO and no "
+                "ln p(x); measure its samples with --quality alone."
             )
-        model = repr(run.training.model)
-        return {"run": str(run.folder), "model": model, "epochs": run.saved_epochs}
-    if samples is not None and not run.has_prior:
+        return {"run": str(run.folder), "model": repr(model), "epochs": run.saved_epochs}
+    if samples is not None and "bound" not in run.can:
         raise OptionError(
-            "an autoencoder has no prior, so ln p(x) cannot be estimated; leave out "
-            "--importance-samples."
+            f"{lacks(model)}, so ln p(x) cannot be estimated; leave out --importance-samples."
         )
-    model = run.training.model
     x, what = outputs.chosen_rows(run, options.data)
     if options.limit is not None:
         x = pictures.spread(x, options.limit)
@@ -95,8 +93,7 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         "epochs": run.saved_epochs,
         "data": what,
         "examples": len(x),
-        "nll": terms["nll"],
-        **dict.fromkeys(("kl", "elbo", "kl_per_dim", "active_dims")),
+        **dict.fromkeys(("nll", "kl", "elbo", "kl_per_dim", "active_dims")),
         **dict.fromkeys(("mu_variance_per_dim", "active_units", "collapse")),
         "importance_weighted_bound": None,
         "importance_samples": samples,
@@ -104,15 +101,17 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         "log_likelihood_se": None,
         "note": note,
     }
-    if run.has_prior:
-        kl_per_dim = terms["kl_per_dim"].tolist()
-        active = sum(kl > ACTIVE for kl in kl_per_dim)
-        numbers |= {"kl": terms["kl"], "elbo": terms["elbo"]}
-        numbers |= {"kl_per_dim": kl_per_dim, "active_dims": active}
-        used = usage(run.codes(x), terms["kl_per_dim"])
-        numbers |= {"mu_variance_per_dim": used.variance.tolist()}
-        numbers |= {"active_units": int(used.active.sum()), "collapse": used.report()}
-        if model.samples is not None:
+    numbers |= {name: terms[name] for name in model.terms if name in model.columns}
+    if "bound" in run.can:
+        numbers["elbo"] = terms["elbo"]
+        if "kl_per_dim" in terms and "encode" in run.can:
+            kl_per_dim = terms["kl_per_dim"].tolist()
+            active = sum(kl > ACTIVE for kl in kl_per_dim)
+            numbers |= {"kl_per_dim": kl_per_dim, "active_dims": active}
+            used = usage(run.codes(x), terms["kl_per_dim"])
+            numbers |= {"mu_variance_per_dim": used.variance.tolist()}
+            numbers |= {"active_units": int(used.active.sum()), "collapse": used.report()}
+        if getattr(model, "samples", None) is not None:
             numbers["importance_weighted_bound"] = terms["bound"]
     if samples is not None:
         estimate = log_likelihood(model, x, rng=np.random.default_rng([*noise, 1]), samples=samples)
@@ -155,50 +154,66 @@ def quality(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         "samples": vars(judge.compare(real, samples)),
         "training_examples": vars(judge.compare(real, others)),
     }
-    if run.is_conditional and class_names(data) == run.training.model.labels:
+    if "condition" in run.can and class_names(data) == run.training.model.labels:
         turns = np.arange(len(samples)) % pictures.classes(run)
         numbers["as_asked"] = judge.classifier.accuracy(samples, turns)
     return numbers
 
 
-def table(numbers: dict[str, Any]) -> str:
+def lacks(model: Any) -> str:
+    """Say why a model has no ELBO."""
+    return f"{model.title} has no {'bound on ln p(x)' if 'prior' in model.can else 'prior'}"
+
+
+WHAT = {"nll": "reconstruction, -ln p(x|z)", "kl": "q(z|x) from the prior"}
+"""What the table says of the usual terms; of others it gives their titles."""
+
+
+def table(numbers: dict[str, Any], model: Any) -> str:
     """Lay out the numbers for people."""
     head = f"run      {numbers['run']}, {numbers['epochs']} epochs: {numbers['model']}"
-    if "nll" not in numbers:  # a GAN
+    if "data" not in numbers:  # under several players data have no loss
         return "\n".join([head, "", *table_of_quality(numbers["quality"])])
     lines = [
         head,
         f"data     {numbers['examples']} examples of {numbers['data']}",
         "",
         "nats per example",
-        f"  nll    {numbers['nll']:10.3f}   reconstruction, -ln p(x|z)",
+        *(
+            f"  {'KL' if name == 'kl' else name:<7}{numbers[name]:10.3f}   {WHAT.get(name, title)}"
+            for name, title in model.terms.items()
+            if numbers.get(name) is not None
+        ),
     ]
     if numbers["elbo"] is not None:
-        per_dim = numbers["kl_per_dim"]
-        lines += [
-            f"  KL     {numbers['kl']:10.3f}   q(z|x) from the prior",
-            f"  ELBO   {numbers['elbo']:10.3f}   -nll - KL",
-        ]
+        how = "".join(f" - {'KL' if name == 'kl' else name}" for name in model.terms)
+        lines += [f"  ELBO   {numbers['elbo']:10.3f}  {how.replace(' - ', ' -', 1)}"]
         if numbers["importance_weighted_bound"] is not None:
             lines += [f"  bound  {numbers['importance_weighted_bound']:10.3f}   as trained"]
         if numbers["log_likelihood"] is not None:
             how = f"{numbers['importance_samples']} importance samples"
             how += f"; standard error over the examples {numbers['log_likelihood_se']:.3f}"
             lines += [f"  ln p(x){numbers['log_likelihood']:10.3f}   {how}"]
-        active = f"{numbers['active_dims']} of {len(per_dim)}"
-        lines += ["", f"KL of each latent dimension ({active} active, above {ACTIVE} nats)"]
-        lines += in_tens(per_dim)
-        active = f"{numbers['active_units']} of {len(per_dim)}"
-        what = "variance of the posterior mean above 0.01, Burda et al. 2016"
-        lines += ["", f"active units: {active} ({what})", *in_tens(numbers["mu_variance_per_dim"])]
-        lines += ["", *textwrap.wrap(numbers["collapse"], 96)]
+        lines += table_of_usage(numbers) if numbers["kl_per_dim"] is not None else []
     else:
-        lines += ["  an autoencoder has no prior, hence no KL and no ELBO"]
+        lines += [f"  {lacks(model)}, hence no KL and no ELBO"]
     if numbers["note"]:
         lines += ["", numbers["note"]]
     if "quality" in numbers:
         lines += ["", *table_of_quality(numbers["quality"])]
     return "\n".join(lines)
+
+
+def table_of_usage(numbers: dict[str, Any]) -> list[str]:
+    """Lay out how the latent dimensions are used."""
+    per_dim = numbers["kl_per_dim"]
+    active = f"{numbers['active_dims']} of {len(per_dim)}"
+    lines = ["", f"KL of each latent dimension ({active} active, above {ACTIVE} nats)"]
+    lines += in_tens(per_dim)
+    active = f"{numbers['active_units']} of {len(per_dim)}"
+    what = "variance of the posterior mean above 0.01, Burda et al. 2016"
+    lines += ["", f"active units: {active} ({what})", *in_tens(numbers["mu_variance_per_dim"])]
+    return [*lines, "", *textwrap.wrap(numbers["collapse"], 96)]
 
 
 def in_tens(values: list[float]) -> list[str]:

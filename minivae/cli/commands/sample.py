@@ -69,18 +69,18 @@ def run(options: argparse.Namespace) -> int:
         )
     label, n = chosen_label(run, options.label), options.n
     if n is None:
-        in_turns = run.is_conditional and label is None and pictures.classes(run) < 20
+        in_turns = "condition" in run.can and label is None and pictures.classes(run) < 20
         n = 30 if options.nearest else 8 * pictures.classes(run) if in_turns else 64
     how = {"temperature": options.temperature, "draw": options.draw, "label": label}
     x = pictures.sampled(run, n, seed=options.seed, **how)
     arrays = {"x": x}
-    if run.is_conditional:
+    if "condition" in run.can:
         labels = run.training.model.labels
         turns = np.arange(n) % len(labels)
         y = turns if label is None else np.full(n, labels.index(label))
         arrays = {"y": named(y, labels), "x": x}
     if path.suffix == "":
-        names = [labels[k] for k in y] if run.is_conditional else None
+        names = [labels[k] for k in y] if "condition" in run.can else None
         outputs.write_folder(path, x, run.shape, run.limits, names)
         return 0
     picture = partial(pictures.samples, run, x, **how)
@@ -104,7 +104,7 @@ def chosen_label(run: "Run", label: str | None) -> str | None:
 
     if label is None:
         return None
-    if not run.is_conditional:
+    if "condition" not in run.can:
         raise OptionError(
             f"--label {label} was given, but {run.folder} was trained without labels; leave it "
             "out, or train a model with `minivae train --conditional`."
@@ -134,7 +134,7 @@ def nearest_training(run: "Run", x: "np.ndarray") -> "tuple[np.ndarray, np.ndarr
     if part == "test":
         real = pictures.spread(data.pixels_test, 200)
         medians[f"{len(real)} test examples"] = nearest(real, data.pixels_train)[1]
-        if run.training.model.kind != "gan":  # which has no encoder
+        if "reconstruct" in run.can:
             medians["their reconstructions"] = nearest(run.reconstruct(rows), data.pixels_train)[1]
     for what, distances in medians.items():
         print(f"  {what:<24}{np.median(distances):8.2f}", file=sys.stderr)

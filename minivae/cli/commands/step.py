@@ -6,6 +6,8 @@ import sys
 import numpy as np
 
 from ...errors import OptionError
+from ...models import MODELS
+from ...models.declare import DEFAULT
 from ..numbers import seed as any_seed
 from ..numbers import whole
 
@@ -15,6 +17,7 @@ examples:
   minivae step --all               everything at once
   minivae step --all --seed 3 | less
   minivae step --out step.html     the same as a page to step through
+  minivae step --model gan --all   another model of the same widths
 """
 
 WIDTHS = "2-3-1-3-2"
@@ -31,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", help=batch, type=whole, default=1, metavar="N")
     activation = "of the hidden layers (default: relu)"
     parser.add_argument("--activation", help=activation, default="relu", metavar="NAME")
+    model = f"whose step (default: {DEFAULT})"
+    parser.add_argument("--model", help=model, choices=tuple(MODELS), default=DEFAULT)
     out = "write a page to step through, and print nothing but its name"
     parser.add_argument("--out", help=out, metavar="FILE")
 
@@ -43,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     if not 1 <= options.batch <= 8:
         raise OptionError(f"--batch {options.batch} was given; choose 1 to 8 examples.")
     path = None if options.out is None else new_file(options.out, ".html")
-    model, x, eps = tiny(options.seed, options.batch, options.activation)
+    model, x, eps = tiny(options.seed, options.batch, options.activation, options.model)
     with trace(model) as records:
         loss = float(model.step(x, eps).loss)
     if path is not None:
@@ -57,8 +62,9 @@ def run(options: argparse.Namespace) -> int:
         f"{model.params.theta.size} parameters:\n"
         f"the loss of the same example and noise goes from {loss:.6g} to {after:.6g} nats."
     )
+    title = model.title[0].upper() + model.title[1:]
     print(
-        f"A VAE of widths {WIDTHS}, {options.activation}, binary data; seed {options.seed}. "
+        f"{title} of widths {WIDTHS}, {options.activation}, binary data; seed {options.seed}. "
         "Weights, data and noise\nare round numbers, and everything below follows from them: "
         "check it with pencil and paper.\n"
     )
@@ -69,26 +75,29 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def tiny(seed: int, batch: int, activation: str) -> tuple:
-    """Make a VAE with weights of one decimal, binary data, and noise of one decimal.
+def tiny(seed: int, batch: int, activation: str, kind: str = DEFAULT) -> tuple:
+    """Make a model with weights of one decimal, binary data, and noise of one decimal.
 
     Returns
     -------
-    model : VAE
+    model : Model
         2-3-1-3-2, float64, computed by the references.
     x : numpy.ndarray, (batch, 2)
-        Data.
+        Data, with labels if the model takes them.
     eps : numpy.ndarray, (batch, 1)
-        Noise.
+        Noise; None if the model takes none.
     """
-    from ... import VAE
-
     rng = np.random.default_rng(seed)
-    model = VAE(2, (3,), 1, activation=activation, rng=rng, dtype="float64", backend="numpy")
+    sizes = {"n_pixels": 2, "hidden": (3,), "latent": 1, "activation": activation}
+    model = MODELS[kind].example(rng, **sizes, backend="numpy")
     theta = model.params.theta
     theta[...] = np.round(rng.uniform(-1, 1, theta.shape), 1)
-    x = (rng.random((batch, 2)) < 0.5).astype(float)
-    return model, x, np.round(rng.standard_normal((batch, 1)), 1)
+    rows = model.draw_rows(rng, batch)
+    rows[:, : model.n_pixels] = rows[:, : model.n_pixels] < 0.5
+    noise = model.draw_noise(np.random.default_rng(seed), batch)
+    if noise is not None:  # of the same shape, so that its first decimal is all there is of it
+        noise = np.round(rng.standard_normal(noise.shape), 1)
+    return model, model.prepare(rows), noise
 
 
 def leaf_through(pages: list[str]) -> None:

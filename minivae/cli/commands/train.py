@@ -31,9 +31,6 @@ from ..train_options import configure
 
 __all__ = ["configure", "run"]
 
-GAN_BETA1 = 0.5
-"""Adam's beta1 for a GAN (Radford et al. 2016): less memory of an opponent that has moved on."""
-
 
 def run(options: argparse.Namespace) -> int:
     """Train; return 0, or 130 after Ctrl-C."""
@@ -80,16 +77,15 @@ def begin(asked: dict[str, Any], out: str | None) -> tuple[Run, Dataset]:
     data = datasets.load(options["data"], limit=options["limit"])
     options["data"] = source_of(options["data"])
     if options["binarize"] is None:
-        options["binarize"] = default_binarize(data, options["model"], options["likelihood"])
+        options["binarize"] = default_binarize(data, options["likelihood"])
     names = ("epochs", "batch", "binarize", "beta", "schedule", "warmup", "patience", "seed")
     settings = Settings(**{name: options[name] for name in names})
     rng = np.random.default_rng(settings.seed)
     model = build_model(options, data, rng)
+    rule = OPTIMIZERS[options["optimizer"]]
     names = ("lr", "clip_norm", "weight_decay")
-    rules = {name: options[name] for name in names if options[name] is not None}
-    if options["model"] == "gan" and options["optimizer"] in ("adam", "adamw"):
-        rules["beta1"] = GAN_BETA1
-    optimizer = OPTIMIZERS[options["optimizer"]](**rules)
+    rules = {**model.defaults, **{n: options[n] for n in names if options[n] is not None}}
+    optimizer = rule(**{name: rules[name] for name in rule.hyperparameters if name in rules})
     extra = {
         "options": options,
         "changes": [],
@@ -100,25 +96,22 @@ def begin(asked: dict[str, Any], out: str | None) -> tuple[Run, Dataset]:
     return Run(folder, Training(model, optimizer, rng, settings), extra), data
 
 
-def default_binarize(data: Dataset, model: str, likelihood: str) -> str:
-    """Grey pictures under a Bernoulli are binarized anew each time; all else stays as it is.
-
-    A GAN's generator gives grey pixels, so it has to be shown grey ones.
-    """
+def default_binarize(data: Dataset, likelihood: str) -> str:
+    """Grey pictures under a Bernoulli are binarized anew each time; all else stays as it is."""
     grey = len(data.shape) == 2 and not is_binary(data.pixels_train)
-    return "dynamic" if grey and likelihood == "bernoulli" and model != "gan" else "none"
+    return "dynamic" if grey and likelihood == "bernoulli" else "none"
 
 
 def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator) -> Model:
     """Build the model that the options describe."""
-    names = ("hidden", "latent", "activation", "likelihood", "dtype", "backend")
-    of_a_vae = ("free_bits", "samples")
-    names += {"autoencoder": (), "gan": ("label_smoothing",)}.get(options["model"], of_a_vae)
-    given = {"labels": class_names(data)} if options["model"] == "cvae" else {}
+    kind = MODELS[options["model"]]
+    names = ["hidden", "latent", "activation", "likelihood", "dtype", "backend"]
+    names += [name for name, option in kind.options.items() if option.flag]
+    given = {"labels": class_names(data)} if "condition" in kind.can else {}
     likelihood_options = {
         name: options[name] for name in ("sigma", "levels") if options[name] is not None
     }
-    model = MODELS[options["model"]](
+    model = kind(
         data.pixels_train.shape[1],
         **{name: options[name] for name in names},
         likelihood_options=likelihood_options,
@@ -196,22 +189,13 @@ def introduce(run: Run, data: Dataset, say: Callable) -> None:
 
 
 def meaning(run: Run) -> str:
-    """Say what the validation loss is, and whether it bounds a likelihood."""
-    model, settings = run.training.model, run.training.settings
-    if run.is_gan:
-        return "nats per example; each player's own, and none says how good the samples are"
-    if not run.has_prior:
-        return "nats per example; the reconstruction alone: an autoencoder bounds no likelihood"
-    if run.extra["note"]:
-        return f"nats per example; {run.extra['note']}"
-    bound = "ELBO" if model.samples is None else f"importance-weighted bound, K = {model.samples}"
-    tested = run.extra["data"]["n_test"] > 0
-    weighted = settings.beta != 1 or settings.schedule != "constant" or model.free_bits > 0
-    if weighted and not tested:
-        return "nats per example; no bound on a likelihood, for beta or free bits are in it"
-    text = f"is an upper bound on -ln p(x) (minus the {bound})"
-    text = f"nats per example; {'val loss' if tested else 'loss'} {text}"
-    return text + ("; loss is not, for beta or free bits are in it" if weighted else "")
+    """Say what the losses are, and whether the validation loss bounds a likelihood."""
+    settings = run.training.settings
+    return run.training.model.meaning(
+        note=run.extra["note"],
+        weighted=settings.beta != 1 or settings.schedule != "constant",
+        tested=run.extra["data"]["n_test"] > 0,
+    )
 
 
 def number(value: float) -> str:
@@ -222,11 +206,9 @@ def number(value: float) -> str:
 
 def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     """Train, and write the checkpoint and the metrics after each epoch."""
-    columns = ("loss", "nll", "kl", "val_loss") if run.has_prior else ("nll", "val_nll")
-    if run.is_gan:
-        columns = ("d_loss", "g_loss")
-    elif data.pixels_test is None:
-        columns = columns[:-1]
+    columns = run.training.model.columns
+    if data.pixels_test is None:
+        columns = tuple(name for name in columns if not name.startswith("val_"))
 
     def after_epoch(training: Training) -> None:
         run.save()

@@ -4,10 +4,6 @@ Here are what is handed out, its solutions and its formats: files, notebooks, ru
 What comes back is never run here, but in `grading/`.
 """
 
-They are written out as files or a notebook, with the rubric that grades them.
-Nothing here runs what a student wrote; that is done in `grading/`.
-"""
-
 from ..grading.rubric import Exercise
 from .catalog import EXERCISES, Task, choose
 from .folder import write_exercises, write_solutions

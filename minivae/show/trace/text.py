@@ -1,6 +1,7 @@
 """A trace as text: a table of all operations, and one operation with its numbers."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def _name(array: Array) -> str:
 def _numbers(mark: str, array: Array, width: int, norm: bool) -> list[str]:
     name = f"{mark}{_name(array)}".ljust(width)
     values = array.values
-    grid = values.reshape(-1, values.shape[-1]) if values.ndim else values.reshape(1, 1)
+    grid = values.reshape(math.prod(values.shape[:-1]), *(values.shape[-1:] or (1,)))
     texts = [[f"{_short(x)}" for x in row] for row in grid]
     cell = max((len(text) for row in texts for text in row), default=0)
     rows = ["  ".join(text.rjust(cell) for text in row) for row in texts] or ["empty"]

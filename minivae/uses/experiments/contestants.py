@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 
 from ...data.pixels import Pixels
-from ...models import GAN, VAE, Autoencoder
+from ...models import MODELS
 from ...models.base import Model
 from ...train.loop import fit
 from ...train.optim.adam import Adam
 from ...train.settings import Settings, Training
-
-BETA1 = {"gan": 0.5}
 
 
 def train(
@@ -54,11 +52,10 @@ def train(
     after_epoch : callable, optional
         As `fit` takes it.
     """
-    classes = {"vae": VAE, "gan": GAN, "autoencoder": Autoencoder}
     rng = np.random.default_rng(seed)
     options: dict[str, Any] = {"activation": activation, "likelihood": likelihood}
-    model = classes[kind](x.shape[1], hidden, latent, rng=rng, **options)
-    optimizer = Adam(lr, beta1=BETA1.get(kind, 0.9))
+    model = MODELS[kind](x.shape[1], hidden, latent, rng=rng, **options)
+    optimizer = Adam(lr, beta1=model.defaults.get("beta1", 0.9))
     settings = Settings(epochs=epochs, batch=batch, seed=seed)
     if warmup is not None:
         settings = Settings(epochs=epochs, batch=batch, seed=seed, schedule="linear", warmup=warmup)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...models import MODELS
 from ...show.canvas import new_figure, save
 from ...show.plots import COLOURS
 from .contestants import host_samples, train
@@ -66,8 +67,9 @@ def measure(
         rng = np.random.default_rng([seed, 1])
         x, fresh = mixture.draw(points, rng), mixture.draw(SAMPLES, rng)
         model = learn(CONTESTANTS[name], x, lr=1e-3, epochs=epochs, seed=seed)
-        made = {name: host_samples(model, SAMPLES, seed, draw=name == "VAE")}
-        if name == "VAE":
+        draw = "draw" in model.can
+        made = {name: host_samples(model, SAMPLES, seed, draw=draw)}
+        if draw:
             made[MEANS] = host_samples(model, SAMPLES, seed)
         for which, samples in made.items():
             modes, quality = mixture.coverage(samples)
@@ -81,7 +83,7 @@ def measure(
 
 def learn(kind: str, x: np.ndarray, *, warm: bool = True, epochs: int, **options: Any) -> Any:
     """Train one model of the plane; a VAE warms its KL up over half of the epochs, if `warm`."""
-    if kind == "vae":
+    if "bound" in MODELS[kind].can:
         options |= {"warmup": epochs / 2} if warm else {}
         return train(kind, x, **SIZES, likelihood="gaussian_shared", epochs=epochs, **options)
     return train(kind, x, **SIZES, likelihood="gaussian", epochs=epochs, **options)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import NonFiniteError
+from ...models import MODELS
 from ...show.canvas import new_figure, save
 from ...show.plots import COLOURS
 from ...train.settings import Training
@@ -81,7 +82,7 @@ def measure(
     for lr, seed, name in tqdm(plan, desc="stability", disable=not progress):
         rng = np.random.default_rng([seed, 1])
         x, fresh = mixture.draw(points, rng), mixture.draw(SAMPLES, rng)
-        draw = name != "GAN"
+        draw = "draw" in MODELS[CONTESTANTS[name]["kind"]].can
         what = {"model": name, "lr": lr, "seed": seed}
 
         def watch(

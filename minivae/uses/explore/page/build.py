@@ -23,7 +23,6 @@ from ....data import Pixels
 from ....errors import OptionError, ShapeError
 from ....files import new_file, write_atomically
 from ....models.base import Model
-from ....models.vae import VAE
 from ....show.canvas import has_picture
 from ....show.plots import COLOURS
 from ....train.runs import Run
@@ -171,7 +170,7 @@ def page_html(
         "shape": list(shape),
         "limits": [float(low), float(high)],
         "background": _background(x, shape),
-        "prior": isinstance(model, VAE),
+        "prior": "prior" in model.can,
         "relevance": relevance.tolist(),
         "directions": directions.tolist(),
         "n": n,

@@ -11,7 +11,6 @@ import numpy as np
 
 from ....engine.layer import Layer, Sequential
 from ....errors import OptionError
-from ....models import VAE, Autoencoder
 from ....models.base import Model
 from ....models.gaussian_encoder import GaussianEncoder
 from ....ops import ACTIVATIONS, Activation, Dense, Dropout, Likelihood, Linear
@@ -40,7 +39,7 @@ def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
         If the model has a part that the page cannot compute.
     """
     likelihood = model.likelihood
-    if type(model) not in (VAE, Autoencoder):
+    if not model.plain:
         raise _cannot(f"a model of kind {model.kind or type(model).__name__!r}")
     if "js_mean" not in vars(type(likelihood)):  # one that is inherited need not be its own
         raise _cannot(f"the likelihood {likelihood.name!r}")

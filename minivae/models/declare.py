@@ -1,0 +1,284 @@
+"""What a model says of itself, so that nobody has to ask which model it is.
+
+A model is a class with a `kind`. By being defined it enters `MODELS`, and from there the command,
+the training loop, the evaluation, the pictures and the checks find it. What they need to know they
+read from the attributes of `Declared`, so a new model is one new file and no edit elsewhere.
+
+A class that declares itself wrongly is refused when it is defined.
+"""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from ..engine.params import Params
+from ..errors import OptionError
+
+MODELS: dict[str, Any] = {}
+"""Every model's class by its kind; `Declared` enters them."""
+
+DEFAULT = "vae"
+"""Kind of the model that is trained if no other is asked for."""
+
+ABILITIES = {
+    "encode": ("encode",),
+    "reconstruct": ("reconstruct",),
+    "sample": ("sample",),
+    "draw": ("sample",),
+    "prior": ("sample",),
+    "bound": ("elbo",),
+    "condition": ("find", "one_hot"),
+}
+"""What a model can do, and the methods that do it: give data a code (`encode`), decode the code
+again (`reconstruct`), decode drawn latents (`sample`), where the latents come from a prior that the
+training knew of (`prior`), and pixels can be drawn instead of shown by their means (`draw`); bound
+ln p(x) (`bound`); take each datum with its class (`condition`)."""
+
+COMMON = frozenset(
+    "data limit model hidden latent activation likelihood sigma levels binarize bias_from_data "  # noqa: SIM905
+    "beta schedule warmup optimizer lr clip_norm weight_decay epochs batch patience seed dtype "
+    "backend out resume quiet".split()
+)
+"""Options of `minivae train` that are there for every model, unless it refuses them."""
+
+TYPES = (int, float, str, bool)
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something that a model takes beside the common options; a flag of `minivae train`.
+
+    Attributes
+    ----------
+    type : {int, float, str, bool}
+        Type of the value, or of each one of `many`. A bool is a flag without a value.
+    default : object
+        What it is if it is not given; None for nothing.
+    help : str
+        What it does, for `minivae train --help`.
+    choices : tuple
+        The values that there are, if they are few.
+    many : bool
+        Whether it is several values, such as widths.
+    metavar : str
+        What the help calls the value.
+    group : str
+        Title of its group in the help; by default the model's.
+    needs : str
+        What a model must have for it ("discriminator"), to say why another does not take it.
+    flag : bool
+        Whether it is a flag; else it is for programs alone.
+    """
+
+    type: Any
+    default: Any
+    help: str
+    choices: tuple = ()
+    many: bool = False
+    metavar: str = ""
+    group: str = ""
+    needs: str = ""
+    flag: bool = True
+
+    def typed(self, value: Any) -> Any:
+        """Value in the form in which a model keeps it: numbers as floats, several as a tuple."""
+        if value is None:
+            return None
+        if self.many:
+            return tuple(value)
+        return float(value) if self.type is float else value
+
+
+@dataclass(frozen=True)
+class Player:
+    """Whoever minimises a loss: the one model, or each of two that play against each other.
+
+    Attributes
+    ----------
+    name : str
+        What a report calls it; "" for the only one.
+    loss : str
+        Name of its loss among what `forward` gives.
+    params : Params
+        What it moves.
+    """
+
+    name: str
+    loss: str
+    params: Params
+
+
+class Losses(SimpleNamespace):
+    """What a `forward` gives whose terms have other names than those of `objectives.Terms`.
+
+    Made by `Losses(loss=..., nll=..., size=...)`: `loss` (), and each of the model's terms, (B,) or
+    (B, Z), on the model's backend.
+    """
+
+    def copy(self) -> "Losses":
+        """Return the same numbers in arrays of their own."""
+        return Losses(**{name: array.copy() for name, array in vars(self).items()})
+
+
+class Declared:
+    """Attributes in which a model says what it is, with what goes for most; see `Model`."""
+
+    params: Params
+
+    kind: ClassVar[str] = ""
+    """Name of the model in a configuration, and after `--model`."""
+
+    title: ClassVar[str] = "a model"
+    """What sentences call it, with its article; by default from the name of the class."""
+
+    options: ClassVar[dict[str, Option]] = {}
+    """What it takes beside the common options. Each is a keyword of the constructor, an attribute,
+    an entry of `config`, and a flag of `minivae train`."""
+
+    switch: ClassVar[tuple[str, str]] = ("", "")
+    """A flag that stands for `--model KIND`, and its help, if there is one."""
+
+    refused: ClassVar[dict[str, str]] = {}
+    """Options that it does not take, its own or the common ones, and for each one why."""
+
+    defaults: ClassVar[dict[str, Any]] = {}
+    """How it is trained where that is not the usual: `lr`, `epochs`, ..., and what an optimizer
+    takes, such as `beta1`."""
+
+    terms: ClassVar[dict[str, str]] = {"nll": "Reconstruction (nll)", "kl": "KL from the prior"}
+    """The arrays, one number or more for each example, that `forward` gives beside `loss`, and
+    their titles. Their means are recorded after each epoch, in nats."""
+
+    columns: ClassVar[tuple[str, ...]] = ("loss", "nll", "kl", "val_loss")
+    """Which of the recorded numbers are printed and drawn."""
+
+    can: ClassVar[frozenset[str]] = frozenset()
+    """What it can, of `ABILITIES`."""
+
+    codes_are: ClassVar[str] = "Codes"
+    """What `encode` gives, in the title of a picture."""
+
+    samples_are: ClassVar[str] = "Samples from the prior"
+    """What `sample` gives, in the title of a picture."""
+
+    plain: ClassVar[bool] = False
+    """Whether `encoder` alone makes the code (one with two heads: its mu), and `decode` is the mean
+    of what `decoder` makes of it, so that a page can compute it from the layers. Not inherited: a
+    subclass that does something else would not say so."""
+
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+    """Options of the small models that the checks are made on; one is built of each."""
+
+    def __init_subclass__(cls, *, listed: bool = True, **options: Any) -> None:
+        """Enter the class into `MODELS`, unless it is a base of others and `listed` is False."""
+        super().__init_subclass__(**options)
+        own = vars(cls)
+        if "title" not in own:
+            cls.title = f"a {cls.__name__}"
+        if "switch" not in own:
+            cls.switch = ("", "")
+        if "plain" not in own:
+            cls.plain = False
+        if listed:
+            check_declaration(cls)
+            MODELS[cls.kind] = cls
+
+    @classmethod
+    def check_run(cls, options: dict[str, Any]) -> None:
+        """Refuse options of `minivae train` that do not go together."""
+
+    def players(self) -> tuple[Player, ...]:
+        """Who minimises what. Several players have no loss that says how good the model is."""
+        return (Player("", "loss", self.params),)
+
+    def held_out_loss(self, numbers: dict[str, Any]) -> float:
+        """Loss of data that were not trained on, from what `evaluate` gives: the terms' sum."""
+        return sum(numbers[name] for name in self.terms)
+
+    def meaning(self, *, note: str = "", weighted: bool = False, tested: bool = True) -> str:
+        """Say what the losses of a run are, in one line.
+
+        Parameters
+        ----------
+        note : str
+            Why the likelihood of these data is none, or "".
+        weighted : bool
+            Whether a term has another weight than 1 while training.
+        tested : bool
+            Whether there is a validation loss.
+        """
+        return f"nats per example; {note}" if note else "nats per example"
+
+
+def check_declaration(cls: Any) -> None:
+    """Refuse a class that declares itself wrongly.
+
+    Raises
+    ------
+    OptionError
+        If it has no kind, or one that is taken, or an option, term or ability that cannot be.
+    """
+
+    def refuse(what: str, mend: str) -> None:
+        raise OptionError(f"the model {cls.__name__} {what}; {mend}.")
+
+    kind = vars(cls).get("kind")
+    if not isinstance(kind, str) or not kind:
+        refuse("has no kind of its own", f"give the class one, such as kind = {cls.__name__!r}")
+    other = MODELS.get(kind)
+    # A notebook's cell that is run again defines its class again.
+    if other and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+        refuse(
+            f"has the kind {kind!r}, which is taken by {other.__module__}.{other.__qualname__}",
+            "give it another",
+        )
+    others = [model for name, model in MODELS.items() if name != kind]
+    check_options(f"the model {cls.__name__}", cls.options, [model.options for model in others])
+    if unknown := [name for name in cls.can if name not in ABILITIES]:
+        refuse(f"can {unknown[0]!r}, which is no ability", f"there are {', '.join(ABILITIES)}")
+    for ability in cls.can:
+        for method in ABILITIES[ability]:
+            found = getattr(cls, method, None)
+            if found is None or getattr(found, "refuses", False):
+                refuse(f"can {ability!r}, but does not define {method}", "define it")
+    if not cls.terms or not all(map(cls.terms.get, cls.terms)):
+        refuse("names no terms of its loss", "give each a title, such as terms = {'nll': 'Nll'}")
+    recorded = {"loss", *cls.terms, "val_loss", *(f"val_{name}" for name in cls.terms)}
+    if unknown := [name for name in cls.columns if name not in recorded]:
+        refuse(f"prints {unknown[0]!r}, which is not recorded", "name it in terms")
+
+
+def check_options(
+    who: str, options: dict[str, Option], others: list[dict[str, Option]], known: Any = COMMON
+) -> None:
+    """Refuse options of no type, or of a name that is taken.
+
+    Raises
+    ------
+    OptionError
+        Naming the first such option.
+    """
+    for name, option in options.items():
+        where = f"{who} declares the option {name!r}"
+        if not isinstance(option, Option):
+            raise OptionError(f"{where} as {option!r}; make it an Option(type, default, help).")
+        if option.type not in TYPES:
+            names = ", ".join(type.__name__ for type in TYPES)
+            raise OptionError(f"{where} of type {option.type!r}; choose one of: {names}.")
+        if not option.help:
+            raise OptionError(f"{where} without help; say in a few words what it does.")
+        if not name.isidentifier() or name in known:
+            raise OptionError(f"{where}, but that is a common option; give it another name.")
+        for taken in others:
+            same = taken.get(name, option)
+            if (same.type, same.many, same.choices) != (option.type, option.many, option.choices):
+                raise OptionError(
+                    f"{where} as {option.type.__name__}, but another has one of that name that "
+                    "takes something else; give it another name."
+                )
+
+
+def refuses(method: Any) -> Any:
+    """Mark a method that only says why there is nothing to be had from it."""
+    method.refuses = True
+    return method

@@ -1,0 +1,135 @@
+"""What goes for every model: gradients, copies, checkpoints, two epochs by the command, samples."""
+
+import copy
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minivae import Adam, Settings, Training, load_checkpoint, save_checkpoint
+from minivae.check import check_models
+from minivae.cli.main import main
+from minivae.errors import OptionError
+from minivae.models import MODELS
+from minivae.train.loop import fit
+from minivae.train.runs import open_run
+
+each_kind = pytest.mark.parametrize("kind", MODELS)
+
+
+def examples(kind, **options):
+    model = MODELS[kind]
+    return [
+        model.example(np.random.default_rng(0), **example, **options) for example in model.examples
+    ]
+
+
+def step(model):
+    """A step on data of the model's own; its loss."""
+    rng = np.random.default_rng(1)
+    x = model.prepare(model.draw_rows(rng, 4))
+    return float(model.step(x, model.draw_noise(rng, 4)).loss)
+
+
+@each_kind
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_gradient_of_every_player(kind, seed):
+    reports = check_models(MODELS[kind], seed)
+    assert len(reports) == sum(len(model.players()) for model in examples(kind))
+    for report in reports:
+        assert report.passed, str(report)
+        assert report.error < 1e-8
+
+
+@each_kind
+def test_players_share_out_the_parameters(kind):
+    for model in examples(kind):
+        sizes = [player.params.theta.size for player in model.players()]
+        assert sum(sizes) == model.params.theta.size
+
+
+@each_kind
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copy_is_a_model_of_its_own(kind, duplicate):
+    for model in examples(kind):
+        other = duplicate(model)
+        theta = model.params.theta.copy()
+        assert step(other) == step(model)
+        Adam(0.1).step(other.params)
+        np.testing.assert_array_equal(model.params.theta, theta)
+
+
+@each_kind
+def test_its_configuration_builds_it_again(kind):
+    for model in examples(kind, dtype="float32"):
+        config = json.loads(json.dumps(model.config))
+        assert set(model.options) <= set(config)
+        again = MODELS[config.pop("kind")](**config, rng=np.random.default_rng(5))
+        assert again.config == model.config
+        again.params.load(model.params.theta)
+        assert step(again) == step(model)
+
+
+@each_kind
+def test_a_checkpoint_goes_on_bit_for_bit(kind, tmp_path):
+    for number, model in enumerate(examples(kind, dtype="float32")):
+        path = tmp_path / f"{number}.npz"
+        rng = np.random.default_rng(2)
+        x = model.draw_rows(rng, 20).astype("float32")
+        whole = Training(model, Adam(), rng, Settings(epochs=4, batch=8))
+
+        def save(run, path=path):
+            if len(run.history) == 2:
+                save_checkpoint(path, run)
+
+        fit(whole, x, after_epoch=save, progress=False)
+        half, _ = load_checkpoint(path)
+        assert type(half.model) is MODELS[kind]
+        fit(half, x, progress=False)
+        assert half.history == whole.history
+        assert list(half.history[0])[2:] == ["loss", *model.terms]
+        assert half.model.params.theta.tobytes() == whole.model.params.theta.tobytes()
+
+
+@each_kind
+def test_two_epochs_by_the_command_and_what_it_can(kind, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = f"train digits8 --model {kind} --hidden 12 --latent 2 --limit 100 --epochs 2 --out run"
+    assert main(words.split()) == 0
+    run = open_run("run")
+    model, can = run.training.model, MODELS[kind].can
+    assert len(run.training.history) == 2
+    titles = [name.replace("_", " ") for name in model.columns]
+    assert "epoch" + "".join(f"{title:>11}" for title in titles) in capsys.readouterr().out
+    assert Path("run/samples.png").exists() == ("sample" in can)
+    assert Path("run/reconstructions.png").exists() == ("reconstruct" in can)
+    assert Path("run/latent.png").exists() == ("encode" in can)
+    assert (main(["sample", "run", "--n", "5", "--out", "x.npz"]) == 0) == ("sample" in can)
+    assert (main(["reconstruct", "run", "--out", "r.npz"]) == 0) == ("reconstruct" in can)
+    judged = len(model.players()) == 1
+    assert (main(["evaluate", "run"]) == 0) == judged
+    importance = ["evaluate", "run", "--importance-samples", "2", "--limit", "5"]
+    assert (main(importance) == 0) == ("bound" in can)
+    if "sample" in can:
+        x = np.load("x.npz")["x"].reshape(5, 64)
+        np.testing.assert_array_equal(x, model.sample(5, np.random.default_rng(0)))
+    assert main(["step", "--model", kind, "--all"]) == 0
+
+
+@each_kind
+def test_what_it_cannot_is_one_sentence(kind, refuses):
+    (model, *_), can = examples(kind), MODELS[kind].can
+    x = model.prepare(model.draw_rows(np.random.default_rng(0), 3))
+    for ability, method in (
+        ("encode", "encode"),
+        ("reconstruct", "reconstruct"),
+        ("bound", "elbo"),
+    ):
+        if ability not in can:
+            with refuses(OptionError):
+                getattr(model, method)(x)
+    if "bound" not in can:
+        with refuses(OptionError, model.title):
+            model.log_weights(x, np.zeros((3, 4, 2)))
