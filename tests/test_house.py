@@ -41,7 +41,6 @@ LONG = {
     "minivae/check/values/bounds.py": "every check of a bound needs the same estimates",
     "minivae/check/values/likelihood.py": "a check for each likelihood, with the sums it needs",
     "minivae/course/grading/remote.py": "one protocol: what is sent stands beside what is read",
-    "minivae/ops/activations/base.py": "the forms of an activation for three kinds of machine",
     "minivae/train/runs.py": "a run folder: what is written stands beside what is read",
     "minivae/uses/experiments/autoencoder.py": "an experiment is one file, tables and pictures too",
 }
