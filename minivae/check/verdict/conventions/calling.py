@@ -51,7 +51,10 @@ def parameters_of(function: Callable | None) -> Parameters:
         found = inspect.signature(function).parameters.values() if function else ()
     except (TypeError, ValueError):
         return []
-    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    stars: dict[Any, str] = {
+        inspect.Parameter.VAR_POSITIONAL: "*",
+        inspect.Parameter.VAR_KEYWORD: "**",
+    }
     return [
         (stars.get(p.kind, "") + p.name, p.default is p.empty and p.kind not in stars)
         for p in found

@@ -109,9 +109,9 @@ def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
         for attribute in GRADIENTS:
             kept = getattr(owner, attribute, None)
             if isinstance(kept, dict):
-                key = next((k for k in (name, short, *forms) if k in kept), None)
-                if key is not None:
-                    return kept[key]
+                for key in (name, short, *forms):
+                    if key in kept:
+                        return kept[key]
             if (
                 isinstance(kept, list)
                 and isinstance(place.holder, list)

@@ -21,23 +21,29 @@ MOST = 5000
 
 def returned_names(function: Callable | None) -> list[list[str]]:
     """Names in each part of what a function returns last, as its source says; empty if unknown."""
+    if function is None:
+        return []
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except Exception:  # no source, or none that stands alone
         return []
-    returns = [node for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value]
+    returns = [
+        (node.lineno, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Return) and node.value is not None
+    ]
     if not returns:
         return []
-    value = max(returns, key=lambda node: node.lineno).value
+    _, value = max(returns, key=lambda pair: pair[0])
     parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
     return [
-        [n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(part) if _is_name(n)]
+        [
+            node.id if isinstance(node, ast.Name) else node.attr
+            for node in ast.walk(part)
+            if isinstance(node, ast.Name | ast.Attribute)
+        ]
         for part in parts
     ]
-
-
-def _is_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name | ast.Attribute)
 
 
 def owners(

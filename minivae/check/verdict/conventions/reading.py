@@ -64,7 +64,9 @@ class Reading:
                 self._place(name, None, name, value)
                 continue
             self.kinds[name] = type(value)
-            entries = value.items() if isinstance(value, dict) else enumerate(value)
+            entries: Iterable[tuple[Any, Any]] = (
+                value.items() if isinstance(value, dict) else enumerate(value)
+            )
             for key, entry in entries:
                 alone = isinstance(value, dict) and keys.count(key) == 1 and key not in self.given
                 flat = key if alone else f"{name}.{key}"
@@ -99,7 +101,7 @@ class Reading:
             value = nested.get(name)
             if key is not None:
                 try:
-                    value = value[key]
+                    value = nested[name][key]
                 except (KeyError, IndexError, TypeError):
                     continue
             if isinstance(value, np.ndarray):
