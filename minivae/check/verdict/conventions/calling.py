@@ -65,36 +65,46 @@ def _named(parameters: Parameters) -> list[str]:
     return [n for n, _ in parameters if not n.startswith("*")]
 
 
-def split(result: Any, arguments: dict[str, Any], backward: Parameters | None) -> Call:
+def split(result: Any, arguments: dict[str, Any], how: str) -> Call:
+    """Outputs and cache of what forward returned, as `how_split` says."""
+    if how == "whole":
+        return Call(arguments, result)
+    if how == "spread":
+        return Call(arguments, result[0], result[1:], True)
+    return Call(arguments, result[0] if len(result) == 2 else result[:-1], result[-1], True)
+
+
+def how_split(result: Any, arguments: dict[str, Any], backward: Parameters | None) -> str:
     """Tell outputs and cache apart in what forward returned; `backward` is None without one.
 
     A second thing is a cache where backward asks for one, takes one upstream gradient only, or
     gets back what went in; and beside a number, which is a loss, anything is.
+
+    Returns
+    -------
+    {"whole", "pair", "spread"}
+        All are outputs, the last is a cache, or all but the first are one.
     """
-    whole = Call(arguments, result)
     if not isinstance(result, tuple) or len(result) < 2:
-        return whole
-    outputs = result[0] if len(result) == 2 else result[:-1]
-    pair = Call(arguments, outputs, result[-1], True)
-    spread = Call(arguments, result[0], result[1:], True)
+        return "whole"
     if backward is None:
-        return pair if len(result) == 2 else spread
+        return "pair" if len(result) == 2 else "spread"
     names = _named(backward)
     free = [n for n in names if n not in arguments]
     upstreams = len(upstreams_among(free))
     if any(plain(n) in CACHES for n in names) or len(names) < len(backward):
-        return pair
+        return "pair"
     if len(result) == 2 and is_number(result[0]) and not is_number(result[1]):
-        return pair
+        return "pair"
     if upstreams == 1 and len(names) == len(result) > 2:
-        return spread
+        return "spread"
     if [n for n in names[1:] if n not in arguments] and upstreams < len(result):
-        return pair
+        return "pair"
     if not isinstance(result[-1], np.ndarray | np.generic | float | int):
-        return pair
+        return "pair"
     if any(isinstance(a, np.ndarray) and same(result[-1], a) for a in arguments.values()):
-        return pair
-    return pair if len(result) == 2 and upstreams == 1 and len(names) > 1 else whole
+        return "pair"
+    return "pair" if len(result) == 2 and upstreams == 1 and len(names) > 1 else "whole"
 
 
 def fill(

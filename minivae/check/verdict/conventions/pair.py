@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .calling import Call, fill, parameters_of, split
+from .calling import Call, fill, how_split, parameters_of, split
 from .objects import find_parameters, gradient_of, make
 from .owners import returned_names
 from .values import Unreadable
@@ -34,6 +34,7 @@ class Pair:
         self.forward_names = [n for n, _ in parameters_of(forward)]
         self.backward_parameters = None if backward is None else parameters_of(backward)
         self.parameters = {} if instance is None else find_parameters(instance)
+        self.how: str | None = None
         self.returned_names = returned_names(backward or forward)
         if backward is None:  # the first part is the loss
             self.returned_names = self.returned_names[1:]
@@ -74,14 +75,18 @@ class Pair:
                 for place in places:
                     place.set(arguments[n])
         names = self.forward_names
-        passed = {n: v for n, v in arguments.items() if n not in self.parameters or n in names}
+        passed = arguments
+        if self.parameters:
+            passed = {n: v for n, v in arguments.items() if n not in self.parameters or n in names}
         if all(n in names for n in passed) or "**" in "".join(names):
             result = self.run(**passed)
         elif self.instance is not None or len(passed) > len(names):
             result = self.run(**{n: v for n, v in passed.items() if n in names})
         else:
             result = self.run(*passed.values())
-        return split(result, arguments, self.backward_parameters)
+        if self.how is None:
+            self.how = how_split(result, arguments, self.backward_parameters)
+        return split(result, arguments, self.how)
 
     def backward(self, call: Call, upstream: list[Any]) -> Any:
         """Run backward for a forward call; return what it returns.
