@@ -1,8 +1,8 @@
 """The `minivae` command: finds the subcommand, and turns every error into one sentence.
 
-A subcommand is a module in `minivae.cli.commands` with two functions: `configure(parser)` defines
-its options, `run(options)` does the work and returns the exit code. Only the one that is asked for
-is imported, so that `minivae --help` answers at once.
+A subcommand is a file in `minivae/cli/commands/`, whose first line says what it is for. It has two
+functions: `configure(parser)` defines its options, `run(options)` does the work and returns the
+exit code. Only the one that is asked for is imported, so that `minivae --help` answers at once.
 
 Exit codes: 0 done, 1 a check failed, 2 wrong input or a file that cannot be read or written, 130
 interrupted by Ctrl-C, 141 the reader of the output went away.
@@ -15,25 +15,38 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
-COMMANDS = {
-    "train": "train a model and leave a run folder",
-    "sample": "draw new data from a trained model",
-    "reconstruct": "encode data and decode them again",
-    "explore": "walk through a latent space: pictures, films, or a page to do it by hand",
-    "evaluate": "measure a trained model: ELBO, its terms, log p(x)",
-    "anomaly": "learn what is normal, and score what may not be",
-    "augment": "make new labelled examples with a conditional VAE",
-    "compare": "rerun the experiments: VAE, autoencoder and GAN, measured side by side",
-    "step": "follow one training step of a tiny VAE, number by number",
-    "read": "build pages with every derivation beside its code",
-    "bench": "measure the kernels and the training step on this machine",
-    "data": "list the data sets, or fetch one",
-    "check": "verify every derivative in the package, or the backward passes in your file",
-    "exercises": "write exercises for a course, or their solutions",
-}
-"""Name of each subcommand, and what it is for."""
+from ..errors import OptionError
+
+ORDER = (
+    "train sample reconstruct explore evaluate anomaly augment compare "  # noqa: SIM905
+    "step read bench data check exercises".split()
+)
+"""The subcommands in the order of the help; one that is not named here comes last."""
+
+ABOUT = re.compile(r'"""`minivae (?P<name>\w+)`: (?P<what>.*?)\."""')
+
+
+def find_commands() -> dict[str, str]:
+    """Name of each subcommand, and what it is for: the first line of each file in `commands/`."""
+    found = {}
+    for file in Path(__file__).with_name("commands").glob("[!_]*.py"):
+        with open(file, encoding="utf-8") as lines:
+            about = ABOUT.match(lines.readline())
+        if about is None or about["name"] != file.stem:
+            raise OptionError(
+                f"{file} does not begin with its command; make its first line the docstring "
+                f'"""`minivae {file.stem}`: what it is for.""".'
+            )
+        found[file.stem] = about["what"]
+    return {
+        name: found[name] for name in sorted(found, key=lambda name: [*ORDER, name].index(name))
+    }
+
+
+COMMANDS = find_commands()
 
 EPILOG = """\
 examples:

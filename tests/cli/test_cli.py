@@ -19,6 +19,7 @@ import minivae
 from minivae import Adam, Settings, Training, save_checkpoint
 from minivae import data as datasets
 from minivae.cli.main import COMMANDS, main
+from minivae.errors import OptionError
 from minivae.train.runs import open_run
 
 FILES = {"checkpoint.npz", "config.json", "metrics.csv"}
@@ -861,3 +862,17 @@ sys.exit(f"imported: {heavy}" if heavy else 0)
     path = str(Path(minivae.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": path}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
+
+
+def test_a_command_is_found_by_its_file(tmp_path, monkeypatch, refuses):
+    """What a new file's first line says is its line in the help; it comes last."""
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    (commands / "train.py").write_text('"""`minivae train`: train a model."""\n')
+    (commands / "abacus.py").write_text('"""`minivae abacus`: count."""\n')
+    module = sys.modules["minivae.cli.main"]
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "main.py"))
+    assert module.find_commands() == {"train": "train a model", "abacus": "count"}
+    (commands / "wrong.py").write_text('"""Something."""\n')
+    with refuses(OptionError, "wrong.py", "minivae wrong"):
+        module.find_commands()

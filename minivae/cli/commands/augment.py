@@ -1,4 +1,4 @@
-"""`minivae augment`: new labelled examples from a conditional VAE."""
+"""`minivae augment`: make new labelled examples with a conditional VAE."""
 
 import argparse
 from typing import TYPE_CHECKING

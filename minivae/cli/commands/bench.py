@@ -1,4 +1,4 @@
-"""`minivae bench`: how fast the kernels are here, and what a training step costs."""
+"""`minivae bench`: measure the kernels and the training step on this machine."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`minivae check`: verify every derivative in the package, or the backward passes in a file."""
+"""`minivae check`: verify every derivative in the package, or the backward passes in your file."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`minivae data`: what data sets there are, and where; `minivae data fetch NAME` brings one."""
+"""`minivae data`: list the data sets, or fetch one."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`minivae evaluate`: measure a trained model on data that it has not seen."""
+"""`minivae evaluate`: measure a trained model: ELBO, its terms, log p(x)."""
 
 import argparse
 import textwrap

@@ -1,4 +1,4 @@
-"""`minivae explore`: pictures and films of a latent space, or a page to walk through it."""
+"""`minivae explore`: walk through a latent space: pictures, films, or a page to do it by hand."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`minivae read`: pages with every derivation beside its code."""
+"""`minivae read`: build pages with every derivation beside its code."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""`minivae step`: one training step of a tiny VAE, operation by operation, with every number."""
+"""`minivae step`: follow one training step of a tiny VAE, number by number."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""`minivae train`: train a model and leave a run folder, or go on with one."""
+"""`minivae train`: train a model and leave a run folder."""
 
 import argparse
 import shlex
