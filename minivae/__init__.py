@@ -63,7 +63,20 @@ MOVED = {
     "native": ["engine.cpu.slots", "engine.cpu.memory"],
     "noise": ["engine.noise"],
     "objectives": ["models.objectives", "ops.negative_elbo", "train.schedule"],
-    "optim": ["train.optim", "train.optim.guard"],
+    "optim": [
+        "train.optim.sgd",
+        "train.optim.momentum",
+        "train.optim.adam",
+        "train.optim.guard",
+        "train.optim",
+    ],
+    "ops.bernoulli": ["ops.likelihoods.bernoulli"],
+    "ops.categorical": ["ops.likelihoods.categorical"],
+    "ops.gaussian": [
+        "ops.likelihoods.gaussian",
+        "ops.likelihoods.gaussian_learned",
+        "ops.likelihoods.gaussian_shared",
+    ],
     "page": ["uses.explore.page"],
     "params": ["engine.params"],
     "plots": ["show.plots"],
@@ -72,7 +85,7 @@ MOVED = {
     "runs": ["train.runs"],
     "statistics": ["uses.statistics"],
     "tables": ["uses.estimator.tables"],
-    "team": ["engine.cpu.team", "engine.cpu.blas"],
+    "team": ["engine.cpu.team", "engine.cpu.threads", "engine.cpu.blas"],
     "trace": ["show.trace"],
     "typeset": ["show.typeset"],
     "workspace": ["engine.cpu.workspace"],
@@ -90,12 +103,11 @@ class _Moved(MetaPathFinder, Loader):
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Answer for the names of `MOVED` alone."""
-        package, _, name = fullname.rpartition(".")
-        return ModuleSpec(fullname, self) if package == __name__ and name in MOVED else None
+        return ModuleSpec(fullname, self) if fullname.removeprefix("minivae.") in MOVED else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Let the module look for each name in its new homes, in turn."""
-        homes = [f"{__name__}.{home}" for home in MOVED[module.__name__.rpartition(".")[2]]]
+        homes = [f"{__name__}.{home}" for home in MOVED[module.__name__.removeprefix("minivae.")]]
 
         def look_up(name: str) -> Any:
             if not name.startswith("__"):
@@ -123,4 +135,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *ROOMS, *MOVED})
+    return sorted({*globals(), *__all__, *ROOMS, *(name for name in MOVED if "." not in name)})

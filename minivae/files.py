@@ -1,6 +1,10 @@
-"""Files that are written whole or not at all, and never over one that is there."""
+"""Files and folders that are written whole or not at all, and never over what is there."""
 
+import itertools
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,7 @@ from .errors import OptionError
 
 def write_atomically(path: Path, write: Any) -> None:
     """Call `write(file)` on a temporary file beside `path`, then rename it to `path`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path)
     try:
         with open(temporary, "wb") as file:
             write(file)
@@ -22,31 +26,81 @@ def write_atomically(path: Path, write: Any) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def fresh_file(out: str, suffix: str) -> Path:
-    """Return `out` as the path of a file that is not there yet.
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder to write into, which becomes `folder` when the block ends well."""
+    temporary = _beside(folder)
+    try:
+        temporary.mkdir()
+        yield temporary
+        temporary.rename(folder)
+    except OSError as error:
+        if not str(error.filename).startswith(str(temporary)):
+            raise
+        raise type(error)(error.errno, error.strerror, str(folder)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def new_file(name: str | Path, *suffixes: str, option: str = "--out") -> Path:
+    """Return the path of a file that can be made.
+
+    Parameters
+    ----------
+    name : str or Path
+        As the user gave it.
+    *suffixes : str
+        Its name must end in one of them.
+    option : str
+        What it was given as.
 
     Raises
     ------
     OptionError
-        If it exists, or its name ends in something else than `suffix`.
+        If it exists, its name ends in something else, or it may not be written there.
     """
-    path = Path(out).expanduser()
-    if path.suffix.lower() != suffix:
-        raise OptionError(f"{path} was given as --out; its name must end in {suffix}.")
-    if path.exists():
-        raise OptionError(f"{path} exists already; name another file with --out, or delete it.")
+    path = Path(name).expanduser()
+    if path.suffix.lower() not in suffixes:
+        wanted = " or ".join(suffixes)
+        raise OptionError(f"{path} was given as {option}; its name must end in {wanted}.")
+    refuse_what_exists(path, f"name another file with {option}, or delete it")
+    check_parent(path, option)
     return path
 
 
-def check_parent(path: Path) -> None:
+def new_folder(name: str | Path, *, option: str = "--out") -> Path:
+    """Return the path of a folder that can be made; `OptionError` as for `new_file`."""
+    path = Path(name).expanduser()
+    refuse_what_exists(path, f"name another folder with {option}, or delete it")
+    check_parent(path, option)
+    return path
+
+
+def refuse_what_exists(path: Path, instead: str) -> None:
+    """Raise `OptionError`, which says what to do instead, if there is anything at a path."""
+    if os.path.lexists(path):
+        raise OptionError(f"{path} exists already; {instead}.")
+
+
+def check_parent(path: Path, option: str = "--out") -> None:
     """Refuse to write into a folder that is not there, or that may not be written."""
     if not path.parent.is_dir():
         raise OptionError(
             f"{path} was to be written, but there is no folder {path.parent}; make it first, or "
-            "name another place with --out."
+            f"name another place with {option}."
         )
     if not os.access(path.parent, os.W_OK):
         raise OptionError(
             f"{path} was to be written, but you may not write into {path.parent}; name another "
-            "place with --out."
+            f"place with {option}."
         )
+
+
+def first_free(folder: Path, stem: str, suffix: str = "") -> Path:
+    """Return the first of `<stem>-1<suffix>`, `<stem>-2<suffix>`, ... that is not there yet."""
+    names = (folder / f"{stem}-{i}{suffix}" for i in itertools.count(1))
+    return next(path for path in names if not path.exists())

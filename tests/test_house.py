@@ -4,11 +4,16 @@ Each rule fails with sentences that name file and line.
 """
 
 import ast
+import re
+import subprocess
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import resolve_name
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
+from minivae import MOVED
 from minivae.models import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +25,35 @@ FILES = {
     for path in sorted((ROOT / "minivae").rglob("*.py"))
 }
 """Name of each module -> its file."""
+
+BESIDE = {"__init__.py", "__main__.py", "py.typed", "tutorial.mplstyle"}
+"""What lies at the root of the package besides the rooms."""
+
+TOP = {"pyproject.toml", "README.md", "LICENSE", "minivae", "tutorials", "tests"}
+"""What lies at the top of the repository, besides names that begin with a dot."""
+
+BARRED = {"check": ("data", "train", "uses")}
+"""Rooms that a room must not import, though they are below it: a check trains nothing."""
+
+LONG = {
+    "minivae/check/diagnosis/catalogue/activations.py": "one family of operations",
+    "minivae/check/diagnosis/operations/recognise.py": "one search; its parts share what it found",
+    "minivae/check/values/bounds.py": "every check of a bound needs the same estimates",
+    "minivae/check/values/likelihood.py": "a check for each likelihood, with the sums it needs",
+    "minivae/course/grading/remote.py": "one protocol: what is sent stands beside what is read",
+    "minivae/uses/experiments/autoencoder.py": "an experiment is one file, tables and pictures too",
+}
+"""Modules over 300 lines, each with its reason."""
+
+HARD = ("minivae/engine/cpu", "minivae/check/diagnosis", "minivae/course/grading")
+"""Rooms with a page that a newcomer reads before touching them."""
+
+NEVER = re.compile(r"\b(never|nothing|no|nowhere|nobody|neither)\b", re.IGNORECASE)
+SENTENCE = re.compile(r"[.?!](?=\s|$)")
+LINK = re.compile(r"\]\([^)]*\)")
+FILE = re.compile(r"`([\w./-]+\.(?:py|js|css|html))`")
+MODULE = re.compile(r"`minivae\.(\w+)")
+PLACE = re.compile(r"\b(?:minivae|tests|tutorials|\.github|\.ci)/[\w./-]*\w")
 
 
 def imports(name):
@@ -108,6 +142,118 @@ def test_a_room_imports_only_rooms_below_it():
         if room(module) and FLOORS.index(room(module)) > FLOORS.index(room(name))
     ]
     assert not up, "\n".join(up)
+
+
+def test_no_room_imports_what_is_barred_to_it():
+    over = [
+        f"{where(name, line)} imports {module}, but {room(name)} imports none of {barred}"
+        for name in FILES
+        for barred in [BARRED.get(room(name), ())]
+        for line, module in imports(name)
+        if room(module) in barred
+    ]
+    assert not over, "\n".join(over)
+
+
+def test_the_root_holds_the_rooms_and_little_else():
+    wanted = BESIDE | {f"{name}.py" if name in ("errors", "files") else name for name in FLOORS}
+    there = {path.name for path in (ROOT / "minivae").iterdir()} - {"__pycache__"}
+    wrong = [f"minivae/{name}:1 belongs into a room" for name in sorted(there - wanted)]
+    wrong += [f"minivae/{name} is missing" for name in sorted(wanted - there)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no working copy of Git's")
+def test_the_top_holds_nothing_else():
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    there = {path.split("/")[0] for path in listed}
+    wrong = [f"{name}:1 is at the top" for name in sorted(there - TOP) if name[0] != "."]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_module_is_long_without_a_reason():
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in FILES.values()
+    }
+    wrong = [
+        f"{path}:{n} is beyond line 300; divide it, or give a reason in LONG"
+        for path, n in lengths.items()
+        if n > 300 and path not in LONG
+    ]
+    wrong += [
+        f"{path} has {lengths.get(path, 0)} lines; take it out of LONG"
+        for path in LONG
+        if lengths.get(path, 0) <= 300
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_folder_says_what_lives_in_it_and_what_never_does():
+    wrong = []
+    for path in (path for path in FILES.values() if path.name == "__init__.py"):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        at = f"{path.relative_to(ROOT)}:1"
+        if len(SENTENCE.findall(text)) < 2:
+            wrong.append(f"{at} has a docstring of less than two sentences")
+        elif not NEVER.search(text) and room(package_of(path)):
+            wrong.append(f'{at} does not say what never lives there ("Nothing here ...")')
+    assert not wrong, "\n".join(wrong)
+
+
+def package_of(path):
+    return ".".join(path.parent.relative_to(ROOT).parts)
+
+
+@pytest.mark.parametrize("folder", HARD)
+def test_the_hard_rooms_have_a_page(folder):
+    page = ROOT / folder / "README.md"
+    assert page.is_file(), f"{folder}/README.md is missing: what must one know to work there?"
+
+
+KEPT = [
+    path.relative_to(ROOT).as_posix()
+    for top in ("minivae", "tests", "tutorials")
+    for path in sorted((ROOT / top).rglob("*"))
+    if path.is_file() and "__pycache__" not in path.parts
+]
+"""Every file below the top."""
+
+PAGES = [path for path in KEPT if path.endswith(".md") and "katex" not in path]
+
+
+def test_a_file_that_code_names_is_there():
+    """It lies beside the one that names it, elsewhere in its room, or is named with a folder."""
+    wrong = []
+    for path in [*FILES.values(), *(ROOT / page for page in PAGES if page[:7] == "minivae")]:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            at = f"{path.relative_to(ROOT)}:{number}"
+            old = MODULE.findall(line) if path.parent.name != "minivae" else []
+            wrong += [
+                f"{at} names `minivae.{name}`, which has moved" for name in old if name in MOVED
+            ]
+            for name in FILE.findall(line):
+                ends = [kept for kept in KEPT if kept.endswith(f"/{name}")]
+                own = [kept for kept in ends if kept.split("/")[:2] == at.split("/")[:2]]
+                ends = own if own or "/" not in name else ends
+                if not (path.parent / name).exists() and len(ends) != 1:
+                    what = f"could be any of {', '.join(ends)}" if ends else "is not there"
+                    wrong.append(f"{at} names `{name}`, which {what}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_place_that_a_page_names_is_there():
+    wrong = []
+    for page in [ROOT / "README.md", *(ROOT / ".github").glob("*.md"), *map(ROOT.joinpath, PAGES)]:
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            at = f"{page.relative_to(ROOT)}:{number}"
+            links = re.findall(r"\]\(([^)#:]+)\)", line)
+            wrong += [f"{at} links to {t}" for t in links if not (page.parent / t).exists()]
+            named = [p for p in PLACE.findall(LINK.sub("]", line)) if "NAME" not in p]
+            wrong += [f"{at} names {p}" for p in named if not (ROOT / p).exists()]
+    assert not wrong, "these are not there:\n" + "\n".join(wrong)
 
 
 def test_nobody_outside_of_models_asks_which_model_it_has():

@@ -79,6 +79,16 @@ def test_an_unknown_name():
         minivae.GAN3  # noqa: B018
 
 
+def test_a_name_is_found_where_it_was():
+    program = "from minivae.ops.gaussian import GaussianShared, fixed_forward, forward\n"
+    program += "from minivae.ops.bernoulli import Bernoulli\nfrom minivae.plots import manifold\n"
+    program += "print(GaussianShared.__module__, forward.__module__, Bernoulli.name)"
+    shared, learned, name = in_a_fresh_process(program).split()
+    assert shared == "minivae.ops.likelihoods.gaussian_shared"
+    assert learned == "minivae.ops.likelihoods.gaussian_learned"
+    assert name == "bernoulli"
+
+
 def test_a_pickled_model_wakes_in_a_fresh_process(tmp_path):
     model = minivae.VAE(4, (3,), 2, rng=np.random.default_rng(0))
     (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))
@@ -87,3 +97,34 @@ def test_a_pickled_model_wakes_in_a_fresh_process(tmp_path):
     theta, backend = in_a_fresh_process(program).split()
     assert float(theta) == pytest.approx(float(model.params.theta.sum()), rel=1e-6)
     assert backend == model.backend.name
+
+
+@pytest.mark.parametrize("name", sorted(minivae.MOVED))
+def test_a_module_that_has_moved_is_found_where_it_was(name):
+    old = importlib.import_module(f"minivae.{name}")
+    assert getattr(minivae, name) is old
+    homes = [importlib.import_module(f"minivae.{home}") for home in minivae.MOVED[name]]
+    defined = [
+        (home, attribute)
+        for home in homes
+        for attribute, value in vars(home).items()
+        if getattr(value, "__module__", "") == home.__name__
+    ]
+    for home, attribute in defined:
+        if not attribute.startswith("__"):
+            assert getattr(old, attribute) is not None, (home, attribute)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = old.no_such_name
+
+
+def test_names_of_before_are_those_of_today():
+    from minivae.anomaly import Detector
+    from minivae.objectives import ELBO, BetaSchedule, negative_elbo_forward
+    from minivae.optim import OPTIMIZERS, Adam, adam
+
+    assert minivae.ELBO is ELBO
+    assert minivae.BetaSchedule is BetaSchedule
+    assert minivae.Adam is Adam is OPTIMIZERS["adam"]
+    assert callable(adam)
+    assert callable(negative_elbo_forward)
+    assert Detector.__module__ == "minivae.uses.anomaly.detector"

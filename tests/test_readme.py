@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from minivae import ROOMS
+
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -38,8 +40,7 @@ def test_the_third_example_traces_a_step(output):
     assert output[-1] == "trace.html"
 
 
-def test_linked_files_exist():
-    targets = re.findall(r"\]\(([^)#:]+)\)", TEXT)
-    assert targets
-    missing = [target for target in targets if not (ROOT / target).exists()]
-    assert not missing
+def test_the_table_has_a_row_for_each_room_in_their_order():
+    _, table = TEXT.split("| `minivae/` | |\n|---|---|\n")
+    rows = re.findall(r"^\| `(\w+)/` \|", table.split("\n\n")[0], flags=re.MULTILINE)
+    assert rows == [room for room in ROOMS if (ROOT / "minivae" / room).is_dir()]

@@ -279,7 +279,7 @@ assert r["kl"] < 0.01 < results[1]["kl"]
 assert np.ptp(collapsed.reconstruct(images), axis=0).max() < 0.05  # the same picture for all
 
 # %% [markdown]
-# Every image is reconstructed as the average of all images. If your VAE does that, count what you divide by. In minivae the rule is: **sum over dimensions, mean over the batch, in one place** (`objectives.py`), and losses are nats per image.
+# Every image is reconstructed as the average of all images. If your VAE does that, count what you divide by. In minivae the rule is: **sum over dimensions, mean over the batch, in one place** (`models/objectives.py`), and losses are nats per image.
 #
 # ## Exercises
 

@@ -31,8 +31,8 @@ from minivae import (
     plots,
 )
 from minivae.check import check_gradients
-from minivae.errors import NonFiniteError
 from minivae.course.exercises import Scoresheet
+from minivae.errors import NonFiniteError
 from minivae.train import binarize
 
 plt.style.use("minivae.tutorial")
@@ -106,7 +106,7 @@ plt.show()
 # - **Momentum** lets steps add up like a ball that rolls: $v \leftarrow \rho v + g$, $\theta \leftarrow \theta - \eta v$.
 # - **Adam** keeps running means $m$ of $g$ and $v$ of $g^2$ and divides, for each weight on its own: $\theta \leftarrow \theta - \eta\, \hat m / (\sqrt{\hat v} + \epsilon)$. A weight that hears only whispers gets steps as long as one that is shouted at.
 #
-# In minivae all parameters lie in one flat array, so each rule is two or three lines (`optim.py`). Each gets the best of a few learning rates here.
+# In minivae all parameters lie in one flat array, so each rule is two or three lines (`train/optim/`). Each gets the best of a few learning rates here.
 
 # %%
 runs = {

@@ -22,9 +22,9 @@ import numpy as np
 
 from minivae import VAE, get_backend
 from minivae.check import check_gradients
+from minivae.course.exercises import Scoresheet
 from minivae.engine.gpu.kernels import specs
 from minivae.errors import BackendError
-from minivae.course.exercises import Scoresheet
 from minivae.ops import bernoulli
 
 plt.style.use("minivae.tutorial")
@@ -190,7 +190,7 @@ assert (a + b) + c != a + (b + c)
 #
 # ## Ten thousand threads
 #
-# A GPU has no loop at all. You write what happens to *one* entry, and start as many copies of it, threads, as there are entries. Here are the bodies of minivae's own kernels for these two equations, C++ as it stands in `ops/bernoulli.py`. `T` becomes `float` or `double`.
+# A GPU has no loop at all. You write what happens to *one* entry, and start as many copies of it, threads, as there are entries. Here are the bodies of minivae's own kernels for these two equations, C++ as it stands in `ops/likelihoods/bernoulli.py`. `T` becomes `float` or `double`.
 
 # %%
 kernels = {spec.name: spec for spec in specs()}

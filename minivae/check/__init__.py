@@ -1,4 +1,8 @@
-"""The gradient doctor: says whether a backward pass is right, and if not, what is wrong."""
+"""The gradient doctor: says whether a backward pass is right, and if not, what is wrong.
+
+`verdict/` decides, `diagnosis/` names the mistake, `values/` looks at forward passes, and `report/`
+shows what was found. Nothing here needs data, training or a use of a model.
+"""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """The `minivae` command: `main.py` finds the subcommand, one file each in `commands/`.
 
 Beside them is what several commands share: options, outputs, pictures.
-What a command does is computed elsewhere; here it is parsed, called and printed.
+Nothing is computed here: what a command does is parsed, called and printed.
 """
 
 from .main import main

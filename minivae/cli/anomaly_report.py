@@ -8,8 +8,9 @@ import numpy as np
 
 from ..data.examples import Examples
 from ..uses.anomaly.detector import Detector
-from ..uses.anomaly.rates import auroc, interval
+from ..uses.anomaly.rates import auroc
 from ..uses.anomaly.scores import explain
+from ..uses.statistics import Interval, proportion_interval
 
 
 def fitted(detector: Detector) -> str:
@@ -27,7 +28,7 @@ def fitted(detector: Detector) -> str:
         "examples, 95 % interval",
     ]
     for name, alarm in detector.alarms.items():
-        rate = f"{alarm.false_alarms:>4} {percent(alarm.rate, alarm.interval)}"
+        rate = f"{alarm.false_alarms:>4} {percent(alarm.interval)}"
         lines.append(f"{name:<15}{alarm.threshold:>10.2f}   {rate}")
     note = []
     if data["note"]:
@@ -35,10 +36,9 @@ def fitted(detector: Detector) -> str:
     return "\n".join([*lines, *note, ""])
 
 
-def percent(rate: float, interval: tuple[float, float]) -> str:
+def percent(rate: Interval) -> str:
     """A rate and its interval."""
-    low, high = interval
-    return f"= {100 * rate:.1f} % ({100 * low:.1f} to {100 * high:.1f} %)"
+    return f"= {100 * rate.value:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f} %)"
 
 
 def judged(scores: dict[str, Any], alarms: np.ndarray, is_normal: np.ndarray) -> str:
@@ -48,7 +48,7 @@ def judged(scores: dict[str, Any], alarms: np.ndarray, is_normal: np.ndarray) ->
         n, k = int(side.sum()), int(alarms[side].sum())
         if n:
             kind = "normal examples" if side is is_normal else "anomalies"
-            lines.append(f"{what:<13}{k} of {n} {kind} {percent(k / n, interval(k, n))}")
+            lines.append(f"{what:<13}{k} of {n} {kind} {percent(proportion_interval(k, n))}")
     if is_normal.all() or not is_normal.any():
         lines.append("AUROC        none: all examples are of one kind")
     else:

@@ -2,10 +2,7 @@
 
 import argparse
 import io
-import itertools
-import os
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +12,7 @@ import numpy as np
 from .. import data as datasets
 from ..data import Pixels
 from ..errors import OptionError, ShapeError
-from ..files import check_parent, write_atomically
+from ..files import first_free, new_file, new_folder, whole_folder, write_atomically
 from ..show import plots
 from ..train.prepare import prepare_data
 from ..train.runs import Run, newest, open_run
@@ -93,8 +90,7 @@ def output(run: Run, out: str | None, stem: str, *, folders: bool = False) -> Pa
     pictured = plots.has_picture(run.shape)
     if out is None:
         suffix = ".png" if pictured else ".npz"
-        names = (run.folder / f"{stem}-{i}{suffix}" for i in itertools.count(1))
-        return next(path for path in names if not path.exists())
+        return first_free(run.folder, stem, suffix)
     path = Path(out).expanduser()
     folder = folders and path.suffix == ""
     if path.suffix.lower() not in KINDS and not folder:
@@ -106,9 +102,7 @@ def output(run: Run, out: str | None, stem: str, *, folders: bool = False) -> Pa
         raise OptionError(
             f"examples of shape {run.shape} have no picture; name an .npz or .npy file with --out."
         )
-    if path.exists():
-        raise OptionError(f"{path} exists already; name another file with --out, or delete it.")
-    return path
+    return new_folder(path) if folder else new_file(path, *KINDS)
 
 
 def write(
@@ -151,8 +145,6 @@ def write_folder(
 ) -> None:
     """Write examples as PNG files of 8 bits, `0000.png` and so on, and print the folder's name.
 
-    The folder appears when all of it is written.
-
     Parameters
     ----------
     folder : Path
@@ -168,17 +160,12 @@ def write_folder(
     """
     from PIL import Image
 
-    check_parent(folder)
     low, high = limits
     bytes_ = np.rint(np.clip((x - low) / (high - low), 0, 1) * 255).astype(np.uint8)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     digits = max(4, len(str(len(x) - 1)))
-    try:
+    with whole_folder(folder) as new:
         for i, pixels in enumerate(bytes_.reshape(len(x), *shape)):
-            place = temporary if classes is None else temporary / re.sub(r"\W+", "-", classes[i])
-            place.mkdir(parents=True, exist_ok=True)
+            place = new if classes is None else new / re.sub(r"\W+", "-", classes[i])
+            place.mkdir(exist_ok=True)
             Image.fromarray(pixels).save(place / f"{i:0{digits}}.png")
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     print(folder)

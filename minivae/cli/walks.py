@@ -1,10 +1,7 @@
 """The pictures and films of `minivae explore`: which data they start from, and what they show."""
 
 import argparse
-import itertools
 import math
-import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +11,7 @@ import numpy as np
 from .. import data as datasets
 from ..data import Dataset, Pixels
 from ..errors import OptionError
+from ..files import first_free, new_folder, whole_folder
 from ..models.base import Model
 from ..show import plots
 from ..train.runs import Run
@@ -51,27 +49,21 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
     from tqdm.auto import tqdm
 
     check_model(run.training.model)
-    folder = _free_folder(run, options.out)
+    out = options.out
+    folder = first_free(run.folder, "explore") if out is None else new_folder(out)
     steps = options.steps or 11
     if options.morph:
         x = np.concatenate([walk_rows.picture(run, path) for path in options.morph])
         parts = [lambda: interpolation(run, [(x[0], x[1])], steps)]
     else:
         parts = _chosen(run, options, steps)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir()
+    with whole_folder(folder) as new:
         for part in tqdm(parts, desc="drawing", disable=not sys.stderr.isatty(), leave=False):
             for name, drawn in part():
                 if isinstance(drawn, bytes):
-                    (temporary / name).write_bytes(drawn)
+                    (new / name).write_bytes(drawn)
                 else:
-                    plots.save(drawn, temporary / name)
-        os.rename(temporary, folder)
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(folder)) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+                    plots.save(drawn, new / name)
     return sorted(folder.iterdir())
 
 
@@ -258,14 +250,3 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
     if not chosen:
         raise OptionError("there is nothing to draw of this model and these data.")
     return chosen
-
-
-def _free_folder(run: Run, out: str | None) -> Path:
-    """`out`, or the first free folder `explore-<number>` in the run folder."""
-    if out is None:
-        names = (run.folder / f"explore-{i}" for i in itertools.count(1))
-        return next(path for path in names if not path.exists())
-    path = Path(out).expanduser()
-    if path.exists():
-        raise OptionError(f"{path} exists already; name another folder with --out, or delete it.")
-    return path

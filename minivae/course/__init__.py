@@ -1,5 +1,5 @@
 """What a course needs: exercises to hand out, and the grading of what comes back.
 
-Whether a gradient is right is decided in `check/`; here is how students' files are found, run
-apart from everything else, and given points.
+Here students' files are found, run apart from everything else, and given points. Nothing here
+decides whether a gradient is right: that is asked of `check/`.
 """

@@ -1,5 +1,8 @@
 """Data to learn from: two sets in the package, two to download, and whatever the user has.
 
+They come as rows, scaled and checked, and leave as minibatches. No model is known here, and nothing
+is downloaded unless a set that is not on this machine is asked for by name.
+
 >>> from minivae.data import load
 >>> load("mnist5k")
 Dataset('mnist5k': 5000 train, 1000 test, each 28 x 28, values 0 to 1, 10 classes)

@@ -9,13 +9,13 @@ The arrays come out byte for byte as they are in the package, so their SHA-256 s
 """
 
 import argparse
-import io
-import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
+from ..files import write_atomically
 from . import embedded
 from .download import file_in
 from .sources import SOURCES, STEMS, read_part
@@ -78,16 +78,9 @@ def digits8() -> dict[str, np.ndarray]:
     return {"x_train": x[:n], "y_train": y[:n], "x_test": x[n:], "y_test": y[n:]}
 
 
-def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write a compressed `.npz` file by way of a temporary one beside it."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(buffer.getvalue())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def write(path: Path, arrays: dict[str, Any]) -> None:
+    """Write a compressed `.npz` file."""
+    write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -200,17 +200,14 @@ def from_arrays(
             )
     y, y_test, names = _class_numbers(name, y, len(x), y_test, 0 if x_test is None else len(x_test))
     divisor = _divisor([x] if x_test is None else [x, x_test])
-    shape = x.shape[1:]
-    x = _rows(x, divisor)
-    if x_test is not None:
-        x_test = _rows(x_test, divisor)
-    elif hold_out and len(x) >= HOLD_OUT:
+    rows, test = _rows(x, divisor), None if x_test is None else _rows(x_test, divisor)
+    if test is None and hold_out and len(x) >= HOLD_OUT:
         held_out = np.zeros(len(x), bool)
         held_out[_class_by_class(len(x), y)[HOLD_OUT - 1 :: HOLD_OUT]] = True
-        x, x_test = _select(x, ~held_out), _select(x, held_out)
+        rows, test = _select(rows, ~held_out), _select(rows, held_out)
         if y is not None:
             y, y_test = y[~held_out], y[held_out]
-    return Dataset(name, x, y, x_test, y_test, shape, labels or names)
+    return Dataset(name, rows, y, test, y_test, x.shape[1:], labels or names)
 
 
 def _rows(x: np.ndarray, divisor: int) -> np.ndarray | Pixels:

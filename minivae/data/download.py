@@ -21,7 +21,8 @@ import numpy as np
 
 from ..errors import DataError
 from .dataset import Dataset, from_arrays
-from .sources import SOURCES, STEMS, Source, read_part
+from .sources import SOURCES as SOURCES
+from .sources import STEMS, Source, read_part
 
 TIMEOUT = (5.0, 30.0)
 """Seconds to wait for a connection, and for the next bytes."""
@@ -54,6 +55,12 @@ def cache_folder(source: Source) -> Path:
     return Path(pooch.os_cache("minivae")) / source.name
 
 
+def _files(folder: Path) -> dict[str, Path]:
+    """Files of the parts that are in a folder."""
+    found = ((part, file_in(folder, part)) for part in STEMS)
+    return {part: path for part, path in found if path is not None}
+
+
 def file_in(folder: Path, part: str) -> Path | None:
     """Return the file of a part (see `STEMS`) in a folder, or None."""
     for name in (STEMS[part] + ".gz", STEMS[part]):
@@ -80,7 +87,7 @@ def find(source: Source) -> tuple[Path, bool] | None:
 
 
 def _complete(folder: Path) -> bool:
-    return all(file_in(folder, part) for part in STEMS)
+    return len(_files(folder)) == len(STEMS)
 
 
 def _is_of(source: Source, folder: Path) -> bool:
@@ -91,7 +98,7 @@ def _is_of(source: Source, folder: Path) -> bool:
     for other in SOURCES.values():
         if other.name != source.name:
             try:
-                read_part(other, file_in(folder, "y_test"), "y_test")
+                read_part(other, _files(folder)["y_test"], "y_test")
             except DataError:
                 continue
             return False
@@ -116,7 +123,7 @@ def obtain(source: Source) -> tuple[Path, dict[str, np.ndarray]]:
     place = find(source)
     if place is not None and place[1]:
         folder = place[0]
-        return folder, {part: read_part(source, file_in(folder, part), part) for part in STEMS}
+        return folder, {part: read_part(source, p, part) for part, p in _files(folder).items()}
     folder = cache_folder(source)
     arrays = {}
     for part in STEMS:

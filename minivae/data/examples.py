@@ -152,8 +152,8 @@ def _of_pixels(source: Any, path: Path | None, part: str) -> Examples:
         data = from_arrays("the array", source, hold_out=False)
     elif path.suffix.lower() == ".png" and not path.is_dir():
         image = load_image(path)
-        x, rows = image.reshape(1, -1), np.arange(1)
-        return Examples(path.name, x, image.shape, rows, files=[path.name])
+        row, number = image.reshape(1, -1), np.arange(1)
+        return Examples(path.name, row, image.shape, number, files=[path.name])
     else:
         data = load(source, hold_out=False)
     x, y = data.pixels_train, data.y_train

@@ -52,6 +52,8 @@ class Backend:
     waits : bool
         Whether a result is there when a call returns. Where it is not, work is queued, and to read
         a number makes the host wait: a training step reads none.
+    shares : bool
+        Whether threads share the work of a training step (`cpu/team.py`).
     ahead : callable
         `ahead(draw, steps)` gives `draw(step)` for each step, in order, as `map` does. Where there
         is a device, what several steps need is drawn at once, and fetched while earlier ones run.
@@ -64,6 +66,7 @@ class Backend:
     to_host: Callable[[Array], np.ndarray]
     erf: Callable[[Array], Array]
     waits: bool = True
+    shares: bool = False
     ahead: Callable[[Callable, Iterable], Iterator] = map
 
     def __reduce__(self) -> tuple:
@@ -243,5 +246,6 @@ for _name in ("numpy", "numba"):
             asarray=lambda values, dtype=None: np.asarray(values, dtype=dtype),
             to_host=lambda array: array,
             erf=_numpy_erf,
+            shares=_name == "numba",
         )
     )

@@ -3,18 +3,31 @@
 A gradient check is only as good as the point it is made at. At sizes that are all equal, a
 transposed product goes unseen; at `logvar = 0`, variance and standard deviation are the same
 number; at a batch of one, a forgotten sum over the batch changes nothing. So a case names each
-axis by its letter, the letters' default sizes are distinct primes, and values are drawn at random,
-away from kinks.
+axis by its letter, the letters of one operation have different primes as their sizes, and values
+are drawn at random, away from kinks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-SIZES = {"B": 3, "I": 5, "O": 7, "D": 11, "Z": 2, "K": 13, "L": 17, "1": 1}
-"""Letter of an axis -> default size: batch, in, out, data, latent, samples, levels."""
+from ..errors import OptionError
+from .layer import Layer
+
+SIZES = {
+    **{"B": 3, "I": 5, "O": 7, "D": 11, "Z": 2, "K": 13, "L": 17, "1": 1, "2": 2},
+    **{"H": 19, "W": 23, "C": 2, "T": 29, "V": 31},
+}
+"""Letter of an axis -> default size: batch, in, out, data, latent, samples, levels; height (or
+hidden), width, channels, time, vocabulary. Each is a prime of its own, but for the channels, of
+which there are few, so that an image is no larger than a check can take."""
+
+
+def undeclared(**how: Any) -> Layer:
+    """Stand in for the layer of a case that names none."""
+    raise OptionError("this case names no layer; give it layer=lambda **how: ..., or layer=None.")
 
 
 @dataclass(frozen=True)
@@ -38,16 +51,27 @@ class Case:
         `prepare(arguments, rng) -> arguments`: bring the normal draws into the operation's domain.
     analytic : bool
         Whether `forward` takes complex arguments and is analytic, so that the complex step applies.
+    output : tuple of str
+        Letters of the axes of y; () if it is a number.
+    layer : callable, optional
+        `layer(dtype=..., backend=...)`: the operation's layer, for the default sizes; None if it
+        has none on purpose.
+    pack : callable, optional
+        `pack(arrays) -> arrays`: bring arguments, or the gradients of some of them, into the form
+        in which the layer takes and gives them, by name. Without it they are taken as they are.
     """
 
     name: str
     forward: Callable[..., tuple[Any, tuple]]
     backward: Callable[..., Any]
-    vary: dict[str, tuple[str, ...]]
-    fixed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    vary: Mapping[str, tuple[str, ...]]
+    fixed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     prepare: Callable[[dict, np.random.Generator], dict] | None = None
     analytic: bool = True
+    output: tuple[str, ...] | None = None
+    layer: Callable[..., Layer] | None = undeclared
+    pack: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
     def draw(
         self,
@@ -71,6 +95,11 @@ class Case:
         if len(self.vary) == 1:
             returned = (returned,)
         return dict(zip(self.vary, returned, strict=True))
+
+    def of_layer(self, arrays: dict[str, Any], layer: Layer) -> list[Any]:
+        """Return arguments, or gradients, as the layer takes them: without its parameters."""
+        packed = arrays if self.pack is None else self.pack(arrays)
+        return [array for name, array in packed.items() if name not in layer.params]
 
 
 def away_from(*kinks: float, margin: float = 0.1) -> Callable[[dict, np.random.Generator], dict]:

@@ -6,9 +6,23 @@ For $y = x W$ with independent entries, $\operatorname{Var}(y) = n_{in} \operato
 forwards only and double the variance, since a ReLU sets half of the signal to zero.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
+Initialiser = Callable[[np.random.Generator, int, int], np.ndarray]
 
+INITIALISERS: dict[str, Initialiser] = {}
+"""Every initialiser, by its name."""
+
+
+def initialiser(function: Initialiser) -> Initialiser:
+    """Enter the decorated function among the initialisers."""
+    INITIALISERS[function.__name__] = function
+    return function
+
+
+@initialiser
 def glorot(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
     r"""Glorot uniform: $W \sim U(-a, a)$, $a = \sqrt{6 / (n_{in} + n_{out})}$.
 
@@ -22,6 +36,7 @@ def glorot(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
     return rng.uniform(-a, a, (n_in, n_out))
 
 
+@initialiser
 def he(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
     r"""He normal: $W \sim N(0, 2 / n_{in})$.
 
@@ -34,12 +49,10 @@ def he(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
     return rng.standard_normal((n_in, n_out)) * np.sqrt(2 / n_in)
 
 
+@initialiser
 def zeros(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
     """All zeros (n_in, n_out): the layer starts as its bias alone."""
     return np.zeros((n_in, n_out))
-
-
-INITIALISERS = {"glorot": glorot, "he": he, "zeros": zeros}
 
 
 def logit(p: np.ndarray, clip: float = 1e-3) -> np.ndarray:

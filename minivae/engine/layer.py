@@ -8,6 +8,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -54,17 +55,21 @@ class Layer:
         self.cache: tuple | None = None
         self._fitting: set[tuple] = set()
 
-    def forward(self, x: Array) -> Array:
-        """Compute the output and remember what `backward` needs."""
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """Compute the output and remember what `backward` needs; a layer says of which inputs."""
         raise TypeError(f"{type(self).__name__} must define forward")
 
-    def backward(self, dy: Array) -> Array:
+    def backward(self, *dy: Any, **options: Any) -> Any:
         """Given dL/dy, overwrite the parameters' gradients and return dL/dx."""
         raise TypeError(f"{type(self).__name__} must define backward")
 
-    def backward_params(self, dy: Array) -> None:
+    def backward_params(self, *dy: Any, **options: Any) -> None:
         """Like `backward`, where the input is data, whose gradient nobody asks for."""
-        self.backward(dy)
+        self.backward(*dy, **options)
+
+    def draw_noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        """Draw on the host what `forward` takes for an input of `shape`, where `needs_noise`."""
+        raise TypeError(f"{type(self).__name__} must define draw_noise")
 
     def saved(self) -> tuple:
         """Return the cache of the last forward pass.
@@ -99,14 +104,15 @@ class Layer:
             If the array is of another backend, dtype or shape.
         """
         have = getattr(array, "shape", ())
+        ours = isinstance(array, self.backend.array_type)
         if (
-            isinstance(array, self.backend.array_type)
+            ours
             and array.dtype == self.params.dtype
             and ((have, shape) in self._fitting or self._fits(have, shape))
         ):
             return
         where = type(self).__name__
-        if not isinstance(array, self.backend.array_type):
+        if not ours:
             raise BackendError(
                 f"{name} is a {type(array).__name__}, but this {where} computes on "
                 f"{self.backend.name!r}; convert it with "

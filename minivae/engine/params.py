@@ -74,7 +74,7 @@ class Params:
     def __init__(
         self,
         shapes: dict[str, tuple[int, ...]],
-        dtype: str = "float32",
+        dtype: "str | np.dtype" = "float32",
         backend: str | Backend = "auto",
         carried: dict[str, tuple[int, ...]] | None = None,
     ) -> None:

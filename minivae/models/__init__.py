@@ -1,8 +1,9 @@
-"""One model a file.
+"""One model a file: how layers are joined, and where the gradients of branches are added.
 
-A model enters `MODELS` when its class is defined (`declare.py`), and all files here are imported,
-so a new one is found without being named. Nothing outside of this room asks which model it has: it
-asks the model what it can.
+Beside them is what encoders and decoders are made of, and the objectives. A model enters `MODELS`
+when its class is defined (`declare.py`), and all files here are imported, so a new one is found
+without being named. No operation is written here, and nothing is trained: formulas of one step are
+all there is. And nothing outside asks which model it has: it asks the model what it can.
 """
 
 import pkgutil

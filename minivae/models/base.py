@@ -63,7 +63,7 @@ class Model(Declared, listed=False):
         (self.latent,) = check_widths([latent], "latent")
         self.hidden = check_widths(hidden, "hidden")
         self.backend = get_backend(backend)
-        self.workspace = Workspace(shared=self.backend.name == "numba")
+        self.workspace = Workspace(shared=self.backend.shares)
         self.likelihood_options = dict(likelihood_options or {})
         self.activation = activation
         self.where: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
@@ -163,11 +163,6 @@ class Model(Declared, listed=False):
         """Refuse; a model whose ln p(x) can be estimated by importance sampling defines it."""
         raise OptionError(f"{self.title} has no importance weights; use a VAE.")
 
-    def codes(self, x: Array) -> Array:
-        """Latents (B, Z) that stand for x (B, n_data): of a distribution, its mean."""
-        encoded = self.encode(x)
-        return encoded[0] if isinstance(encoded, tuple) else encoded
-
     def decode(self, z: Array) -> Array:
         """Mean of the data (B, n_pixels) for latents z (B, Z)."""
         self.forget()
@@ -241,7 +236,7 @@ class Model(Declared, listed=False):
             terms = self.forward(x, noise, beta)
             self.backward()
             # What the caller receives is a copy: the next step uses the memory of this one again
-            # (`workspace.py`; a device's memory is not).
+            # (`cpu/workspace.py`; a device's memory is not).
             return terms.copy() if self.backend.waits else terms
 
     def __repr__(self) -> str:

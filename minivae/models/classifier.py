@@ -3,8 +3,8 @@ r"""Classifier with an MLP: how a class follows from an example, and a feature s
     x (B, D) --Dense ... Dense--> features (B, F) --Linear--> logits (B, C) --softmax--> p(class)
 
 Its loss is the softmax cross-entropy, which is nothing new: a class is one variable with C levels,
-so it is the categorical likelihood (`ops/categorical.py`) of one variable. Logits $a$, one-hot
-label $y$, nats per example:
+so it is the categorical likelihood (`likelihoods/categorical.py`) of one variable. Logits $a$,
+one-hot label $y$, nats per example:
 
 $$ \text{nll}_n = -\sum_c y_{nc} \ln p_{nc}, \quad p_{nc} = e^{a_{nc}} / \sum_j e^{a_{nj}} $$
 
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.batches import batches
+from ..data.batches import by_rows
 from ..data.pixels import Pixels
 from ..engine.backend import Array, Backend, get_backend
 from ..engine.cpu.workspace import Workspace
@@ -84,7 +84,7 @@ class Classifier(Declared, listed=False):
         if not self.hidden:
             raise OptionError("hidden=() was given, but a classifier here has a hidden layer.")
         self.backend = get_backend(backend)
-        self.workspace = Workspace(shared=self.backend.name == "numba")
+        self.workspace = Workspace(shared=self.backend.shares)
         options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
         self.likelihood = CrossEntropy(self.classes, **options)
         widths = (self.n_pixels, *self.hidden)
@@ -140,21 +140,15 @@ class Classifier(Declared, listed=False):
 
     def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Most probable class (N,) of host data (N, D)."""
-        return self._by_rows(lambda rows: self.logits(rows).argmax(axis=1), x)
+        return by_rows(self.backend, lambda rows: self.logits(self.prepare(rows)).argmax(axis=1), x)
 
     def embed(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Features (N, F) of host data (N, D)."""
-        return self._by_rows(self.features, x)
+        return by_rows(self.backend, lambda rows: self.features(self.prepare(rows)), x)
 
     def accuracy(self, x: np.ndarray | Pixels, y: np.ndarray) -> float:
         """Share of host data (N, D) whose most probable class is their label (N,)."""
         return float(np.mean(self.predict(x) == y))
-
-    def _by_rows(self, function: Any, x: np.ndarray | Pixels) -> np.ndarray:
-        parts = [
-            self.backend.to_host(function(self.prepare(x[rows]))) for rows in batches(len(x), 500)
-        ]
-        return np.concatenate(parts)
 
     def __repr__(self) -> str:
         widths = "-".join(map(str, (self.n_pixels, *self.hidden, self.classes)))

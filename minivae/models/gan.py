@@ -9,9 +9,9 @@ discriminator: a classifier whose logit says "real" or "fake". There is no likel
 and no code of a datum; what is learned comes from the contest of the two.
 
 **Losses**, in nats. The discriminator is a classifier with two classes, so its loss is the
-Bernoulli likelihood of the labels (`ops/bernoulli.py`): $s$ for the real ones, 0 for the fakes.
-$s = 1$ is the plain loss; a little less, the *one-sided label smoothing* of Salimans et al. (2016),
-keeps it from growing ever surer of the real ones:
+Bernoulli likelihood of the labels (`likelihoods/bernoulli.py`): $s$ for the real ones, 0 for the
+fakes. $s = 1$ is the plain loss; a little less, the *one-sided label smoothing* of Salimans et al.
+(2016), keeps it from growing ever surer of the real ones:
 
 $$ L_D = -\frac1B \sum_n \left( s \ln \sigma(d(x_n)) + (1 - s) \ln (1 - \sigma(d(x_n)))
          + \ln (1 - \sigma(d(g(z_n)))) \right) \tag{1} $$

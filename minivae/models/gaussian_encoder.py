@@ -8,7 +8,7 @@ from ..engine.backend import Array, Backend
 from ..engine.init import glorot
 from ..engine.layer import Layer
 from ..engine.params import Params
-from ..ops import Clamp, Linear
+from ..ops import Clamp, Linear, split
 from .mlp import mlp
 
 
@@ -49,7 +49,8 @@ class GaussianEncoder(Layer):
         """Return mu and logvar (B, Z) of x (B, D)."""
         h = self.trunk.forward(x) if self.trunk else x
         out = self.heads.forward(h)
-        return out[:, : self.latent], self.clamp.forward(out[:, self.latent :])
+        (mu, logvar), _ = self.call(split.forward, out, self.latent)
+        return mu, self.clamp.forward(logvar)
 
     def backward(self, dmu: Array, dlogvar: Array) -> Array:
         """Overwrite the gradients; return dx (B, D)."""
@@ -66,4 +67,4 @@ class GaussianEncoder(Layer):
 
     def _side_by_side(self, dmu: Array, dlogvar: Array) -> Array:
         # h feeds both heads, so its gradient is a sum: the product of this with W' adds it up.
-        return self.backend.xp.concatenate([dmu, self.clamp.backward(dlogvar)], axis=1)
+        return self.call(split.backward, dmu, self.clamp.backward(dlogvar))

@@ -7,8 +7,8 @@ dimension's KL.
 $\ln \frac1K \sum_k e^{w_{nk}}$, with the log-weights $w$ of `ops/log_weights.py`; the loss is its
 negative mean over the batch. With K = 1 it is the ELBO with a sampled KL.
 
-In both, $\mu$ and logvar act along two branches, and what comes back along them is **added**. That
-happens below, in the two `backward` methods, in the open.
+In both, $\mu$ and logvar act along two branches, and what comes back along them is **added**, as
+`ops/fork.py` derives. That happens below, in the two `backward` methods, in the open.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ..engine.backend import Array, array_module
 from ..engine.layer import Layer
 from ..errors import OptionError, ShapeError, StateError
-from ..ops import KL, Likelihood, LogMeanExp, Reparameterize, kl, log_weights
+from ..ops import KL, Likelihood, LogMeanExp, Reparameterize, fork, kl, log_weights
 from ..ops.negative_elbo import negative_elbo_backward, negative_elbo_forward
 
 
@@ -102,7 +102,9 @@ class ELBO:
         # Branch 2: through the KL.
         dmu_kl, dlogvar_kl = self.kl.backward(dkl)
         # mu and logvar feed both branches, so their gradients are the sums.
-        return dmu_sample + dmu_kl, dlogvar_sample + dlogvar_kl
+        dmu = self.call(fork.backward_two, dmu_sample, dmu_kl)
+        dlogvar = self.call(fork.backward_two, dlogvar_sample, dlogvar_kl)
+        return dmu, dlogvar
 
 
 class ImportanceWeighted:
@@ -157,7 +159,10 @@ class ImportanceWeighted:
         dout = self.likelihood.backward(dnll)
         dz_decoder = self.decoder.backward(dout.reshape(B * K, dout.shape[2]))
         # z feeds the decoder and the prior, so its gradient is the sum.
-        dz = dz_decoder.reshape(B, K, Z) + dz_prior
-        dmu, dlogvar = self.reparameterize.backward(dz)
+        dz = self.call(fork.backward_two, dz_decoder.reshape(B, K, Z), dz_prior)
+        dmu_each, dlogvar_each = self.reparameterize.backward(dz)
         # mu and logvar feed K samples, and logvar the entropy term: sums again.
-        return dmu.sum(axis=1), dlogvar.sum(axis=1) + dlogvar_entropy
+        dmu = self.call(fork.backward, dmu_each)
+        dlogvar_samples = self.call(fork.backward, dlogvar_each)
+        dlogvar = self.call(fork.backward_two, dlogvar_samples, dlogvar_entropy)
+        return dmu, dlogvar

@@ -1,4 +1,4 @@
-r"""A model applied to many rows of host data, in parts that bound the memory.
+r"""A model applied to many rows of host data.
 
 **Manifold.** If $u$ is uniform on (0, 1), the normal quantile function $\Phi^{-1}(u)$ is standard
 normal. So the latents
@@ -13,26 +13,35 @@ from statistics import NormalDist
 
 import numpy as np
 
+from ..data.batches import by_rows
 from ..data.pixels import Pixels
 from ..engine.backend import Array
 from ..errors import OptionError, ShapeError
 from .base import Model
 
-BATCH = 500
-"""Rows that are encoded or decoded at once."""
+
+def encode(model: Model, x: np.ndarray | Pixels) -> tuple[np.ndarray, np.ndarray | None]:
+    """Posterior means and log-variances (N, Z) of host data; an autoencoder has only codes."""
+    if len(x) == 0:
+        raise ShapeError("0 data were given to encode; give at least one.")
+    found = by_rows(model.backend, lambda rows: model.encode(model.prepare(rows)), x)
+    return found if isinstance(found, tuple) else (found, None)
+
+
+def reconstruct(model: Model, x: np.ndarray | Pixels) -> np.ndarray:
+    """Reconstructions (N, n_pixels) of host data."""
+    return by_rows(model.backend, lambda rows: model.reconstruct(model.prepare(rows)), x)
 
 
 def means(model: Model, x: np.ndarray | Pixels) -> Array:
     """Latents (N, Z) of host data (N, n_pixels): posterior means, or an autoencoder's codes."""
-    return _encode(model, x)[0]
+    return model.backend.asarray(encode(model, x)[0])
 
 
 def decode(model: Model, z: Array) -> np.ndarray:
     """Host images (..., n_pixels) of latents (..., Z)."""
     flat = z.reshape(-1, z.shape[-1])
-    to_host = model.backend.to_host
-    parts = [to_host(model.decode(flat[i : i + BATCH])) for i in range(0, len(flat), BATCH)]
-    return np.concatenate(parts).reshape(*z.shape[:-1], -1)
+    return by_rows(model.backend, model.decode, flat).reshape(*z.shape[:-1], -1)
 
 
 def quantile_grid(n: int) -> np.ndarray:
@@ -55,15 +64,3 @@ def manifold(model: Model, n: int = 15) -> np.ndarray:
             "one with latent=2."
         )
     return decode(model, model.backend.asarray(quantile_grid(n), model.params.dtype))
-
-
-def _encode(model: Model, x: np.ndarray | Pixels) -> tuple[Array, Array | None]:
-    """Posterior means and log-variances (N, Z) of host data; an autoencoder has only codes."""
-    if len(x) == 0:
-        raise ShapeError("0 data were given to encode; give at least one.")
-    parts = []
-    for i in range(0, len(x), BATCH):
-        encoded = model.encode(model.prepare(x[i : i + BATCH]))
-        parts.append(encoded if isinstance(encoded, tuple) else (encoded,))
-    mu, *logvar = (model.backend.xp.concatenate(part) for part in zip(*parts, strict=True))
-    return mu, logvar[0] if logvar else None

@@ -1,57 +1,50 @@
-"""One operation a file: derivation, reference pair, layer, case."""
+"""One operation a file: derivation, reference pair, kernels, layer, case.
+
+What users choose by name has a folder: `activations/` and `likelihoods/`. Nothing lists the files:
+a new one is found (`registry.py`), and its case, its layer and its module are names of this
+package, as `ops.CASES`, `ops.Linear` and `ops.linear` are.
+Nothing here draws noise, holds data or knows a model: whatever an operation needs, it is given.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from ..engine.case import Case
 from ..errors import OptionError
-from . import (
-    clamp,
-    dense,
-    dropout,
-    kl,
-    linear,
-    log_weights,
-    logmeanexp,
-    negative_elbo,
-    reparameterize,
-)
-from .activations import base as activations
-from .activations.base import ACTIVATIONS, Activation
-from .clamp import Clamp
-from .dense import Dense
-from .dropout import Dropout
-from .kl import KL
-from .kl_between import KLBetween
-from .likelihoods import bernoulli, categorical, gaussian
+from . import registry
+from .activations import ACTIVATIONS, Activation
 from .likelihoods.base import Likelihood
-from .likelihoods.bernoulli import Bernoulli
-from .likelihoods.categorical import Categorical
-from .likelihoods.gaussian import Gaussian
-from .likelihoods.gaussian_learned import GaussianLearned, GaussianShared
-from .linear import Linear
-from .logmeanexp import LogMeanExp
-from .reparameterize import Reparameterize
 
-MODULES = [
-    linear,
-    activations,
-    dense,
-    clamp,
-    reparameterize,
-    kl,
-    bernoulli,
-    gaussian,
-    categorical,
-    log_weights,
-    logmeanexp,
-    dropout,
-    negative_elbo,
-]
+if TYPE_CHECKING:  # a type checker does not look into folders; what it is not told is Any to it
+    from .clamp import Clamp as Clamp
+    from .dense import Dense as Dense
+    from .dropout import Dropout as Dropout
+    from .kl import KL as KL
+    from .kl_between import KLBetween as KLBetween
+    from .likelihoods.bernoulli import Bernoulli as Bernoulli
+    from .likelihoods.categorical import Categorical as Categorical
+    from .likelihoods.gaussian import Gaussian as Gaussian
+    from .likelihoods.gaussian_learned import GaussianLearned as GaussianLearned
+    from .likelihoods.gaussian_shared import GaussianShared as GaussianShared
+    from .linear import Linear as Linear
+    from .logmeanexp import LogMeanExp as LogMeanExp
+    from .reparameterize import Reparameterize as Reparameterize
 
-CASES: list[Case] = [case for module in MODULES for case in module.CASES]
+    def __getattr__(name: str) -> Any: ...
+
+
+_FOUND = registry.modules_in(__name__)
+
+MODULES = [module for module in _FOUND if hasattr(module, "CASES")]
+"""The modules of the operations, in the order of their files."""
+
+CASES: list[Case] = registry.cases_of(MODULES)
 """The case of every operation."""
 
-LIKELIHOODS: dict[str, type[Likelihood]] = {
-    kind.name: kind for kind in (Bernoulli, Gaussian, GaussianShared, GaussianLearned, Categorical)
-}
+LIKELIHOODS: dict[str, type[Likelihood]] = registry.likelihoods_of(MODULES)
+"""Every likelihood, by its name."""
+
+_LAYERS = registry.layers_of(MODULES)
+globals().update({module.__name__.rpartition(".")[2]: module for module in MODULES}, **_LAYERS)
 
 
 def find_case(name: str) -> Case:
@@ -67,22 +60,10 @@ def find_case(name: str) -> Case:
 __all__ = [
     "ACTIVATIONS",
     "CASES",
-    "KL",
     "LIKELIHOODS",
     "Activation",
-    "Bernoulli",
     "Case",
-    "Categorical",
-    "Clamp",
-    "Dense",
-    "Dropout",
-    "Gaussian",
-    "GaussianLearned",
-    "GaussianShared",
-    "KLBetween",
     "Likelihood",
-    "Linear",
-    "LogMeanExp",
-    "Reparameterize",
     "find_case",
+    *_LAYERS,
 ]

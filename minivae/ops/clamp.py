@@ -14,12 +14,19 @@ Whatever is computed from `logvar` afterwards must use $y$, in the sample and in
 (2) would not be the gradient of what is computed.
 """
 
-from ..engine.backend import Array, Backend, array_module, kernel
-from ..engine.case import Case, away_from
-from ..engine.cpu.loop import loop, same_dtype
-from ..engine.cpu.workspace import empty
-from ..engine.gpu.kernels import Elementwise
-from ..engine.layer import Layer
+from ..engine import (
+    Array,
+    Backend,
+    Case,
+    Elementwise,
+    Layer,
+    array_module,
+    away_from,
+    empty,
+    kernel,
+    loop,
+    same_dtype,
+)
 from ..errors import OptionError, ShapeError
 
 
@@ -157,5 +164,7 @@ CASES = [
         options={"low": -0.8, "high": 0.5},
         prepare=away_from(-0.8, 0.5),
         analytic=False,
+        output=("B", "D"),
+        layer=lambda **how: Clamp(-0.8, 0.5, **how),
     ),
 ]

@@ -1,7 +1,7 @@
 r"""Dense layer: a linear layer and an activation in one operation, $y = f(x W + b)$.
 
 Shapes: $x$ (B, I), $W$ (I, O), $b$ (O,), $y$ (B, O). The derivations are those of `linear.py` and
-`activations.py`; what is new is only that they are chained:
+of the activation's file; what is new is only that they are chained:
 
 $$ a = x W + b \tag{1} $$
 $$ y = f(a) \tag{2} $$
@@ -17,34 +17,38 @@ long as reading them from memory. Adding the bias and applying $f$ can share one
 (3) and the sum in (4).
 """
 
+import functools
+
 import numpy as np
 
-from ..engine.backend import Array, Backend, kernel
-from ..engine.case import Case
-from ..engine.cpu.loop import Loop, loop, together
-from ..engine.cpu.team import CHEAP, COSTLY, in_parts, matmul, sum_in_parts
-from ..engine.cpu.workspace import empty
-from ..engine.gpu.kernels import Elementwise
-from ..errors import OptionError
-from . import linear
-from .activations.base import (
-    ACTIVATIONS,
-    CUDA,
-    CUDA_SLOPES,
-    OPTIONS,
-    SCALARS,
-    _kept,
-    cuda_signature,
-    f,
-    slope,
+from ..engine import (
+    CHEAP,
+    COSTLY,
+    SIZES,
+    Array,
+    Backend,
+    Case,
+    Elementwise,
+    Loop,
+    empty,
+    get_backend,
+    in_parts,
+    kernel,
+    loop,
+    matmul,
+    sum_in_parts,
+    together,
 )
+from . import linear
+from .activations import ACTIVATIONS
+from .activations.base import f, find, slope
 from .linear import Linear, product
 
 
 def forward(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, tuple]:
     """Compute `y = f(x W + b)`: x (B, I), W (I, O), b (O,) -> y (B, O)."""
     a, _ = linear.forward(x, W, b)  # (1)
-    y, saved = ACTIVATIONS[activation][0](a)  # (2)
+    y, saved = ACTIVATIONS[activation].forward(a)  # (2)
     return y, (x, W, activation, *saved)
 
 
@@ -52,7 +56,7 @@ def backward(
     dy: Array, x: Array, W: Array, activation: str, *saved: Array
 ) -> tuple[Array, Array, Array]:
     """Gradients from dy (B, O): dx (B, I), dW (I, O), db (O,)."""
-    da = ACTIVATIONS[activation][1](dy, *saved)  # (3)
+    da = ACTIVATIONS[activation].backward(dy, *saved)  # (3)
     return linear.backward(da, x, W)  # (4)
 
 
@@ -60,11 +64,11 @@ def backward_params(
     dy: Array, x: Array, W: Array, activation: str, *saved: Array
 ) -> tuple[Array, Array]:
     """Gradients dW, db alone, where x is data and nobody asks for dx: a product less."""
-    da = ACTIVATIONS[activation][1](dy, *saved)  # (3)
+    da = ACTIVATIONS[activation].backward(dy, *saved)  # (3)
     return linear.backward_params(da, x, W)  # (4)
 
 
-# The kernels: f and its slope are those of `activations.py`.
+# The kernels: f and its slope are those of the activation's file.
 # Forward and backward at 128 x 784 -> 400, float32, one thread, reference / kernel: 1.02 for relu,
 # 1.03 for tanh, nearly all of it products. In a layer they also spare the copy of dW into `grad`.
 
@@ -99,32 +103,27 @@ def _slope_and_sum(dy, kept, da, db):  # noqa: ANN001, ANN202
             total[o] += row[o]  # (4)
 
 
-def _make_loops(activation: str) -> tuple[Loop, Loop]:
-    f, slope, from_output = SCALARS[activation]
-    if from_output:
-        return _bias_and_f.using(f=f), _slope_and_sum.using(slope=slope)
-    return _bias_and_both.using(f=f, slope=slope), _slope_and_sum.using(slope=_kept)
-
-
-LOOPS = {activation: _make_loops(activation) for activation in ACTIVATIONS}
-
-
-def _least(activation: str) -> int:
-    """Entries from which a forward pass is worth a second thread."""
-    return CHEAP if activation in ("relu", "leaky_relu") else COSTLY
+@functools.cache
+def _loops(activation: str) -> tuple[Loop, Loop]:
+    """The loops of one activation, there and back."""
+    forms = ACTIVATIONS[activation]
+    if forms.from_output:
+        return _bias_and_f.using(f=forms.scalar), _slope_and_sum.using(slope=forms.slope)
+    return _bias_and_both.using(f=forms.scalar, slope=forms.slope), _slope_and_sum
 
 
 @kernel("numba", of=forward)
 def forward_numba(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, tuple]:
     """Kernel of `forward`; it keeps y, or f'(a) where that does not follow from y."""
     a = product(x, W, b)
-    there, _ = LOOPS[activation]
-    if SCALARS[activation][2]:
-        in_parts(there, (a,), b, least=_least(activation))
+    forms, (there, _) = ACTIVATIONS[activation], _loops(activation)
+    least = CHEAP if forms.cheap else COSTLY
+    if forms.from_output:
+        in_parts(there, (a,), b, least=least)
         return a, (x, W, activation, a)
     y = empty(a.shape, a.dtype)
-    numbers = (a.dtype.type(option) for option in OPTIONS.get(activation, {}).values())
-    in_parts(there, (a, y), b, *numbers, least=_least(activation))
+    numbers = (a.dtype.type(option) for option in forms.values())
+    in_parts(there, (a, y), b, *numbers, least=least)
     return y, (x, W, activation, a)
 
 
@@ -135,7 +134,7 @@ def _through_f(
     dy, kept = together(dy=dy, kept=kept)
     da = empty(dy.shape, dy.dtype)
     db = empty(W.shape[1:], dy.dtype) if db is None else db
-    _, back = LOOPS[activation]
+    _, back = _loops(activation)
     sum_in_parts(back, (dy, kept, da), db)
     return da, db
 
@@ -175,21 +174,31 @@ def backward_numba(
 # On the GPU: after the product, the bias and the activation share one launch.
 
 
-def _make_bias_and_f(activation: str) -> Elementwise:
-    inputs, outputs = cuda_signature(activation)
-    body = f"T a = product + b;\n{CUDA[activation][0]}"  # (1), (2)
-    return Elementwise(f"dense_{activation}", f"T product, T b{inputs}", outputs, body)
+@functools.cache
+def _bias_and_f_cuda(activation: str) -> Elementwise:
+    """The kernel of one activation."""
+    forms = ACTIVATIONS[activation]
+    inputs = f"T product, T b{forms.cuda_inputs}"
+    body = f"T a = product + b;\n{forms.cuda}"  # (1), (2)
+    return Elementwise(f"dense_{activation}", inputs, forms.cuda_outputs, body)
 
 
-CUDA_BIAS_AND_F = {activation: _make_bias_and_f(activation) for activation in ACTIVATIONS}
+for _name in ACTIVATIONS:
+    _bias_and_f_cuda(_name)  # listed, so that it can be compiled without a GPU
 
 
 @kernel("cuda", of=forward)
 def forward_cuda(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, tuple]:
     """Kernel of `forward`; it keeps y, or f'(a) where that does not follow from y."""
-    made = CUDA_BIAS_AND_F[activation](x @ W, b, *OPTIONS.get(activation, {}).values())
-    y, kept = (made, made) if SCALARS[activation][2] else made
+    forms = ACTIVATIONS[activation]
+    made = _bias_and_f_cuda(activation)(x @ W, b, *forms.values())
+    y, kept = (made, made) if forms.from_output else made
     return y, (x, W, activation, kept)
+
+
+def _through_f_cuda(dy: Array, activation: str, kept: Array) -> Array:
+    """Return da."""
+    return get_backend("cuda").call(ACTIVATIONS[activation].backward, dy, kept)
 
 
 @kernel("cuda", of=backward_params)
@@ -197,7 +206,7 @@ def backward_params_cuda(
     dy: Array, x: Array, W: Array, activation: str, kept: Array, **out: Array
 ) -> tuple[Array, Array]:
     """Kernel of `backward_params`; dW and db in `out` are where to write."""
-    da = CUDA_SLOPES[activation](dy, kept)  # (3)
+    da = _through_f_cuda(dy, activation, kept)  # (3)
     return linear.backward_params_cuda(da, x, W, **out)  # (4)
 
 
@@ -206,7 +215,7 @@ def backward_cuda(
     dy: Array, x: Array, W: Array, activation: str, kept: Array, **out: Array
 ) -> tuple[Array, Array, Array]:
     """Kernel of `backward`; dW and db in `out` are where to write."""
-    da = CUDA_SLOPES[activation](dy, kept)  # (3)
+    da = _through_f_cuda(dy, activation, kept)  # (3)
     return linear.backward_cuda(da, x, W, **out)  # (4)
 
 
@@ -221,8 +230,8 @@ class Dense(Linear):
         One of `ACTIVATIONS`.
     rng : numpy.random.Generator
         Draws the initial `W`; `b` starts at zero.
-    init : {"glorot", "he", "zeros"}
-        How `W` is drawn, see `minivae.init`.
+    init : str
+        How `W` is drawn: one of `INITIALISERS` of `minivae.engine.init`.
     dtype : {"float32", "float64"}
         dtype of parameters, inputs and outputs.
     backend : str or Backend
@@ -240,10 +249,7 @@ class Dense(Linear):
         dtype: str = "float32",
         backend: str | Backend = "auto",
     ) -> None:
-        if activation not in ACTIVATIONS:
-            raise OptionError(
-                f"activation {activation!r} was given; choose one of: {', '.join(ACTIVATIONS)}."
-            )
+        find(activation)  # refuses a name that there is not
         super().__init__(n_in, n_out, rng=rng, init=init, dtype=dtype, backend=backend)
         self.activation = activation
 
@@ -269,14 +275,19 @@ class Dense(Linear):
         return f"Dense({self.n_in}, {self.n_out}, {self.activation!r})"
 
 
-CASES = [
-    Case(
+def _case_of(activation: str) -> Case:
+    return Case(
         f"dense_{activation}",
         forward,
         backward,
         vary={"x": ("B", "I"), "W": ("I", "O"), "b": ("O",)},
         options={"activation": activation},
-        analytic=activation not in ("relu", "leaky_relu", "gelu"),
+        analytic=activation == "tanh",
+        output=("B", "O"),
+        layer=lambda **how: Dense(
+            SIZES["I"], SIZES["O"], activation, rng=np.random.default_rng(1), **how
+        ),
     )
-    for activation in ("relu", "tanh")
-]
+
+
+CASES = [_case_of("relu"), _case_of("tanh")]

@@ -17,12 +17,7 @@ Source: Srivastava et al. (2014), section 10 (the inverted form).
 
 import numpy as np
 
-from ..engine.backend import Array, Backend, kernel
-from ..engine.case import Case
-from ..engine.cpu.loop import loop, together
-from ..engine.cpu.workspace import empty
-from ..engine.gpu.kernels import Elementwise
-from ..engine.layer import Layer
+from ..engine import Array, Backend, Case, Elementwise, Layer, empty, kernel, loop, together
 from ..errors import OptionError
 
 
@@ -140,5 +135,7 @@ CASES = [
         fixed={"mask": ("B", "D")},
         options={"keep": 0.7},
         prepare=_zeros_and_ones,
+        output=("B", "D"),
+        layer=lambda **how: Dropout(0.7, **how),
     ),
 ]

@@ -1,14 +1,12 @@
-r"""KL divergence of diagonal Gaussians, in nats, for each latent dimension.
+r"""KL divergence of a diagonal Gaussian from the standard normal, in nats, for each dimension.
 
 The divergence of $q$ from $p$ is the mean, under $q$, of how much likelier $q$ finds its own
 samples:
 
 $$ KL = E_q[\ln q(z) - \ln p(z)] $$
 
-Below, $dKL = \partial L / \partial KL$ is what comes back from the loss.
-
-**Against the standard normal.** For one dimension, with $q = N(\mu, \sigma^2)$, $p = N(0, 1)$ and
-`logvar` $= \ln \sigma^2$, the log ratio of the densities is
+For one dimension, with $q = N(\mu, \sigma^2)$, $p = N(0, 1)$ and `logvar` $= \ln \sigma^2$, the log
+ratio of the densities is
 
 $$ \ln q(z) - \ln p(z) = -\tfrac12 \text{logvar} - \frac{(z - \mu)^2}{2 \sigma^2} + \frac{z^2}{2} $$
 
@@ -18,51 +16,22 @@ $$ KL = \tfrac12 \left( \mu^2 + (e^{\text{logvar}} - 1) - \text{logvar} \right) 
 
 `expm1` computes $e^{\text{logvar}} - 1$ as a whole: near logvar = 0, where the two cancel, all
 digits of (3) survive, and (1) is wrong by a rounding of logvar at most, not by one of 1.
-Differentiating (1) with respect to each head:
+Differentiating (1) with respect to each head, with $dKL = \partial L / \partial KL$ from the loss:
 
 $$ d\mu = dKL \cdot \mu \tag{2} $$
 $$ d\text{logvar} = dKL \cdot \tfrac12 \left( e^{\text{logvar}} - 1 \right) \tag{3} $$
 
-Both vanish at $\mu = 0$, logvar $= 0$, where $q = p$. Source: Kingma and Welling (2014), appendix
-B.
-
-**Between two Gaussians**, $q = N(\mu_q, v_q)$ and $p = N(\mu_p, v_p)$, with variances
-$v = e^{\text{logvar}}$. The log ratio has $(z - \mu_p)^2 / v_p$ in the place of $z^2$, and
-$E_q[(z - \mu_p)^2] = (\mu_q - \mu_p)^2 + v_q$, so
-
-$$ KL = \tfrac12 \left( \frac{v_q}{v_p} - 1 - \ln \frac{v_q}{v_p}
-   + \frac{(\mu_q - \mu_p)^2}{v_p} \right) $$
-
-With $r = \text{logvar}_q - \text{logvar}_p$, so that $e^r = v_q / v_p$, and
-$\delta = (\mu_q - \mu_p) / v_p$ as shorthands:
-
-$$ KL = \tfrac12 \left( (e^{r} - 1) - r + (\mu_q - \mu_p) \, \delta \right) \tag{4} $$
-
-$\mu_q$ and $\mu_p$ enter through their difference alone, in a square, so
-
-$$ d\mu_q = dKL \cdot \delta, \qquad d\mu_p = -d\mu_q \tag{5} $$
-
-$\text{logvar}_q$ enters through $r$ alone:
-
-$$ d\text{logvar}_q = dKL \cdot \tfrac12 (e^{r} - 1) \tag{6} $$
-
-$\text{logvar}_p$ enters through $r$ with the other sign, and through $1 / v_p =
-e^{-\text{logvar}_p}$ in the square, whose derivative is minus itself:
-
-$$ d\text{logvar}_p = -d\text{logvar}_q - \tfrac12 dKL \, (\mu_q - \mu_p) \, \delta \tag{7} $$
+Both vanish at $\mu = 0$, logvar $= 0$, where $q = p$.
 
 All arrays are (B, Z); the sum over dimensions and the mean over the batch are taken in
-`negative_elbo.py`, since free bits and the report per dimension need the terms apart.
+`negative_elbo.py`, since free bits and the report per dimension need the terms apart. Another prior
+than the standard normal: `kl_between.py`.
+
+Source: Kingma and Welling (2014), appendix B.
 """
 
-from ..engine.backend import Array, array_module, kernel
-from ..engine.case import Case
+from ..engine import Array, Case, Elementwise, Layer, array_module, empty, kernel, loop, together
 from ..engine.cpu.elementary import expm1
-from ..engine.cpu.loop import loop, together
-from ..engine.cpu.workspace import empty
-from ..engine.gpu.kernels import Elementwise
-from ..engine.layer import Layer
-from .kl_between import _BETWEEN_BACKWARD_CUDA, between_backward, between_forward
 
 
 def forward(mu: Array, logvar: Array) -> tuple[Array, tuple]:
@@ -134,9 +103,6 @@ def forward_cuda(mu: Array, logvar: Array) -> tuple[Array, tuple]:
 kernel("cuda", of=backward)(_KL_BACKWARD_CUDA)
 
 
-kernel("cuda", of=between_backward)(_BETWEEN_BACKWARD_CUDA)
-
-
 class KL(Layer):
     """Layer for the KL of the encoder's Gaussian from the standard normal prior."""
 
@@ -154,13 +120,13 @@ class KL(Layer):
         return self.call(backward, dkl, *cache)
 
 
-PAIR = {"mu": ("B", "Z"), "logvar": ("B", "Z")}
 CASES = [
-    Case("kl", forward, backward, vary=PAIR),
     Case(
-        "kl_between",
-        between_forward,
-        between_backward,
-        vary={f"{name}_{side}": axes for side in "qp" for name, axes in PAIR.items()},
+        "kl",
+        forward,
+        backward,
+        vary={"mu": ("B", "Z"), "logvar": ("B", "Z")},
+        output=("B", "Z"),
+        layer=KL,
     ),
 ]

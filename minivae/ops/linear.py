@@ -27,13 +27,23 @@ Source: Rumelhart, Hinton and Williams (1986), equations 4 to 7, in matrix form.
 
 import numpy as np
 
-from ..engine.backend import Array, Backend, array_module, kernel
-from ..engine.case import Case
-from ..engine.cpu.loop import loop, same_dtype, together
-from ..engine.cpu.team import in_parts, matmul, sum_in_parts
-from ..engine.cpu.workspace import empty
-from ..engine.init import INITIALISERS
-from ..engine.layer import Layer
+from ..engine import (
+    INITIALISERS,
+    SIZES,
+    Array,
+    Backend,
+    Case,
+    Layer,
+    array_module,
+    empty,
+    in_parts,
+    kernel,
+    loop,
+    matmul,
+    same_dtype,
+    sum_in_parts,
+    together,
+)
 from ..errors import OptionError, ShapeError
 
 
@@ -168,8 +178,8 @@ class Linear(Layer):
         Widths of input and output.
     rng : numpy.random.Generator
         Draws the initial `W`; `b` starts at zero.
-    init : {"glorot", "he", "zeros"}
-        How `W` is drawn, see `minivae.init`.
+    init : str
+        How `W` is drawn: one of `INITIALISERS` of `minivae.engine.init`.
     dtype : {"float32", "float64"}
         dtype of parameters, inputs and outputs.
     backend : str or Backend
@@ -233,5 +243,12 @@ class Linear(Layer):
 
 
 CASES = [
-    Case("linear", forward, backward, vary={"x": ("B", "I"), "W": ("I", "O"), "b": ("O",)}),
+    Case(
+        "linear",
+        forward,
+        backward,
+        vary={"x": ("B", "I"), "W": ("I", "O"), "b": ("O",)},
+        output=("B", "O"),
+        layer=lambda **how: Linear(SIZES["I"], SIZES["O"], rng=np.random.default_rng(1), **how),
+    ),
 ]

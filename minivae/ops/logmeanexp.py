@@ -14,10 +14,7 @@ In the importance-weighted bound $w$ are log-weights and $\tilde w$ the normalis
 (Burda, Grosse and Salakhutdinov 2016, equations 8 and 14).
 """
 
-from ..engine.backend import Array, array_module, kernel
-from ..engine.case import Case
-from ..engine.gpu.kernels import Elementwise, Reduction
-from ..engine.layer import Layer
+from ..engine import Array, Case, Elementwise, Layer, Reduction, array_module, kernel
 
 
 def forward(w: Array) -> tuple[Array, tuple]:
@@ -77,4 +74,13 @@ class LogMeanExp(Layer):
         return self.call(backward, dy, weights)
 
 
-CASES = [Case("logmeanexp", forward, backward, vary={"w": ("B", "K")})]
+CASES = [
+    Case(
+        "logmeanexp",
+        forward,
+        backward,
+        vary={"w": ("B", "K")},
+        output=("B",),
+        layer=LogMeanExp,
+    ),
+]

@@ -32,13 +32,8 @@ caller takes.
 Source: Kingma and Welling (2014), section 2.4; Rezende, Mohamed and Wierstra (2014).
 """
 
-from ..engine.backend import Array, array_module, kernel
-from ..engine.case import Case
+from ..engine import Array, Case, Elementwise, Layer, array_module, empty, kernel, loop, together
 from ..engine.cpu.elementary import exp
-from ..engine.cpu.loop import loop, together
-from ..engine.cpu.workspace import empty
-from ..engine.gpu.kernels import Elementwise
-from ..engine.layer import Layer
 
 
 def forward(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
@@ -137,5 +132,7 @@ CASES = [
         backward,
         vary={"mu": ("B", "Z"), "logvar": ("B", "Z")},
         fixed={"eps": ("B", "Z")},
+        output=("B", "Z"),
+        layer=Reparameterize,
     ),
 ]

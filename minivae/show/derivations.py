@@ -18,6 +18,33 @@ DISPLAY = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 CITED = re.compile(r"\((\d+)\)")
 MENTIONED = re.compile(r"\((\d{1,2})\)")
 """How prose speaks of an equation; four digits are a year."""
+ORDER = (
+    "linear",
+    "activations.relu",
+    "activations.leaky_relu",
+    "activations.tanh",
+    "activations.sigmoid",
+    "activations.softplus",
+    "activations.silu",
+    "activations.gelu",
+    "dense",
+    "split",
+    "clamp",
+    "reparameterize",
+    "kl",
+    "kl_between",
+    "likelihoods.bernoulli",
+    "likelihoods.gaussian",
+    "likelihoods.gaussian_learned",
+    "likelihoods.gaussian_shared",
+    "likelihoods.categorical",
+    "negative_elbo",
+    "fork",
+    "log_weights",
+    "logmeanexp",
+    "dropout",
+)
+"""In which order to read the operations; what is not listed comes after these."""
 
 
 def equations(docstring: str) -> dict[int, str]:
@@ -76,16 +103,11 @@ def modules() -> list[str]:
         docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         if TAG.search(docstring):
             found.append(".".join(("minivae", *parts)))
-    order = _order_of_operations()
+    order = {f"minivae.ops.{name}": i for i, name in enumerate(ORDER)}
     return sorted(
-        found, key=lambda name: (not name.startswith("minivae.ops."), order.get(name, 99))
+        found,
+        key=lambda name: (not name.startswith("minivae.ops."), order.get(name, len(ORDER)), name),
     )
-
-
-def _order_of_operations() -> dict[str, int]:
-    from .. import ops
-
-    return {module.__name__: i for i, module in enumerate(ops.MODULES)}
 
 
 @functools.cache

@@ -4,8 +4,8 @@ A model's own formulas are in `models/`; here is what goes for all of them.
 Nothing here asks which model it trains.
 """
 
-from .loop import fit
+from .loop import fit, validate
 from .prepare import binarize, prepare_data
-from .settings import Settings, Training
+from .settings import BINARIZE, Settings, Training
 
-__all__ = ["Settings", "Training", "binarize", "fit", "prepare_data"]
+__all__ = ["BINARIZE", "Settings", "Training", "binarize", "fit", "prepare_data", "validate"]

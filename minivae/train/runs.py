@@ -15,7 +15,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,10 @@ from .. import data as datasets
 from ..data import Dataset, Pixels
 from ..data.batches import batches
 from ..data.labelled import labelled, numbers_of
-from ..engine.backend import Array, Backend
+from ..engine.backend import Backend
 from ..errors import CheckpointError, DataError, OptionError
 from ..files import write_atomically
+from ..models.rows import encode, reconstruct
 from .checkpoint import load_checkpoint, save_checkpoint
 from .prepare import prepare_data
 from .settings import Training
@@ -151,20 +152,13 @@ class Run:
         """Rows without the labels that a conditional VAE takes beside them."""
         return x[:, : self.training.model.n_pixels]
 
-    def in_batches(self, function: Callable[[Array], Array], x: np.ndarray | Pixels) -> np.ndarray:
-        """Apply `function` of prepared data to host data (N, n_pixels), 500 rows at a time."""
-        model = self.training.model
-        to_host = model.backend.to_host
-        parts = [to_host(function(model.prepare(x[rows]))) for rows in batches(len(x), 500)]
-        return np.concatenate(parts)
-
     def codes(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Latents (N, Z) of host data: the posterior means, or an autoencoder's codes."""
-        return self.in_batches(self.training.model.codes, x)
+        return encode(self.training.model, x)[0]
 
     def reconstruct(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Reconstructions (N, n_pixels) of host data."""
-        return self.in_batches(self.training.model.reconstruct, x)
+        return reconstruct(self.training.model, x)
 
 
 def metrics(history: list[dict[str, Any]], *, without: Collection[str] = ()) -> str:

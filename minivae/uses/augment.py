@@ -18,11 +18,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..data.batches import batches
+from ..data.batches import by_rows
 from ..data.labelled import labelled
 from ..data.pixels import Pixels
+from ..engine.backend import Array, get_backend
 from ..errors import DataError, OptionError, ShapeError
 from ..models.conditional import ConditionalVAE
+from ..models.rows import encode
 from ..ops.likelihoods.base import is_binary
 from ..train.loop import fit
 from ..train.optim.adam import Adam
@@ -107,24 +109,16 @@ def from_posterior(
     -------
     numpy.ndarray, (N, n_pixels)
     """
-    rows, to_host = labelled(x, y, len(model.labels)), model.backend.to_host
     noise = rng.standard_normal((len(y), model.latent), "float32") * _checked(temperature)
-    z = np.empty_like(noise)
-    for part in batches(len(rows), 500):
-        mu, logvar = (to_host(head) for head in model.encode(model.prepare(rows[part])))
-        z[part] = mu + np.exp(logvar / 2) * noise[part]
-    return _decoded(model, z, y)
+    mu, logvar = encode(model, labelled(x, y, len(model.labels)))
+    return _decoded(model, mu + np.exp(logvar / 2) * noise, y)
 
 
 def _decoded(model: ConditionalVAE, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    to_device = model.backend.asarray
-    parts = [
-        model.backend.to_host(
-            model.decode(to_device(z[part], model.params.dtype), model.one_hot(y[part]))
-        )
-        for part in batches(len(z), 500)
-    ]
-    return np.concatenate(parts)
+    def decode(z: np.ndarray, y: np.ndarray) -> Array:
+        return model.decode(model.backend.asarray(z, model.params.dtype), model.one_hot(y))
+
+    return by_rows(model.backend, decode, z, y)
 
 
 def _checked(temperature: float) -> np.float32:
@@ -194,11 +188,8 @@ def jitter(
     N = len(x)
     angle = np.radians(rng.uniform(-degrees, degrees, (N, 1)))
     down, right = rng.uniform(-shift, shift, (2, N, 1))
-    parts = [
-        _moved(x[part].reshape(-1, H, W), angle[part], down[part], right[part])
-        for part in batches(N, 200)
-    ]
-    return np.concatenate(parts) if parts else x.copy()
+    pictures = x.reshape(N, H, W)
+    return by_rows(get_backend("numpy"), _moved, pictures, angle, down, right, rows=200)
 
 
 def _moved(x: np.ndarray, angle: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -21,17 +21,19 @@ $$ A = \sin\theta \left( 1 + \tfrac12 \cos^2\theta + \dots
 
 These few lines stand here, since nothing else in the package needs SciPy.
 
-**A proportion** of k in n: Wilson's interval (1927), which keeps within [0, 1] and says something
-sensible for k = 0 too. With $\hat p = k / n$ and $z$ a quantile of the normal distribution:
+**A proportion** of k in n leaves those rates $p$ possible under which neither so many nor so few
+would be a surprise, that is, with $X$ binomial (Clopper and Pearson 1934),
 
-$$ \frac{1}{1 + z^2 / n} \left( \hat p + \frac{z^2}{2n}
-   \pm z \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}} \, \right) \tag{4} $$
+$$ P(X \ge k \mid p_\text{low}) = \alpha / 2, \qquad P(X \le k \mid p_\text{high}) = \alpha / 2
+   \tag{4} $$
+
+The interval covers the true rate with probability $1 - \alpha$ or more, for any n, also where k is
+0.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -86,7 +88,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95
 
 
 def proportion_interval(k: int, n: int, confidence: float = 0.95) -> Interval:
-    """Wilson's confidence interval of a proportion, k successes in n trials.
+    """Clopper and Pearson's confidence interval of a proportion, k successes in n trials.
 
     Raises
     ------
@@ -95,11 +97,26 @@ def proportion_interval(k: int, n: int, confidence: float = 0.95) -> Interval:
     """
     if not 0 <= k <= n or n < 1:
         raise OptionError(f"{k} of {n} was given; give 0 <= k <= n, with n at least 1.")
-    z = NormalDist().inv_cdf((1 + _between_0_and_1(confidence)) / 2)
-    p = k / n
-    middle, half = p + z**2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    low, high = ((middle + sign * half) / (1 + z**2 / n) for sign in (-1, 1))  # (4)
-    return Interval(p, max(0.0, low), min(1.0, high))  # rounding may pass the ends by a little
+    tail = (1 - _between_0_and_1(confidence)) / 2
+    i = np.arange(1, n + 1)
+    log_choose = np.concatenate([[0.0], np.cumsum(np.log((n - i + 1) / i))])
+
+    def at_least(k: int, p: float) -> float:
+        """P(X >= k)."""
+        j = np.arange(k, n + 1)
+        return float(np.exp(log_choose[k:] + j * math.log(p) + (n - j) * math.log1p(-p)).sum())
+
+    low = 0.0 if k == 0 else _root(lambda p: at_least(k, p) - tail, 0.0, 1.0)  # (4)
+    high = 1.0 if k == n else _root(lambda p: at_least(k + 1, p) - (1 - tail), 0.0, 1.0)  # (4)
+    return Interval(k / n, low, high)
+
+
+def _root(increasing: Callable[[float], float], low: float, high: float) -> float:
+    """Where an increasing function of a number between low and high is 0, by bisection."""
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if increasing(middle) < 0 else (low, middle)
+    return high
 
 
 def student_quantile(p: float, dof: int) -> float:
@@ -116,11 +133,9 @@ def student_quantile(p: float, dof: int) -> float:
     if dof < 1 or dof != int(dof):
         raise OptionError(f"dof={dof} was given, but it must be a whole number of at least 1.")
     # The angle is bisected: it lies in an interval that is known, and A rises with it.
-    inside, low, high = abs(2 * p - 1), 0.0, math.pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _student_inside(middle, dof) < inside else (low, middle)
-    return math.copysign(math.tan(high) * math.sqrt(dof), p - 0.5) if inside else 0.0
+    inside = abs(2 * p - 1)
+    theta = _root(lambda theta: _student_inside(theta, dof) - inside, 0.0, math.pi / 2)
+    return math.copysign(math.tan(theta) * math.sqrt(dof), p - 0.5) if inside else 0.0
 
 
 def _student_inside(theta: float, dof: int) -> float:

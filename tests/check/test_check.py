@@ -557,4 +557,4 @@ def test_a_backward_that_takes_the_parts_of_the_cache(name):
 def test_an_operation_by_its_name_and_a_module_of_several():
     assert check_gradients("kl_between").passed
     with pytest.raises(OptionError, match="holds 2 operations"):
-        check_gradients(ops.kl)
+        check_gradients(ops.dense)

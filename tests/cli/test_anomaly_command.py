@@ -72,7 +72,7 @@ def test_fit_prints_thresholds_and_false_alarms(capsys):
     assert "grey pixels under a Bernoulli" in out
     for name, alarm in detector.alarms.items():
         (line,) = (line for line in lines if line.startswith(f"{name} "))
-        low, high = (100 * v for v in alarm.interval)
+        low, high = 100 * alarm.interval.low, 100 * alarm.interval.high
         assert f"{alarm.threshold:.2f}" in line
         share = f"{alarm.false_alarms} = {100 * alarm.rate:.1f} % ({low:.1f} to {high:.1f} %)"
         assert share in line
@@ -193,7 +193,7 @@ BAD_FITS = [
     ("digits8 --backend gpu9", None, "'gpu9' does not exist"),
     ("digits8 --out there.npz", there_already, "exists already"),
     ("digits8 --out model.pt", None, "must end in .npz"),
-    ("digits8 --out no/model.npz", None, "no is no folder"),
+    ("digits8 --out no/model.npz", None, "there is no folder no;"),
     ("digits8 --latnet 3", None, "no option '--latnet'"),
 ]
 

@@ -716,7 +716,7 @@ def test_a_resumption_with_other_options_is_refused(trained, words, message, cap
         ("sample RUN --temperature -1", None, "at least 0"),
         ("sample RUN --out x.jpg", None, ".png, .npz, .npy"),
         ("sample RUN --out file.npz", lambda: Path("file.npz").touch(), "exists already"),
-        ("sample RUN --out nowhere/x.npz", None, "No such file or directory"),
+        ("sample RUN --out nowhere/x.npz", None, "there is no folder nowhere"),
         ("sample nowhere", None, "does not exist"),
         ("sample", None, "no run under"),
         ("sample foreign.npz", foreign_checkpoint, "not one that minivae wrote"),

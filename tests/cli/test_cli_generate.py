@@ -331,7 +331,7 @@ def refused(capsys, *words):
     [
         (["--label", "7"], "trained without labels"),
         (["--out", "x.tiff"], "folder of pictures"),
-        (["--out", "nowhere/x.png"], "No such file"),
+        (["--out", "nowhere/x.png"], "there is no folder nowhere"),
         (["--out", "folder", "--nearest"], "--nearest has no place"),
     ],
 )

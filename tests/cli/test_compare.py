@@ -80,8 +80,8 @@ def test_it_writes_tables_pictures_and_a_page(small, capsys):
     assert "What is &lt;small&gt;" in html
     assert "Counts &lt;all&gt;" in html
     assert "a &amp; b" in html
-    assert '<span class="yes">confirmed</span>' in html
-    assert '<span class="no">refuted</span>' in html
+    assert '<span class="good">confirmed</span>' in html
+    assert '<span class="bad">refuted</span>' in html
     assert "<code>minivae compare small</code>" in html
     # Everything is inside: no address but that of the picture's own bytes.
     assert set(re.findall(r'(?:src|href)="([^"]{,10})', html)) == {"data:image", "#small"}

@@ -21,8 +21,8 @@ def printed(capsys, *arguments):
 
 def test_every_operation_with_every_number(capsys):
     text = printed(capsys, "--all")
-    heads = re.findall(r"^(\d+) of 21  (forward|backward)  (\S+): (\S+) -", text, re.MULTILINE)
-    assert [int(head[0]) for head in heads] == list(range(1, 22))
+    heads = re.findall(r"^(\d+) of 22  (forward|backward)  (\S+): (\S+) -", text, re.MULTILINE)
+    assert [int(head[0]) for head in heads] == list(range(1, 23))
     model, x, eps = tiny(0, 1, "relu")
     assert model.params.theta.size == 31
     assert np.array_equal(np.round(model.params.theta, 1), model.params.theta)
@@ -39,12 +39,12 @@ def test_every_operation_with_every_number(capsys):
 def test_a_sum_checked_with_pencil_and_paper(capsys):
     """The first layer and the heads of seed 0, from the numbers that are printed."""
     text = printed(capsys, "--all", "--seed", "0")
-    first = text.partition("1 of 21")[2].partition("2 of 21")[0]
+    first = text.partition("1 of 22")[2].partition("2 of 22")[0]
     assert "x (1,2)  [ 0  1 ]" in first
     assert "[  0.2  -0.2     1 ]" in first  # the second row of W, which x = [0, 1] picks
     assert "b (3,)   [   1  0.4  0.3 ]" in first
     assert "> y (1,3)  [ 1.2  0.2  1.3 ]" in first
-    heads = text.partition("2 of 21")[2].partition("3 of 21")[0]
+    heads = text.partition("2 of 22")[2].partition("3 of 22")[0]
     # mu = 1.2 * 0.4 + 0.2 * -0.7 + 1.3 * 0.1 = 0.47; logvar = -0.24 + 0.08 - 0.52 + 0.8 = 0.12
     assert "> y (1,2)  [ 0.47  0.12 ]" in heads
 
@@ -59,7 +59,7 @@ def test_piped_it_prints_everything_and_waits_for_nothing():
     command = [sys.executable, "-m", "minivae", "step", "--activation", "tanh", "--batch", "2"]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.PIPE)
     assert done.returncode == 0
-    assert "21 of 21" in done.stdout
+    assert "22 of 22" in done.stdout
     assert "nats." in done.stdout
     assert "Enter" not in done.stdout
 
@@ -79,7 +79,7 @@ def in_a_terminal(keys):
     assert process.wait(timeout=60) == 0
     os.close(theirs)
     os.close(ours)
-    return [int(number) for number in re.findall(r"(\d+) of 21 ", text)]
+    return [int(number) for number in re.findall(r"(\d+) of 22 ", text)]
 
 
 def test_leafing_through_in_a_terminal():
@@ -90,7 +90,7 @@ def test_leafing_through_in_a_terminal():
 def test_a_page(tmp_path, capsys):
     out = tmp_path / "step.html"
     assert printed(capsys, "--out", str(out)).strip() == str(out)
-    assert "ELBO.backward" in out.read_text()
+    assert "fork.backward_two" in out.read_text()
     assert main(["step", "--out", str(out)]) == 2
     assert "exists already" in capsys.readouterr().err
 

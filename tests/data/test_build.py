@@ -63,7 +63,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     def interrupted(source, target):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(build.os, "replace", interrupted)
+    monkeypatch.setattr("minivae.files.os.replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build.write(path, {"x": np.zeros(2)})
     assert path.read_bytes() == b"old"

@@ -12,7 +12,8 @@ from minivae import VAE, Adam
 from minivae.engine.cpu import team
 from minivae.engine.cpu.blas import Blas
 from minivae.engine.cpu.loop import loop
-from minivae.engine.cpu.team import COSTLY, Team
+from minivae.engine.cpu.team import COSTLY
+from minivae.engine.cpu.threads import Team
 from minivae.engine.cpu.workspace import Workspace, empty
 
 pytestmark = pytest.mark.skipif(Blas.find() is None, reason="NumPy has no OpenBLAS of its own")

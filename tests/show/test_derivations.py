@@ -2,14 +2,13 @@
 
 import importlib
 import inspect
-import pkgutil
 
 import pytest
 
-import minivae.ops
+from minivae import ops
 from minivae.show import derivations
 
-OPERATIONS = [f"minivae.ops.{module.name}" for module in pkgutil.iter_modules(minivae.ops.__path__)]
+OPERATIONS = [module.__name__ for module in ops.registry.modules_in("minivae.ops")]
 MODULES = [importlib.import_module(name) for name in sorted({*OPERATIONS, *derivations.modules()})]
 
 
@@ -22,11 +21,21 @@ def test_the_derivations_are_found():
     found = derivations.modules()
     assert {
         "minivae.ops.linear",
-        "minivae.models.objectives",
+        "minivae.ops.negative_elbo",
         "minivae.train.optim.optimizer",
     } <= set(found)
     assert sum(len(derivations.equations(module.__doc__)) for module in MODULES) > 50
-    assert found[:2] == ["minivae.ops.linear", "minivae.ops.activations.base"]
+    assert found[:2] == ["minivae.ops.linear", "minivae.ops.activations.relu"]
+    assert {module.__name__ for module in ops.MODULES} <= set(found)
+
+
+def test_the_order_names_operations_and_what_is_not_in_it_comes_after_them(monkeypatch):
+    known = [module.__name__ for module in ops.MODULES]
+    assert {f"minivae.ops.{name}" for name in derivations.ORDER} <= set(known)
+    monkeypatch.setattr(derivations, "ORDER", derivations.ORDER[1:])
+    found = derivations.modules.__wrapped__()
+    assert found.index("minivae.ops.linear") == len(known) - 1
+    assert not found[len(known)].startswith("minivae.ops.")
 
 
 DOCSTRING = r"As in (1), $x$: $$ y = x \tag{1} $$ and $$ z = 2 y \tag{2} $$ (see 2014)"

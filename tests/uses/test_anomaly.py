@@ -9,8 +9,9 @@ from minivae.data.examples import read
 from minivae.errors import CheckpointError, DataError, OptionError, ShapeError
 from minivae.models import VAE
 from minivae.uses.anomaly import detector as anomaly
-from minivae.uses.anomaly.rates import auroc, interval, split, threshold
+from minivae.uses.anomaly.rates import auroc, split, threshold
 from minivae.uses.anomaly.scores import SCORES, explain, score
+from minivae.uses.statistics import proportion_interval
 
 SMALL = {"hidden": [16], "latent": 3, "epochs": 2, "samples": 8}
 
@@ -52,7 +53,7 @@ def test_the_thresholds_come_from_rows_that_nothing_else_has_seen(detector):
         assert (alarm.false_alarms, alarm.n_checked) == (false, len(second))
         assert alarm.n_threshold == len(first)
         assert alarm.rate == false / len(second)
-        assert alarm.interval == interval(false, len(second))
+        assert alarm.interval == proportion_interval(false, len(second))
 
 
 def test_the_scores_of_a_source_are_those_of_its_rows(detector):

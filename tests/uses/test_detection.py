@@ -12,7 +12,6 @@ from minivae.uses.anomaly.rates import (
     MOST_HELD_OUT,
     auroc,
     enough_for,
-    interval,
     rank_of,
     split,
     threshold,
@@ -46,28 +45,6 @@ def test_auroc_refuses(refuses):
         auroc(np.ones((2, 2)), np.ones(3))
     with refuses(DataError, "1 of 3 scores are NaN"):
         auroc(np.array([1.0, np.nan]), np.ones(1))
-
-
-@pytest.mark.parametrize("n", [1, 9, 40, 1000, 20_000])
-@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
-def test_interval_is_that_of_scipy(n, level):
-    for k in sorted({0, 1, n // 20, n // 2, n - 1, n}):
-        expected = stats.binomtest(k, n).proportion_ci(level, method="exact")
-        np.testing.assert_allclose(interval(k, n, level), tuple(expected), atol=1e-9)
-
-
-def test_interval_covers_the_true_rate():
-    # Summed over all outcomes, exactly: the interval's coverage is 95 percent or more.
-    for p in (0.01, 0.05, 0.3):
-        found = [interval(k, 60) for k in range(61)]
-        covered = [low <= p <= high for low, high in found]
-        assert stats.binom.pmf(np.arange(61), 60, p)[covered].sum() >= 0.95
-
-
-@pytest.mark.parametrize(("k", "n", "level"), [(3, 2, 0.95), (-1, 2, 0.95), (0, 0, 0.9), (1, 2, 1)])
-def test_interval_refuses(k, n, level, refuses):
-    with refuses(OptionError, f"k={k}"):
-        interval(k, n, level)
 
 
 @pytest.mark.parametrize("quantile", [0.5, 0.9, 0.95])

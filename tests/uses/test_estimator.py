@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from minivae import VAE, Adam, Settings, Training, fit
+from minivae.data.batches import by_rows
 from minivae.errors import (
     BackendError,
     DataError,
@@ -136,7 +137,8 @@ def test_fit_is_the_training_loop(x):
 @pytest.mark.parametrize("samples", [None, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_results_are_the_models(monkeypatch, x, dtype, samples):
-    monkeypatch.setattr(module, "ROWS", 7)  # 30 rows: four parts and a ragged one
+    # 30 rows: four parts and a ragged one
+    monkeypatch.setitem(by_rows.__kwdefaults__, "rows", 7)
     est = VAEEstimator(**SMALL, dtype=dtype, samples=samples).fit(x)
     model, data = est.model_, x.astype(dtype)
     close = {"rtol": 1e-5 if dtype == "float32" else 1e-12, "atol": 1e-6}

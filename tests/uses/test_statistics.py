@@ -31,12 +31,22 @@ def test_the_interval_of_paired_differences_is_that_of_the_paired_test():
     assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
 
 
-@pytest.mark.parametrize(("k", "n"), [(0, 10), (3, 10), (10, 10), (925, 1000), (0, 1)])
-def test_the_interval_of_a_proportion_is_scipys(k, n):
-    interval = proportion_interval(k, n)
-    expected = stats.binomtest(k, n).proportion_ci(0.95, method="wilson")
-    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
-    assert interval.value == k / n
+@pytest.mark.parametrize("n", [1, 9, 40, 1000, 20_000])
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_the_interval_of_a_proportion_is_scipys(n, level):
+    for k in sorted({0, 1, n // 20, n // 2, n - 1, n}):
+        interval = proportion_interval(k, n, level)
+        expected = stats.binomtest(k, n).proportion_ci(level, method="exact")
+        assert (interval.low, interval.high) == pytest.approx(tuple(expected), abs=1e-9)
+        assert interval.value == k / n
+
+
+def test_the_interval_of_a_proportion_covers_the_true_rate():
+    # Summed over all outcomes, exactly: the interval's coverage is 95 percent or more.
+    for p in (0.01, 0.05, 0.3):
+        found = [proportion_interval(k, 60) for k in range(61)]
+        covered = [interval.low <= p <= interval.high for interval in found]
+        assert stats.binom.pmf(np.arange(61), 60, p)[covered].sum() >= 0.95
 
 
 def test_95_percent_of_the_intervals_hold_the_mean():
@@ -56,7 +66,10 @@ def test_what_has_no_interval_is_refused(refuses):
         mean_interval([0.5, np.nan, 1])
     with refuses(OptionError, "1.5"):
         mean_interval([0.5, 1], confidence=2.0)
-    with refuses(OptionError, "7 of 5"):
-        proportion_interval(7, 5)
+    for k, n in ((7, 5), (-1, 2), (0, 0)):
+        with refuses(OptionError, f"{k} of {n}"):
+            proportion_interval(k, n)
+    with refuses(OptionError, "probability 1 was given"):
+        proportion_interval(1, 2, confidence=1)
     with refuses(OptionError, "dof=0"):
         student_quantile(0.9, 0)

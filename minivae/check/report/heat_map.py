@@ -26,7 +26,7 @@ BANDS = 6
 FILLS = {
     "none": "#e0ded8",
     "ok": "#b9dcc3",
-    "bad": "#6b2fb3",
+    "off": "#6b2fb3",
     "e1": "#fde0c5",
     "e2": "#fac08f",
     "e3": "#f59a5f",
@@ -155,7 +155,7 @@ def _bands(cells: np.ndarray, tolerance: float) -> np.ndarray:
 
 
 def _class(band: int) -> str:
-    return {-1: "none", 0: "ok", BANDS + 1: "bad"}.get(band, f"e{band}")
+    return {-1: "none", 0: "ok", BANDS + 1: "off"}.get(band, f"e{band}")
 
 
 def _cell(

@@ -11,38 +11,14 @@ import numpy as np
 
 from .heat_map import BANDS, FILLS, comparable, entry_name, entry_value, heat_map
 from .result import RIGHT, UNKNOWN, WRONG, ArrayCheck, Result
+from .style import colours
 
-LIGHT = {
-    "bg": "#ffffff",
-    "ink": "#1b1b1a",
-    "soft": "#63625e",
-    "line": "#dddcd7",
-    "panel": "#f6f5f2",
-    "right": "#0b6b2e",
-    "right-bg": "#dcf3e2",
-    "wrong": "#a3161d",
-    "wrong-bg": "#fbe2e1",
-    "unknown": "#7a4c00",
-    "unknown-bg": "#fbeccb",
-    "ring": "#111111",
-    **FILLS,
-}
+LIGHT = {"ring": "#111111", **FILLS}
 DARK = {
-    "bg": "#191918",
-    "ink": "#ecebe6",
-    "soft": "#a9a8a1",
-    "line": "#3b3a37",
-    "panel": "#232321",
-    "right": "#7fdc9c",
-    "right-bg": "#163a22",
-    "wrong": "#ff9c95",
-    "wrong-bg": "#4a191a",
-    "unknown": "#f3c565",
-    "unknown-bg": "#43320f",
+    "ring": "#ffffff",
     "none": "#35342f",
     "ok": "#2f5b3f",
-    "ring": "#ffffff",
-    "bad": "#b58cf0",
+    "off": "#b58cf0",
     "e1": "#4d2c1a",
     "e2": "#7a3a1c",
     "e3": "#ab4a20",
@@ -50,7 +26,9 @@ DARK = {
     "e5": "#f58f5c",
     "e6": "#ffd0ab",
 }
-VERDICT_CLASS = {RIGHT: "right", WRONG: "wrong", UNKNOWN: "unknown"}
+"""Colours of a heat map, beside those of all pages."""
+
+VERDICT_CLASS = {RIGHT: "good", WRONG: "bad", UNKNOWN: "open"}
 MARK = {RIGHT: "✓", WRONG: "✗", UNKNOWN: "?"}
 
 RULES = """
@@ -61,9 +39,9 @@ border-radius:8px;padding:14px 16px;max-width:960px;font:14px/1.5 system-ui,sans
 .minivae-report .soft{color:var(--soft);font-size:12.5px}
 .minivae-report .verdict{display:inline-block;border-radius:4px;padding:0 7px;font-weight:600;
 font-size:13px;white-space:nowrap}
-.minivae-report .verdict.right{color:var(--right);background:var(--right-bg)}
-.minivae-report .verdict.wrong{color:var(--wrong);background:var(--wrong-bg)}
-.minivae-report .verdict.unknown{color:var(--unknown);background:var(--unknown-bg)}
+.minivae-report .verdict.good{color:var(--good);background:var(--good-bg)}
+.minivae-report .verdict.bad{color:var(--bad);background:var(--bad-bg)}
+.minivae-report .verdict.open{color:var(--open);background:var(--open-bg)}
 .minivae-report .scroll{overflow-x:auto;margin:10px 0}
 .minivae-report table{border-collapse:collapse;width:100%;margin:0;background:none;
 font-size:13px;font-variant-numeric:tabular-nums}
@@ -82,7 +60,7 @@ color:inherit;background:none;padding:0}
 .minivae-report svg{display:block}
 .minivae-report .none{fill:var(--none);background:var(--none)}
 .minivae-report .ok{fill:var(--ok);background:var(--ok)}
-.minivae-report .bad{fill:var(--bad);background:var(--bad)}
+.minivae-report .off{fill:var(--off);background:var(--off)}
 .minivae-report .halo{fill:none;stroke:var(--bg);stroke-width:5}
 .minivae-report .worst{fill:none;stroke:var(--ring);stroke-width:2}
 .minivae-report .key{display:flex;flex-wrap:wrap;gap:2px 12px;font-size:12px;color:var(--soft)}
@@ -113,7 +91,7 @@ def report_html(report: Result) -> str:
     how = f"{report.method}, {report.evaluations} evaluations, tolerance {report.tolerance:.0e}"
     parts = [
         '<div class="minivae-report">',
-        f"<style>{_style()}</style>",
+        f"<style>{colours('.minivae-report', LIGHT, DARK)}{RULES}</style>",
         f'<div class="title">{_verdict(report.verdict)} {escape(report.name)}</div>',
         f'<div class="soft">{escape(how)}</div>',
         _table(report),
@@ -125,30 +103,8 @@ def report_html(report: Result) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _style() -> str:
-    """Light colours, dark ones where the system asks for them, then what the notebook asks for."""
-
-    def colours(where: str, values: dict[str, str]) -> str:
-        return where + "{" + ";".join(f"--{name}:{value}" for name, value in values.items()) + "}\n"
-
-    box = ".minivae-report"
-    dark_page = f'[data-jp-theme-light="false"] {box},.vscode-dark {box},[data-theme="dark"] {box}'
-    light_page = (
-        f'[data-jp-theme-light="true"] {box},.vscode-light {box},[data-theme="light"] {box}'
-    )
-    return (
-        colours(box, LIGHT)
-        + "@media (prefers-color-scheme:dark){"
-        + colours(box, DARK)
-        + "}\n"
-        + colours(light_page, LIGHT)
-        + colours(dark_page, DARK)
-        + RULES
-    )
-
-
 def _verdict(verdict: str) -> str:
-    kind = VERDICT_CLASS.get(verdict, "unknown")
+    kind = VERDICT_CLASS.get(verdict, "open")
     return f'<span class="verdict {kind}">{MARK.get(verdict, "?")} {escape(verdict)}</span>'
 
 

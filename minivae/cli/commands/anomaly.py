@@ -1,10 +1,10 @@
 """`minivae anomaly`: learn what is normal, and score what may not be."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...files import new_file
 from ..numbers import finite, seed, whole
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def run_fit(options: argparse.Namespace) -> int:
     from .. import anomaly_report
 
     say = _nothing if options.quiet else print
-    path = _new(options.out or _free(f"{Path(options.data).stem}-detector"), ".npz", "--out")
+    path = new_file(options.out or _free(f"{Path(options.data).stem}-detector"), ".npz")
     if options.likelihood is not None:
         _known("--likelihood", options.likelihood, LIKELIHOODS)
     names = ("normal", "without", "label", "ignore", "limit", "held_out", "quantile", "samples")
@@ -156,9 +156,9 @@ def run_score(options: argparse.Namespace) -> int:
 
     say = _nothing if options.quiet else print
     _known("--score", options.score, anomaly.SCORES)
-    paths = [_new(options.out, ".csv", "--out")]
+    paths = [new_file(options.out, ".csv")]
     if options.map is not None:
-        paths.append(_new(options.map, ".png", "--map"))
+        paths.append(new_file(options.map, ".png", option="--map"))
     detector = anomaly.load(options.model)
     if options.map is not None and not plots.has_picture(detector.shape):
         raise OptionError(
@@ -205,22 +205,6 @@ def normal_rows(
 
 
 # ---- files ----
-
-
-def _new(name: str | Path, suffix: str, option: str) -> Path:
-    """A file that can be made: of this kind, not there yet, in a folder that is."""
-    from ...errors import OptionError
-
-    path = Path(name).expanduser()
-    if path.suffix.lower() != suffix:
-        raise OptionError(f"{path} was given as {option}; its name must end in {suffix}.")
-    if path.exists():
-        raise OptionError(f"{path} exists already; name another file with {option}, or delete it.")
-    if not path.parent.is_dir():
-        raise OptionError(f"{path.parent} is no folder; make it, or name another with {option}.")
-    if not os.access(path.parent, os.W_OK):
-        raise OptionError(f"you may not write into {path.parent}; name another with {option}.")
-    return path
 
 
 def _free(stem: str) -> Path:

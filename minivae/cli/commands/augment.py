@@ -1,10 +1,9 @@
 """`minivae augment`: new labelled examples from a conditional VAE."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...files import check_parent, fresh_file
+from ...files import new_file, new_folder, whole_folder
 from ..numbers import finite, seed, whole
 
 if TYPE_CHECKING:
@@ -74,8 +73,7 @@ def augment(options: argparse.Namespace) -> int:
     from ...data.labelled import named, numbers_of
     from .. import outputs
 
-    path = fresh_file(options.out, ".npz")
-    check_parent(path)
+    path = new_file(options.out, ".npz")
     if options.per_class < 1:
         raise _wrong("--per-class must be at least 1")
     data, model, y = source(options)
@@ -170,24 +168,17 @@ def draw(
 
 def experiment(options: argparse.Namespace) -> int:
     """Run the experiment into a new folder, and print what came out."""
-    import shutil
     import sys
-    import tempfile
 
     from ...uses.experiments import augment as study
 
-    folder = Path(options.out).expanduser()
     if options.data is not None or options.run is not None:
         raise _wrong("the experiment has its own data; leave out DATA and --run")
     if options.seeds < 2:
         raise _wrong(f"--seeds {options.seeds} leaves no interval; give at least 2")
-    if folder.exists():
-        raise _wrong(f"{folder} exists already; name another folder with --out, or delete it")
-    if not folder.absolute().parent.is_dir():
-        raise _wrong(f"there is no folder {folder.parent}; make it first")
-    with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".augment-") as made:
-        summary = study.run(made, seeds=options.seeds, progress=sys.stderr.isatty())
-        shutil.copytree(made, folder)
+    folder = new_folder(options.out)
+    with whole_folder(folder) as new:
+        summary = study.run(new, seeds=options.seeds, progress=sys.stderr.isatty())
     for title, header, rows in summary["tables"]:
         print(title)
         widths = [max(len(str(row[i])) for row in [header, *rows]) for i in range(len(header))]

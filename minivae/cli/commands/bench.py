@@ -1,7 +1,6 @@
 """`minivae bench`: how fast the kernels are here, and what a training step costs."""
 
 import argparse
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -80,11 +79,6 @@ def output(out: str | None) -> Path:
     OptionError
         If `out` exists, or is no PNG.
     """
-    if out is None:
-        names = (Path(f"bench-{i}.png") for i in itertools.count(1))
-        return next(path for path in names if not path.exists())
-    from ...files import check_parent, fresh_file
+    from ...files import first_free, new_file
 
-    path = fresh_file(out, ".png")
-    check_parent(path)
-    return path
+    return first_free(Path(), "bench", ".png") if out is None else new_file(out, ".png")

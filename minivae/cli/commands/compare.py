@@ -4,12 +4,9 @@ import argparse
 import difflib
 import importlib
 import inspect
-import itertools
 import json
 import pkgutil
-import shutil
 import sys
-import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -85,17 +82,12 @@ def run(options: argparse.Namespace) -> int:
 
 def run_whole(module: ModuleType, folder: Path, repeat: dict[str, int]) -> dict:
     """Run one experiment into `folder`, which is there when it is done, and not before."""
-    from ...files import write_atomically
+    from ...files import whole_folder
 
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
-        summary = module.run(temporary, progress=sys.stderr.isatty(), **repeat)
+    with whole_folder(folder) as new:
+        summary = module.run(new, progress=sys.stderr.isatty(), **repeat)
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(temporary / "summary.json", lambda file: file.write(text.encode()))
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (new / "summary.json").write_text(text, encoding="utf-8")
     return summary
 
 
@@ -130,14 +122,10 @@ def new_folder(out: str | None) -> Path:
     OptionError
         If `out` is a file, or a folder that is not empty.
     """
-    if out is None:
-        names = (Path(f"comparison-{i}") for i in itertools.count(1))
-        folder = next(path for path in names if not path.exists())
-    else:
-        folder = Path(out).expanduser()
-        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-            raise OptionError(
-                f"{folder} exists already; name a new folder with --out, or delete it."
-            )
+    from ...files import first_free, refuse_what_exists
+
+    folder = first_free(Path(), "comparison") if out is None else Path(out).expanduser()
+    if not folder.is_dir() or any(folder.iterdir()):
+        refuse_what_exists(folder, "name a new folder with --out, or delete it")
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...engine.backend import backend_names
 from ..numbers import whole
+from ..options import add_data, add_run
 
 EPILOG = """\
 examples:
@@ -23,11 +24,8 @@ ACTIVE = 0.01
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
-    parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="run folder or checkpoint (default: the newest run)"
-    )
-    data = "name of a data set, a path, or a PNG file (default: what the run was trained on)"
-    parser.add_argument("--data", metavar="DATA", help=data)
+    add_run(parser)
+    add_data(parser)
     importance = "also estimate ln p(x) by importance sampling with K samples for each example"
     parser.add_argument("--importance-samples", type=whole, metavar="K", help=importance)
     limit = "use at most N test examples, evenly spread"

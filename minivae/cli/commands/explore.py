@@ -4,6 +4,7 @@ import argparse
 
 from .. import outputs, walks
 from ..numbers import whole
+from ..options import add_run
 from ..walks import KINDS
 
 EPILOG = """\
@@ -21,9 +22,7 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
-    parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="run folder or checkpoint (default: the newest run)"
-    )
+    add_run(parser)
     only = f"draw these alone: {', '.join(KINDS)} (default: all that the model has)"
     parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=only)
     data = "name of a data set or a path (default: what the run was trained on)"

@@ -3,6 +3,7 @@
 import argparse
 
 from ..numbers import whole
+from ..options import add_data, add_run
 
 EPILOG = """\
 examples:
@@ -17,11 +18,8 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
-    parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="run folder or checkpoint (default: the newest run)"
-    )
-    data = "name of a data set, a path, or a PNG file (default: what the run was trained on)"
-    parser.add_argument("--data", metavar="DATA", help=data)
+    add_run(parser)
+    add_data(parser)
     n = "how many, evenly spread over the test part (default: 40)"
     parser.add_argument("--n", type=whole, default=40, metavar="N", help=n)
     out = "a new .png, .npz or .npy file (default: a picture in the run folder)"

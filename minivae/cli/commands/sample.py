@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..numbers import finite, seed, whole
+from ..options import add_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,9 +29,7 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
-    parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="run folder or checkpoint (default: the newest run)"
-    )
+    add_run(parser)
     n = "how many (default: 64; 30 with --nearest; 8 of each class)"
     parser.add_argument("--n", type=whole, metavar="N", help=n)
     parser.add_argument(

@@ -42,12 +42,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Record a step; show it piece by piece, all at once, or as a page."""
-    from ...files import fresh_file
+    from ...files import new_file
     from ...show.trace import text, trace
 
     if not 1 <= options.batch <= 8:
         raise OptionError(f"--batch {options.batch} was given; choose 1 to 8 examples.")
-    path = None if options.out is None else fresh_file(options.out, ".html")
+    path = None if options.out is None else new_file(options.out, ".html")
     model, x, eps = tiny(options.seed, options.batch, options.activation, options.model)
     with trace(model) as records:
         loss = float(model.step(x, eps).loss)

@@ -2,42 +2,23 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from ...engine.case import SIZES
 from ...errors import OptionError
+from ..grading.inputs import SIZES, parse_spec, size_of
+from ..grading.rubric import Exercise
+from ..score import CONTRACT_SHARE
 
 SOLUTIONS = Path(__file__).parent / "solutions"
 
 
 @dataclass(frozen=True)
-class Exercise:
-    """A backward pass to write, `NAME_backward`, for a forward pass that is given.
+class Task(Exercise):
+    """An exercise that is there to be handed out: its forward pass is given, in a solved file.
 
-    Attributes
-    ----------
-    name : str
-        Name of its file and of its functions, `NAME_forward` and `NAME_backward`.
-    points : int
-        What it is worth.
-    inputs : dict of str to str
-        Arguments of the forward pass in order -> letters of their axes, and `unit` for values
-        between 0 and 1 instead of normal ones.
-    fixed : tuple of str
-        Arguments without a gradient: data and noise.
-    kind : str
-        The operation of `minivae.ops` that has the same values, if there is one.
-    sizes : dict of str to int
-        Sizes of axes where `minivae.case.SIZES` has none, or others are wanted.
+    `NAME_backward` is to be written. What a rubric says of it are the fields of `Exercise`.
     """
-
-    name: str
-    points: int
-    inputs: dict[str, str]
-    fixed: tuple[str, ...] = ()
-    kind: str = ""
-    sizes: dict[str, int] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -50,32 +31,46 @@ class Exercise:
         return (SOLUTIONS / self.file).read_text(encoding="utf-8")
 
     @property
-    def title(self) -> str:
+    def headline(self) -> str:
         """First line of the task."""
         return self.source.split('"""')[1].splitlines()[0]
 
-    @property
-    def gradients(self) -> tuple[str, ...]:
-        """Arguments that have a gradient."""
-        return tuple(name for name in self.inputs if name not in self.fixed)
-
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of an argument in the example."""
-        sizes = {**SIZES, **self.sizes}
-        return tuple(sizes[letter] for letter in self.inputs[name].split() if letter != "unit")
+        return tuple(size_of(axis, self.sizes) for axis in self.inputs[name].axes)
 
     def example_lines(self) -> list[str]:
         """Python lines that draw the arguments into a dict, for an `rng` that exists."""
         lines = []
-        for name, axes in self.inputs.items():
-            draw = "random" if axes.endswith("unit") else "standard_normal"
+        for name, spec in self.inputs.items():
+            draw = "random" if spec.kind == "unit" else "standard_normal"
             lines.append(f'    "{name}": rng.{draw}({self.shape(name)}),')
         return ["{", *lines, "}"]
 
     @property
     def numbers(self) -> int:
         """How many derivatives a check compares."""
-        return sum(math.prod(self.shape(name)) for name in self.gradients)
+        return sum(math.prod(self.shape(name)) for name in self.wrt)
+
+
+def _task(
+    name: str,
+    points: int,
+    inputs: dict[str, str],
+    fixed: tuple[str, ...] = (),
+    kind: str = "",
+    sizes: dict[str, int] | None = None,
+) -> Task:
+    """A task with its inputs as a rubric writes them, and sizes of axes that are unusual."""
+    return Task(
+        name,
+        points,
+        kind=kind,
+        inputs={argument: parse_spec(text) for argument, text in inputs.items()},
+        fixed=fixed,
+        sizes={**SIZES, **(sizes or {})},
+        contract_points=CONTRACT_SHARE * points,
+    )
 
 
 _VAE = {
@@ -92,19 +87,19 @@ _IWAE = {
 _GAUSSIAN = {"mu": "B Z", "logvar": "B Z"}
 
 EXERCISES = (
-    Exercise("linear", 4, {"x": "B I", "W": "I O", "b": "O"}, kind="linear"),
-    Exercise("silu", 2, {"x": "B I"}, kind="silu"),
-    Exercise("bce", 3, {"logits": "B D", "x": "B D unit"}, ("x",), kind="bernoulli"),
-    Exercise("kl", 3, _GAUSSIAN, kind="kl"),
-    Exercise("reparameterize", 4, {**_GAUSSIAN, "eps": "B Z"}, ("eps",), kind="reparameterize"),
-    Exercise("batch_norm", 6, {"x": "B D", "gamma": "D", "beta": "D"}),
-    Exercise("vae", 12, _VAE, ("x", "eps"), sizes={"H": 7, "G": 5}),
-    Exercise("iwae", 8, _IWAE, ("x", "eps"), sizes={"K": 5}),
+    _task("linear", 4, {"x": "B I", "W": "I O", "b": "O"}, kind="linear"),
+    _task("silu", 2, {"x": "B I"}, kind="silu"),
+    _task("bce", 3, {"logits": "B D", "x": "B D unit"}, ("x",), kind="bernoulli"),
+    _task("kl", 3, _GAUSSIAN, kind="kl"),
+    _task("reparameterize", 4, {**_GAUSSIAN, "eps": "B Z"}, ("eps",), kind="reparameterize"),
+    _task("batch_norm", 6, {"x": "B D", "gamma": "D", "beta": "D"}),
+    _task("vae", 12, _VAE, ("x", "eps"), sizes={"H": 7, "G": 5}),
+    _task("iwae", 8, _IWAE, ("x", "eps"), sizes={"K": 5}),
 )
 """All exercises, the easier ones first."""
 
 
-def choose(names: Sequence[str] | None = None) -> tuple[Exercise, ...]:
+def choose(names: Sequence[str] | None = None) -> tuple[Task, ...]:
     """Exercises of these names, in the order of `EXERCISES`; all by default.
 
     Raises

@@ -78,11 +78,11 @@ def table(only: list[str] | None = None) -> str:
     """The exercises, a line each, with their points and how many derivatives are checked."""
     from .catalog import choose
 
-    exercises = choose(only)
-    width = max(len(exercise.name) for exercise in exercises)
+    tasks = choose(only)
+    width = max(len(task.name) for task in tasks)
     lines = [f"{'name':<{width}}  points  numbers  task"]
     lines += [
-        f"{exercise.name:<{width}}  {exercise.points:6d}  {exercise.numbers:7d}  {exercise.title}"
-        for exercise in exercises
+        f"{task.name:<{width}}  {task.points:6g}  {task.numbers:7d}  {task.headline}"
+        for task in tasks
     ]
     return "\n".join(lines)

@@ -1,14 +1,18 @@
 """Write exercises, or their solutions, into a folder; nothing that exists is ever overwritten."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import OptionError
+from ...files import refuse_what_exists
+from ..grading.rubric import Rubric, to_toml
 from .catalog import choose
 from .gaps import solution_module, solved_file, student_file
+from .gradescope import run_autograder, setup_sh
 from .notebook import notebook, otter_test
-from .rubric import rubric, run_autograder, setup_sh
 
+TITLE = "Exercises: backward passes by hand"
 NOTEBOOK, RUBRIC, SOLUTION = "exercises.ipynb", "rubric.toml", "solution.py"
 
 
@@ -44,7 +48,7 @@ def write_exercises(
     """
     exercises = choose(only)
     files = {exercise.file: student_file(exercise) for exercise in exercises}
-    files[RUBRIC] = rubric(exercises)
+    files[RUBRIC] = to_toml(Rubric(exercises, TITLE))
     if notebooks:
         files[NOTEBOOK] = notebook(exercises, solved=False)
     if otter:
@@ -87,7 +91,9 @@ def write_solutions(
     exercises = choose(only)
     files = {exercise.file: solved_file(exercise) for exercise in exercises}
     files[SOLUTION] = solution_module(exercises)
-    files[RUBRIC] = rubric(exercises, solution=SOLUTION)
+    # The solutions are the truth, in the place of the operations of minivae.
+    graded = tuple(replace(exercise, kind="") for exercise in exercises)
+    files[RUBRIC] = to_toml(Rubric(graded, TITLE, Path(SOLUTION)))
     if notebooks:
         files[NOTEBOOK] = notebook(exercises, solved=True)
     if gradescope:
@@ -110,11 +116,8 @@ def _write(folder: Path, files: dict[str, str]) -> list[Path]:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{folder} is a file, but a folder is needed; name another one.")
     for path in paths:
-        if path.exists() or path.is_symlink():
-            raise OptionError(
-                f"{path} exists already and is not overwritten; name another folder, or choose "
-                "other exercises with --only."
-            )
+        instead = "name another folder, or choose other exercises with --only"
+        refuse_what_exists(path, instead)
     for path, text in paths.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         # "x" opens only what does not exist, so even a file that came up meanwhile stays.

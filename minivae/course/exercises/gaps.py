@@ -5,7 +5,7 @@ In a solved file, what the student is to write stands between a line `# solution
 the check says that no gradient was returned.
 """
 
-from .catalog import Exercise
+from .catalog import Task
 
 BEGIN, END = "# solution:", "# end"
 GAP = "# your code here"
@@ -41,30 +41,30 @@ def _replace(source: str, *, keep: bool, begin: str | None, end: str | None) -> 
     return "\n".join(lines) + "\n"
 
 
-def task(exercise: Exercise) -> str:
+def task(exercise: Task) -> str:
     """The task in words: the docstring of its file."""
     return exercise.source.split('"""')[1].strip()
 
 
-def functions(exercise: Exercise) -> tuple[str, str]:
+def functions(exercise: Task) -> tuple[str, str]:
     """Source of the forward pass, with the constants before it, and of the backward pass."""
     body = exercise.source.partition(_IMPORT)[2]
     forward, define, backward = body.partition(f"def {exercise.name}_backward(")
     return forward.strip() + "\n", define + backward
 
 
-def student_file(exercise: Exercise) -> str:
+def student_file(exercise: Task) -> str:
     """What a student gets: the task, the forward pass, a gap, and an example to check at."""
     how = f"Write it where it says `{GAP}`, then check it:\n\n    minivae check {exercise.file}"
     return _file(exercise, f"{task(exercise)}\n\n{how}", cut(_both(exercise)))
 
 
-def solved_file(exercise: Exercise) -> str:
+def solved_file(exercise: Task) -> str:
     """The same with the solution in it."""
     return _file(exercise, task(exercise), solve(_both(exercise)))
 
 
-def _file(exercise: Exercise, words: str, body: str) -> str:
+def _file(exercise: Task, words: str, body: str) -> str:
     first, *lines, last = exercise.example_lines()
     example = "\n".join([f"    return {first}", *(f"    {line}" for line in lines), f"    {last}"])
     return f'''"""{words}
@@ -81,7 +81,7 @@ def example():
 '''
 
 
-def solution_module(exercises: tuple[Exercise, ...]) -> str:
+def solution_module(exercises: tuple[Task, ...]) -> str:
     """All solutions in one file, which a rubric names as the truth."""
     bodies = [solve(_both(exercise)) for exercise in exercises]
     return f'"""Solutions of the exercises; the rubric names this file."""\n\n{_IMPORT}\n\n' + (
@@ -89,5 +89,5 @@ def solution_module(exercises: tuple[Exercise, ...]) -> str:
     )
 
 
-def _both(exercise: Exercise) -> str:
+def _both(exercise: Task) -> str:
     return "\n\n".join(functions(exercise))

@@ -9,18 +9,18 @@ unless it raises.
 import json
 from typing import Any
 
-from .catalog import Exercise
+from .catalog import Task
 from .gaps import cut, functions, mark, task
 
 _HEAD = "Run the cells from top to bottom. Write your code where it says `# your code here`."
 
 
-def notebook(exercises: tuple[Exercise, ...], *, solved: bool) -> str:
+def notebook(exercises: tuple[Task, ...], *, solved: bool) -> str:
     """Write the notebook as JSON.
 
     Parameters
     ----------
-    exercises : tuple of Exercise
+    exercises : tuple of Task
         What is in it.
     solved : bool
         The instructor's, with the solutions between nbgrader's marks; else the students'.
@@ -58,7 +58,7 @@ def _cell(
     *,
     locked: bool = False,
     solution: bool = False,
-    points: int | None = None,
+    points: float | None = None,
 ) -> dict[str, Any]:
     graded: dict[str, Any] = {
         "schema_version": 3,
@@ -83,11 +83,11 @@ def _cell(
     return cell
 
 
-def check(exercise: Exercise) -> str:
+def check(exercise: Task) -> str:
     """Python code that checks the student's functions, or raises with the report."""
     name = exercise.name
     first, *lines = exercise.example_lines()
-    wanted = ", ".join(f'"{argument}"' for argument in exercise.gradients)
+    wanted = ", ".join(f'"{argument}"' for argument in exercise.wrt)
     return "\n".join(
         [
             "import numpy as np",
@@ -103,7 +103,7 @@ def check(exercise: Exercise) -> str:
     )
 
 
-def otter_test(exercise: Exercise) -> str:
+def otter_test(exercise: Task) -> str:
     """Write a test file of otter in its OK format: the check as a doctest."""
     code, inside = [], False
     for line in check(exercise).splitlines():
@@ -111,7 +111,7 @@ def otter_test(exercise: Exercise) -> str:
             code.append(("... " if inside else ">>> ") + line)
             inside = line.endswith("{") or (inside and line != "}")
     body = "\n".join(f"                    {line}" for line in code)
-    return f'''"""{exercise.title}"""
+    return f'''"""{exercise.headline}"""
 
 OK_FORMAT = True
 

@@ -3,16 +3,14 @@
 from typing import TYPE_CHECKING
 
 from ...errors import OptionError
+from ..score import score
 
 if TYPE_CHECKING:
     from ...check import Report, ValueCheck
 
-CONTRACT_SHARE = 0.25
-"""What a backward pass loses that changes its inputs, adds up calls or draws noise of its own."""
-
 
 def share(finding: "Report | ValueCheck") -> float:
-    """Share of the points that a finding is worth, 0 to 1: of its gradients, those that are right.
+    """Share of the points that a finding is worth, 0 to 1; see `minivae.course.score`.
 
     Raises
     ------
@@ -24,8 +22,8 @@ def share(finding: "Report | ValueCheck") -> float:
     if isinstance(finding, ValueCheck):
         return float(finding.passed)
     if isinstance(finding, Report):
-        right = sum(array.verdict == "right" for array in finding.arrays) / len(finding.arrays)
-        return right * (1 - CONTRACT_SHARE * bool(finding.contract))
+        gradients = [array.verdict == "right" for array in finding.arrays]
+        return score(gradients, keeps_contract=not finding.contract)
     raise OptionError(
         f"a {type(finding).__name__} was given, but points are given for what check_gradients "
         "returns, or for one of what check_values returns."

@@ -9,6 +9,7 @@ from typing import Any
 from ...check.report.report import Report
 from ...check.report.result import RIGHT, UNKNOWN, WRONG
 from ...check.report.text import WIDTH
+from ..score import score
 from .sandbox import printable
 
 
@@ -142,14 +143,11 @@ class ExerciseGrade:
     def score(self) -> float:
         """Points: the share of parts that are right, and those for the contract."""
         gradients = [v == RIGHT and n not in self.unused for n, v in self.gradients.items()]
-        if self.problem or not any(gradients):
+        if self.problem:
             return 0.0
-        parts = list(gradients)
-        if self.trusted:
-            parts.append(not any(point.forward for point in self.deciding))
-        kept = 0.0 if self.breaches else self.contract_points
-        share = sum(parts) / len(parts)
-        return round((self.max_score - self.contract_points) * share + kept, 4)
+        forward = [not any(point.forward for point in self.deciding)] if self.trusted else []
+        worth = {"points": self.max_score, "contract_points": self.contract_points}
+        return round(score(gradients, forward, keeps_contract=not self.breaches, **worth), 4)
 
     @property
     def text(self) -> str:
@@ -222,7 +220,7 @@ class Grade:
     printed : str
         What the code printed, up to a limit.
     defences : list of str
-        What the process that ran it had given up; see `minivae.grading`.
+        What the process that ran it had given up; see `minivae.course.grading`.
     seconds : float
         How long it took.
     """

@@ -1,8 +1,8 @@
 """Inputs to try: drawn from written shapes, from what the arguments are called, or varied.
 
-A shape is written in letters, as in `minivae.case`: "B D" is a batch of rows, and each letter has a
-size that is a prime of its own, so that nothing is symmetric by accident. Behind the letters may
-stand what kind of values: "B D binary", "B labels:L".
+A shape is written in letters, as in `minivae.engine.case`: "B D" is a batch of rows, and each
+letter has a size that is a prime of its own, so that nothing is symmetric by accident. Behind the
+letters may stand what kind of values: "B D binary", "B labels:L".
 """
 
 import re
@@ -17,7 +17,6 @@ from ...errors import OptionError
 SIZES = {
     **{letter: (2, 3, 5, 7)[i % 4] for i, letter in enumerate("ACEFGHJMNPQRSTUVWXY")},
     **CASE_SIZES,
-    "H": 19,
     "M": 23,
 }
 """Letter -> size at the first point."""
@@ -42,6 +41,11 @@ class Spec:
     kind: str = "normal"
     below: str = ""
     number: float | None = None
+
+    def __str__(self) -> str:
+        """As `parse_spec` reads it."""
+        kind = f"labels:{self.below}" if self.below else self.kind
+        return " ".join([*self.axes, *([kind] if kind != "normal" else [])])
 
 
 def parse_spec(text: str) -> Spec:

@@ -1,8 +1,10 @@
 """Rubric: which functions a submission must have, how they are tried, and what they are worth.
 
-A TOML file with a table `[[exercise]]` for each function; `minivae.grading` describes the keys.
+A TOML file with a table `[[exercise]]` for each function; `grading/__init__.py` describes the keys.
 """
 
+import json
+import re
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 from ...engine.case import Case
 from ...errors import OptionError
+from ..score import CONTRACT_SHARE
 from .inputs import NO_GRADIENT, SIZES, Spec, parse_spec
 
 VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
@@ -53,7 +56,7 @@ class Exercise:
     init: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=lambda: dict(SIZES))
     vary_sizes: bool = True
-    contract_points: float = 0.25
+    contract_points: float = CONTRACT_SHARE
     tolerance: float | None = None
     visibility: str = "visible"
 
@@ -167,6 +170,39 @@ def rubric_from_dict(data: dict[str, Any], path: str | Path = "rubric") -> Rubri
         raise OptionError(f"{path}: name: {error}") from None
 
 
+def to_toml(rubric: Rubric) -> str:
+    """Write a rubric as `load_rubric` reads it; what is as by default is left out."""
+    top = {
+        "title": rubric.title,
+        "solution": rubric.solution.name if rubric.solution else "",
+        "file": rubric.file,
+    }
+    lines = [f"{key} = {_toml(value)}" for key, value in top.items() if value]
+    for exercise in rubric.exercises:
+        usual = Exercise("", contract_points=CONTRACT_SHARE * exercise.points)
+        lines += ["", "[[exercise]]"]
+        for key in KEYS:
+            value = getattr(exercise, key)
+            if key == "sizes":
+                value = {letter: n for letter, n in value.items() if SIZES.get(letter) != n}
+            if key in ("name", "points") or value not in (getattr(usual, key), {}):
+                lines.append(f"{key} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        bare = re.compile(r"[A-Za-z0-9_-]+")
+        names = [key if bare.fullmatch(key) else _toml(key) for key in value]
+        entries = zip(names, map(_toml, value.values()), strict=True)
+        return "{" + ", ".join(f"{name} = {text}" for name, text in entries) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, str | Spec):
+        return json.dumps(str(value), ensure_ascii=False)
+    return str(value).lower()  # true, false, and numbers as Python writes them
+
+
 def _exercise(table: dict[str, Any], where: str, visibility: str) -> Exercise:
     _check_keys(table, KEYS, where)
     if not table.get("name"):
@@ -190,7 +226,7 @@ def _exercise(table: dict[str, Any], where: str, visibility: str) -> Exercise:
         if type(size) is not int or size < 1:
             raise OptionError(f"{where}: sizes.{letter}: {size!r} is no positive whole number.")
     points = float(table.get("points", 1.0))
-    contract = float(table.get("contract_points", points / 4))
+    contract = float(table.get("contract_points", CONTRACT_SHARE * points))
     if not 0 <= points < float("inf"):
         raise OptionError(f"{where}: points: {points:g} is not a number from 0 on.")
     if not 0 <= contract <= points:

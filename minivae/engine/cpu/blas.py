@@ -16,7 +16,7 @@ class Blas:
         self.get_threads = library.scipy_openblas_get_num_threads64_
         self.set_threads = library.scipy_openblas_set_num_threads64_
         self.gemm = {
-            letter: _address(getattr(library, f"scipy_cblas_{name}gemm64_"))
+            letter: address(getattr(library, f"scipy_cblas_{name}gemm64_"))
             for letter, name in (("f", "s"), ("d", "d"))
         }
 
@@ -39,5 +39,6 @@ class Blas:
         return None
 
 
-def _address(function: Any) -> int:
-    return ctypes.cast(function, ctypes.c_void_p).value
+def address(function: Any) -> int:
+    """Address of a C function."""
+    return ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -32,7 +32,7 @@ OPTIONS = {"error_model": "numpy", "nogil": True}
 """How Numba is to compile every loop."""
 
 
-def kept_on_disk(decorator: Callable[..., Callable], function: Callable) -> Callable:
+def kept_on_disk(decorator: Callable[..., Callable], function: Callable) -> Any:
     """Compile with a decorator of Numba's, its machine code kept where a folder can be written."""
     try:
         return decorator(cache=True)(function)
@@ -54,6 +54,8 @@ class Loop:
         Loops to put in the place of names in `function`; see `using`.
     """
 
+    __name__: str
+
     def __init__(
         self, function: Callable, reorder: bool = False, inner: "dict[str, Loop] | None" = None
     ) -> None:
@@ -65,7 +67,7 @@ class Loop:
         return Loop(self.function, self.reorder, inner)
 
     @functools.cached_property
-    def compiled(self) -> Callable:
+    def compiled(self) -> Any:
         """What Numba makes of the function."""
         try:
             import numba
@@ -187,7 +189,7 @@ def announce(say: Callable[[str], None]) -> Iterator[None]:
     """Within this block, call `say` once with a sentence if Numba has to compile something."""
     from numba.core import event
 
-    told = []
+    told: list[bool] = []
 
     class Listener(event.Listener):
         def on_start(self, _: Any) -> None:

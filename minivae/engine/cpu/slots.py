@@ -1,4 +1,4 @@
-"""What a thread of the team (`team.py`) runs: compiled code that hands work on and waits for it.
+"""What a thread of the team (`threads.py`) runs: compiled code that hands work on and waits for it.
 
 A **slot** is a row of memory that the calling thread shares with one thread of the team:
 
@@ -13,7 +13,7 @@ compare-and-swap, which only one of them can win: so when the caller has done it
 its order still POSTED, it takes the order back and does that part too. Nobody waits for a thread
 that sleeps, or that the operating system has set aside for somebody else.
 
-This module imports Numba, so only `team.py` imports it, when the first step is taken.
+This module imports Numba, so only `threads.py` imports it, when the first step is taken.
 """
 
 from numba import int64
@@ -85,7 +85,7 @@ def f(*arguments):  # noqa: ANN002, ANN201
 
 
 kind = None
-"""What `team.py` puts the type of the arguments in the place of."""
+"""What `threads.py` puts the type of the arguments in the place of."""
 
 
 def job(arguments):  # noqa: ANN001, ANN201

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import team
+from .threads import Team
 
 
 class _Current(threading.local):
@@ -46,7 +47,7 @@ class Workspace:
         self.next = 0
         self._depth = 0
         self._outer: Workspace | None = None
-        self._team_before: team.Team | None = None
+        self._team_before: Team | None = None
 
     def __enter__(self) -> "Workspace":
         if self._depth == 0:

@@ -28,14 +28,20 @@ import numpy as np
 from ...errors import BackendError
 from ..backend import Array, get_backend
 
-_SPECS: "list[Elementwise | Reduction]" = []
+_SPECS: "list[_Spec]" = []
 
 
 class _Spec:
     """What both forms of a kernel share: they are listed, and compiled at the first call."""
 
+    name: str
+
     def __post_init__(self) -> None:
         _SPECS.append(self)
+
+    def build(self, cp: ModuleType) -> Any:
+        """Make CuPy's kernel of it; nothing is compiled yet."""
+        raise TypeError(f"{type(self).__name__} must define build")
 
     def __call__(self, *arrays: Array, **options: Any) -> Any:
         """Launch the kernel: inputs and, optionally, outputs in the order of the parameters."""
@@ -123,6 +129,6 @@ def _compiled(cp: ModuleType, spec: _Spec) -> Any:
     return spec.build(cp)
 
 
-def specs() -> "list[Elementwise | Reduction]":
+def specs() -> list[_Spec]:
     """All kernels for the GPU that have been defined, in the order of their definition."""
     return list(_SPECS)

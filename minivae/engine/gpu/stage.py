@@ -48,10 +48,8 @@ class Stage(threading.local):
         self.asked = stop = start + values.nbytes
         if stop > self.SIZE or not values.nbytes:
             return None
-        pinned, there = (
-            half[start:stop].view(values.dtype).reshape(values.shape)
-            for half in (self.pinned, self.there)
-        )
+        halves: tuple[Array, Array] = (self.pinned, self.there)
+        pinned, there = (h[start:stop].view(values.dtype).reshape(values.shape) for h in halves)
         pinned[...] = values
         there.set(pinned, stream=self.cp.cuda.get_current_stream())  # queued, not waited for
         return there

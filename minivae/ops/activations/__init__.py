@@ -1,26 +1,16 @@
-"""Activations: $y = f(x)$, entry by entry; one file each, in all its forms."""
+"""Activations: $y = f(x)$, entry by entry; one file each, in all its forms.
 
-from .gelu import gelu_backward, gelu_forward
-from .leaky_relu import leaky_relu_backward, leaky_relu_forward
-from .relu import relu_backward, relu_forward
-from .sigmoid import sigmoid_backward, sigmoid_forward
-from .silu import silu_backward, silu_forward
-from .softplus import softplus_backward, softplus_forward
-from .tanh import tanh_backward, tanh_forward
+What they share is in `base.py`. A new file here is found: its pair can be imported from here, and
+whatever lists activations lists it.
+No parameter lives here, and nothing that mixes entries: that is an operation in `ops/`.
+"""
 
-__all__ = [
-    "gelu_backward",
-    "gelu_forward",
-    "leaky_relu_backward",
-    "leaky_relu_forward",
-    "relu_backward",
-    "relu_forward",
-    "sigmoid_backward",
-    "sigmoid_forward",
-    "silu_backward",
-    "silu_forward",
-    "softplus_backward",
-    "softplus_forward",
-    "tanh_backward",
-    "tanh_forward",
-]
+from ..registry import modules_in
+from .base import ACTIVATIONS, Activation
+
+modules_in(__name__)  # each enters its activation
+
+_PAIRS = {f.__name__: f for forms in ACTIVATIONS.values() for f in (forms.forward, forms.backward)}
+globals().update(_PAIRS)
+
+__all__ = ["ACTIVATIONS", "Activation", *_PAIRS]

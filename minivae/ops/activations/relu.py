@@ -1,7 +1,18 @@
-"""TODO docstring."""
+r"""ReLU: $f(x) = \max(x, 0)$, entry by entry.
 
-from ...engine.backend import Array, array_module
-from ...engine.cpu.loop import loop
+What is negative becomes 0, the rest passes:
+
+$$ y = \max(x, 0) \tag{1} $$
+
+The slope is 0 on the left and 1 on the right; at the kink itself, $x = 0$, we take 0:
+
+$$ dx = dy \, [x > 0] \tag{2} $$
+
+Source: Nair and Hinton (2010); Glorot, Bordes and Bengio (2011).
+"""
+
+from ...engine import Array, array_module, away_from, loop
+from .base import activation, case_of
 
 
 def relu_forward(x: Array) -> tuple[Array, tuple]:
@@ -16,12 +27,30 @@ def relu_backward(dy: Array, x: Array) -> Array:
 
 
 @loop
-def _relu(x):  # noqa: ANN001, ANN202
+def relu(x):  # noqa: ANN001, ANN201
+    """Return f of one number."""
     zero = type(x)(0)
     return zero if x <= zero else x  # (1), and NaN stays NaN
 
 
 @loop
-def _relu_slope(y):  # noqa: ANN001, ANN202
+def relu_slope(y):  # noqa: ANN001, ANN201
+    """Return f' from the output: y > 0 where x > 0."""
     zero = type(y)(0)
-    return type(y)(1) if y > zero else zero  # (2): y > 0 where x > 0
+    return type(y)(1) if y > zero else zero  # (2)
+
+
+RELU = activation(
+    "relu",
+    forward=relu_forward,
+    backward=relu_backward,
+    scalar=relu,
+    slope=relu_slope,
+    from_output=True,
+    cuda="y = a <= T(0) ? T(0) : a;  // (1)",
+    cuda_slope="y > T(0) ? T(1) : T(0)",  # (2)
+    js="Math.max(x, 0)",
+    cheap=True,
+)
+
+CASES = [case_of(RELU, prepare=away_from(0), analytic=False)]

@@ -1,30 +1,27 @@
 """What the likelihoods have in common.
 
 A likelihood is the last operation of a model: how probable are the data, given what the decoder
-put out? Its `forward(out, x)` returns the negative
-log-likelihood per example, `nll` (B,), in nats and summed over the data dimensions; its
-`backward(dnll)` returns the gradient for the decoder's output. The data get no gradient.
+put out? Its `forward(out, x)` returns the negative log-likelihood per example, `nll` (B,), in nats
+and summed over the data dimensions; its `backward(dnll)` returns the gradient for the decoder's
+output. The data get no gradient.
 
-    bernoulli         binary data (or grey values in [0, 1], which is then no true likelihood)
-    gaussian          real data, one fixed standard deviation
-    gaussian_shared   real data, one standard deviation for all dimensions, learned
-    gaussian_learned  real data, the decoder gives mean and variance of each dimension
-    categorical       grey values cut into levels, one class probability each
+It also answers every question that somebody else has about it, so that nobody asks which one it is:
+what data it takes and how wide they are, what the decoder must give, the mean and samples, a
+perfect reconstruction, what the user can set, and how the explorer's page computes the mean.
 
 With K importance samples of each example the decoder's output is (B, K, D) and the data (B, 1, D),
 so that they need not be copied K times; nll and dnll are then (B, K).
-
-The operations themselves are in `bernoulli.py`, `gaussian.py` and `categorical.py`.
 """
+
+import math
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ...engine.backend import Array
-from ...engine.cpu.loop import loop, same_dtype, together
-from ...engine.cpu.team import in_parts
-from ...engine.cpu.workspace import empty
-from ...engine.layer import Layer
+from ...engine import Array, Layer, empty, in_parts, loop, same_dtype, together
 from ...errors import DataError, ShapeError
+
+LN_2PI = math.log(2 * math.pi)
 
 
 class Likelihood(Layer):
@@ -32,6 +29,27 @@ class Likelihood(Layer):
 
     name = ""
     """What the user calls it."""
+
+    options: ClassVar[dict[str, tuple[type, Any, str]]] = {}
+    """What its constructor takes beside dtype and backend: name -> (type, default, help); each is
+    an attribute of that name too."""
+
+    binary = False
+    """Whether it is a likelihood of zeros and ones alone, so that grey values are to be drawn."""
+
+    real = False
+    """Whether the data may be any numbers; else they lie in [0, 1]."""
+
+    mean_by: str | None = None
+    """Activation by which a generator without any likelihood gives such data itself, "" for none;
+    None if a mean is not all that it takes."""
+
+    js_mean = ""
+    """For the explorer's page, the mean of one example as a JavaScript expression of `out`, a
+    Float64Array, and the options; "" if the page cannot compute it."""
+
+    js_encode = "x"
+    """For the explorer's page, `encode_data` of one example, of `x` and the options."""
 
     def data_width(self, n_pixels: int) -> int:
         """Numbers that represent a datum of `n_pixels` values in the model."""
@@ -62,6 +80,20 @@ class Likelihood(Layer):
     def mean(self, out: Array) -> Array:
         """Mean of the data (B, D) given the decoder's output."""
         raise TypeError(f"{type(self).__name__} must define mean")
+
+    def perfect(self, out: Array, x: Array) -> Array:
+        """The decoder's output if its mean were x itself, for `out` (B, K, P) and x (B, 1, D).
+
+        Returns
+        -------
+        array, (B, 1, P) or (B, K, P)
+            K only where the rest of the output, such as log-variances, depends on the sample.
+        """
+        raise TypeError(f"{type(self).__name__} must define perfect")
+
+    def values_apart(self, out: Array, x: Array) -> tuple[Array, Array]:
+        """Make each value an example of its own: `out` (B D, P / D) for `out` (B, P); x alike."""
+        return out.reshape(-1, self.output_width(1)), x.reshape(-1, self.data_width(1))
 
     def draw(self, out: Array, rng: np.random.Generator) -> Array:
         """Draw data (B, D) given the decoder's output, with noise from the host."""

@@ -26,14 +26,20 @@ Source: Kingma and Welling (2014), appendix C.1, written for logits.
 
 import numpy as np
 
-from ...engine.backend import Array, kernel
-from ...engine.case import Case
+from ...engine import (
+    COSTLY,
+    Array,
+    Case,
+    Elementwise,
+    Reduction,
+    array_module,
+    empty,
+    in_parts,
+    kernel,
+    logit,
+    loop,
+)
 from ...engine.cpu.elementary import exp_minus, log1p
-from ...engine.cpu.loop import loop
-from ...engine.cpu.team import COSTLY, in_parts
-from ...engine.cpu.workspace import empty
-from ...engine.gpu.kernels import Elementwise, Reduction
-from ...engine.init import logit
 from ..activations.sigmoid import sigmoid_forward
 from ..activations.softplus import softplus_forward
 from .base import Likelihood, is_binary, require_unit_interval, rows, scaled_rows
@@ -126,6 +132,9 @@ class Bernoulli(Likelihood):
     """Likelihood of binary data; the decoder's output are the logits."""
 
     name = "bernoulli"
+    binary = True
+    mean_by = "sigmoid"
+    js_mean = "out.map(sigmoid)"
 
     def forward(self, out: Array, x: Array) -> Array:
         """Return nll (B,) in nats of x (B, D) under the logits `out` (B, D); or with samples."""
@@ -154,6 +163,12 @@ class Bernoulli(Likelihood):
         """Probability of a 1 (B, D)."""
         return sigmoid_forward(out)[0]
 
+    def perfect(self, out: Array, x: Array) -> Array:
+        """Logits of x; those of 0 and 1 would be infinite, and 40 is as good."""
+        xp = array_module(out, x)
+        with np.errstate(divide="ignore"):
+            return xp.clip(xp.log(x) - xp.log1p(-x), -40, 40)
+
     def draw(self, out: Array, rng: np.random.Generator) -> Array:
         """Draw zeros and ones (B, D)."""
         return (self.uniform(rng, out.shape) < self.mean(out)).astype(out.dtype)
@@ -171,5 +186,7 @@ CASES = [
         vary={"logits": ("B", "D")},
         fixed={"x": ("B", "D")},
         prepare=_binary,
+        output=("B",),
+        layer=Bernoulli,
     ),
 ]

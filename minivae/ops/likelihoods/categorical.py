@@ -20,16 +20,24 @@ Source: Bridle (1990).
 """
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
-from ...engine.backend import Array, Backend, array_module, kernel
-from ...engine.case import Case
+from ...engine import (
+    SIZES,
+    Array,
+    Backend,
+    Case,
+    Elementwise,
+    Reduction,
+    array_module,
+    empty,
+    kernel,
+    logit,
+    loop,
+)
 from ...engine.cpu.elementary import exp
-from ...engine.cpu.loop import loop
-from ...engine.cpu.workspace import empty
-from ...engine.gpu.kernels import Elementwise, Reduction
-from ...engine.init import logit
 from ...errors import OptionError, ShapeError
 from .base import Likelihood, require_unit_interval, rows, scaled_rows
 
@@ -151,6 +159,18 @@ class Categorical(Likelihood):
     """
 
     name = "categorical"
+    options: ClassVar = {"levels": (int, 4, "grey levels of the categorical likelihood")}
+    js_encode = """Float64Array.from({ length: x.length * levels }, (_, i) => {
+      const level = Math.floor(Math.fround(Math.fround(x[Math.floor(i / levels)]) * levels));
+      return Math.min(Math.max(level, 0), levels - 1) === i % levels ? 1 : 0;
+    })"""
+    js_mean = """Float64Array.from({ length: out.length / levels }, (_, i) => {
+      const own = out.subarray(i * levels, (i + 1) * levels);
+      const largest = Math.max(...own);
+      const e = own.map((logit) => Math.exp(logit - largest));
+      const grey = e.map((weight, level) => (weight * level) / (levels - 1));
+      return grey.reduce((a, b) => a + b) / e.reduce((a, b) => a + b);
+    })"""
 
     def __init__(
         self, levels: int = 4, *, dtype: str = "float32", backend: str | Backend = "auto"
@@ -206,6 +226,10 @@ class Categorical(Likelihood):
         """Mean grey value (B, D) in [0, 1]: level l stands for l / (L - 1)."""
         return self._probabilities(out) @ self._grey(out)
 
+    def perfect(self, out: Array, x: Array) -> Array:
+        """Logits that are sure of the level that is the true one."""
+        return 80 * x
+
     def draw(self, out: Array, rng: np.random.Generator) -> Array:
         """Draw grey values (B, D): the level where the summed probabilities pass a uniform draw."""
         reached = self._probabilities(out).cumsum(axis=-1)
@@ -235,6 +259,11 @@ def _one_hot(arguments: dict, rng: np.random.Generator) -> dict:
     return {**arguments, "x": x == x.max(axis=-1, keepdims=True)}
 
 
+def _side_by_side(arrays: dict) -> dict:
+    """One-hot vectors and logits (B, D, L) as the layer takes them, (B, D L)."""
+    return {name: x.reshape(len(x), math.prod(x.shape[1:])) for name, x in arrays.items()}
+
+
 CASES = [
     Case(
         "categorical",
@@ -243,5 +272,8 @@ CASES = [
         vary={"logits": ("B", "D", "L")},
         fixed={"x": ("B", "D", "L")},
         prepare=_one_hot,
+        output=("B",),
+        layer=lambda **how: Categorical(SIZES["L"], **how),
+        pack=_side_by_side,
     ),
 ]

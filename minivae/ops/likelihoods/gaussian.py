@@ -1,67 +1,47 @@
-r"""Gaussian likelihood, in nats: with a variance that is fixed, shared, or given per dimension.
+r"""Gaussian likelihood with one fixed standard deviation, in nats.
 
-Shapes: mean $m$, data $x$ and log-variance $v$ = `logvar` (B, D), nll (B,); or, with K samples of
-each example, $m$ and $v$ (B, K, D), $x$ (B, 1, D), nll (B, K). The negative logarithm
-of the normal density, summed over the dimensions:
-
-$$ \text{nll}_n = \tfrac12 \sum_d
-   \left( (x_{nd} - m_{nd})^2 e^{-v_{nd}} + v_{nd} + \ln 2\pi \right) \tag{1} $$
-
-With $r = (x - m) \, e^{-v}$, the error in units of the variance: the square has the derivative
-$-2 (x - m)$ with respect to $m$, so
-
-$$ dm_{nd} = -d\text{nll}_n \, r_{nd} \tag{2} $$
-
-and $e^{-v}$ has minus itself with respect to $v$, so
-
-$$ dv_{nd} = \tfrac12 \, d\text{nll}_n \left( 1 - (x_{nd} - m_{nd}) \, r_{nd} \right) \tag{3} $$
-
-**Fixed** standard deviation $\sigma$: $v = 2 \ln \sigma$ is a constant, and (2) is all there is.
+Shapes: mean $m$ and data $x$ (B, D), nll (B,); or, with K samples of each example, $m$ (B, K, D),
+$x$ (B, 1, D), nll (B, K). The negative logarithm of the normal density with the standard deviation
+$\sigma$ = `sigma`, summed over the dimensions:
 
 $$ \text{nll}_n = \sum_d \left( \tfrac12 u_{nd}^2 + \ln \sigma + \tfrac12 \ln 2\pi \right),
-   \quad u = (x - m) / \sigma \tag{4} $$
-$$ dm_{nd} = -d\text{nll}_n \, u_{nd} / \sigma \tag{5} $$
+   \quad u = (x - m) / \sigma \tag{1} $$
 
-**Shared**: one number $v$, learned, used for every entry of every example. It occurs B times D
-times, so its gradient is the sum of (3) over both:
+Only the square depends on $m$, and $\partial u / \partial m = -1 / \sigma$:
 
-$$ dv = \sum_{nd} dv_{nd} \tag{6} $$
+$$ dm_{nd} = -d\text{nll}_n \, u_{nd} / \sigma \tag{2} $$
 
-Setting (6) to zero gives $\sigma^2$ = the mean squared error: the variance that makes the balance
-between reconstruction and KL by itself (Rybkin, Daniilidis and Levine 2021).
+So a smaller $\sigma$ makes the reconstruction weigh more against the KL; with $\sigma$ given, (1)
+is the squared error, scaled, and a constant. `gaussian_shared.py` and `gaussian_learned.py` learn
+it.
 
 Source: Kingma and Welling (2014), appendix C.2.
 """
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
-from ...engine.backend import Array, Backend, kernel
-from ...engine.case import Case
-from ...engine.cpu.loop import loop
-from ...engine.cpu.workspace import empty
-from ...engine.gpu.kernels import Elementwise, Reduction
+from ...engine import Array, Backend, Case, Elementwise, Reduction, empty, kernel, loop
 from ...errors import OptionError
-from .base import Likelihood, rows, rows_of_dnll
-from .gaussian_learned import LN_2PI, backward, forward, shared_backward, shared_forward
+from .base import LN_2PI, Likelihood, rows, rows_of_dnll
 
 
 def fixed_forward(mean: Array, x: Array, sigma: float) -> tuple[Array, tuple]:
     """Negative log-likelihood (B,) in nats of x under N(mean, sigma^2), both (B, D)."""
     u = (x - mean) / sigma
-    nll = (0.5 * u * u + (math.log(sigma) + 0.5 * LN_2PI)).sum(axis=-1)  # (4)
+    nll = (0.5 * u * u + (math.log(sigma) + 0.5 * LN_2PI)).sum(axis=-1)  # (1)
     return nll, (u, sigma)
 
 
 def fixed_backward(dnll: Array, u: Array, sigma: float) -> Array:
     """Gradient dmean (B, D) from dnll (B,)."""
-    return -dnll[..., None] * u / sigma  # (5)
+    return -dnll[..., None] * u / sigma  # (2)
 
 
 # The kernels: forward in one pass that keeps what the backward pass needs, backward in another.
-# Forward and backward at 128 x 784, float32, reference / kernel: fixed 2.5, learned 2.8, shared
-# 2.4.
+# Forward and backward at 128 x 784, float32, reference / kernel: 2.5.
 
 
 @loop(reorder=True)
@@ -73,7 +53,7 @@ def _fixed(mean, x, scale, constant, nll, u):  # noqa: ANN001, ANN202
             total = mean.dtype.type(0)
             for i in range(m.size):
                 row[i] = (t[i] - m[i]) * scale
-                total += half * row[i] * row[i] + constant  # (4)
+                total += half * row[i] * row[i] + constant  # (1)
             nll[n, k] = total
 
 
@@ -82,7 +62,7 @@ def _fixed_backward(dnll, u, scale, dmean):  # noqa: ANN001, ANN202
     for n in range(dnll.size):
         row, out = u[n], dmean[n]
         for i in range(row.size):
-            out[i] = -dnll[n] * row[i] * scale  # (5)
+            out[i] = -dnll[n] * row[i] * scale  # (2)
 
 
 @kernel("numba", of=fixed_forward)
@@ -107,14 +87,13 @@ def fixed_backward_numba(dnll: Array, u: Array, sigma: float) -> Array:
     return dmean
 
 
-# On the GPU: one launch forward, the sum included, and one backward (two where logvar is shared,
-# for its own sum). What is kept are the arguments.
+# On the GPU: one launch forward, the sum included, and one backward. It keeps the arguments.
 
 _FIXED_CUDA = Reduction(
     "gaussian",
     "T mean, T x, T sigma, T constant",
     "T nll",
-    "T(0.5) * ((x - mean) / sigma) * ((x - mean) / sigma) + constant",  # (4)
+    "T(0.5) * ((x - mean) / sigma) * ((x - mean) / sigma) + constant",  # (1)
     "nll = a",
 )
 
@@ -122,7 +101,7 @@ _FIXED_BACKWARD_CUDA = Elementwise(
     "gaussian_backward",
     "T dnll, T mean, T x, T sigma",
     "T dmean",
-    "dmean = -dnll * ((x - mean) / sigma) / sigma;  // (5)",
+    "dmean = -dnll * ((x - mean) / sigma) / sigma;  // (2)",
 )
 
 
@@ -153,6 +132,10 @@ class Gaussian(Likelihood):
     """
 
     name = "gaussian"
+    options: ClassVar = {"sigma": (float, 1.0, "standard deviation of the gaussian likelihood")}
+    real = True
+    mean_by = ""
+    js_mean = "out"
 
     def __init__(
         self, sigma: float = 1.0, *, dtype: str = "float32", backend: str | Backend = "auto"
@@ -178,6 +161,10 @@ class Gaussian(Likelihood):
         """Mean (B, D)."""
         return out
 
+    def perfect(self, out: Array, x: Array) -> Array:
+        """Return x: the output is the mean."""
+        return x
+
     def draw(self, out: Array, rng: np.random.Generator) -> Array:
         """Draw data (B, D)."""
         return out + self.sigma * self.normal(rng, out.shape)
@@ -191,19 +178,7 @@ CASES = [
         vary={"mean": ("B", "D")},
         fixed={"x": ("B", "D")},
         options={"sigma": 0.6},
-    ),
-    Case(
-        "gaussian_learned",
-        forward,
-        backward,
-        vary={"mean": ("B", "D"), "logvar": ("B", "D")},
-        fixed={"x": ("B", "D")},
-    ),
-    Case(
-        "gaussian_shared",
-        shared_forward,
-        shared_backward,
-        vary={"mean": ("B", "D"), "logvar": ("1",)},
-        fixed={"x": ("B", "D")},
+        output=("B",),
+        layer=lambda **how: Gaussian(0.6, **how),
     ),
 ]

@@ -1,7 +1,8 @@
 """The reader: pages with every derivation beside the code that it derives.
 
 `build(folder)` writes one page for each module with numbered equations, an index, and what the
-pages need to open from the disk without a network.
+pages need to open from the disk without a network. No derivation is written here: the pages show
+what stands in the modules.
 """
 
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...check import Report
+from ...check.report.style import colours
 from ...errors import DerivationError
 from .. import typeset
 from . import folder, pages
@@ -17,6 +19,10 @@ from .chapters import Chapter, chapter, chapters
 __all__ = ["Chapter", "build", "chapter", "chapters"]
 
 STATIC = Path(__file__).parent / "static"
+
+LIGHT = {"k": "#8a2f8f", "s": "#3f6b2a", "n": "#a3470b", "c": "#77746b", "f": "#1b5ea8"}
+DARK = {"k": "#dba0e6", "s": "#a5d08a", "n": "#f0a878", "c": "#94917f", "f": "#8cbcff"}
+"""Colours of code, beside those of all pages: keywords, strings, numbers, comments, functions."""
 
 
 def build(
@@ -61,8 +67,9 @@ def build(
                 raise DerivationError(f"{one.path}: {error}") from None
             (new / one.page).write_text(content, encoding="utf-8")
         (new / "index.html").write_text(pages.index(found, others), encoding="utf-8")
-        for source in STATIC.iterdir():
-            shutil.copyfile(source, new / source.name)
+        style = (STATIC / "reader.css").read_text(encoding="utf-8")
+        (new / "reader.css").write_text(colours(":root", LIGHT, DARK) + style, encoding="utf-8")
+        shutil.copyfile(STATIC / "reader.js", new / "reader.js")
         unneeded = shutil.ignore_patterns("*.js", "*.md")
         shutil.copytree(typeset.KATEX, new / "katex", ignore=unneeded)
         reports.extend([report for one in found for report in one.reports] + others)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import OptionError
+from ...files import whole_folder
 
 MANIFEST = ".minivae-read.json"
 """Lists the files that were generated, so that others are recognised."""
@@ -38,21 +39,15 @@ def check(out: Path) -> None:
 def write(out: Path, fill: Callable[[Path], None]) -> None:
     """Let `fill` write into a new folder beside `out`, which then takes the place of `out`."""
     check(out)
-    new = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     old = out.with_name(f".{out.name}.{os.getpid()}.old")
     try:
-        new.mkdir()
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(out)) from None
-    try:
-        fill(new)
-        (new / MANIFEST).write_text(json.dumps(_files(new), indent=1), encoding="utf-8")
-        check(out)  # what somebody has put there in the meantime stays
-        if out.exists():
-            out.rename(old)
-        new.rename(out)
+        with whole_folder(out) as new:
+            fill(new)
+            (new / MANIFEST).write_text(json.dumps(_files(new), indent=1), encoding="utf-8")
+            check(out)  # what somebody has put there in the meantime stays
+            if out.exists():
+                out.rename(old)
     finally:
-        shutil.rmtree(new, ignore_errors=True)
         if old.exists() and not out.exists():
             old.rename(out)
         shutil.rmtree(old, ignore_errors=True)

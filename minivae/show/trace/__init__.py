@@ -3,7 +3,8 @@
 `with trace(model) as t: model.step(x, eps)` records them. Then `print(t)` is a table of names,
 shapes, means, spreads, norms of the gradients and formulas; `t[3]["dW"]` is an array of the fourth
 operation; `t` alone in a notebook's cell is a page to step through, and `t.save("trace.html")`
-writes that page.
+writes that page. What a model does in a line of its own, such as to reshape an array or to take a
+mean, is no operation and no record. Nothing here computes.
 """
 
 from collections.abc import Iterator

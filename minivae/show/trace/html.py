@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...check.report.style import colours
 from ...errors import OptionError
 from .. import typeset
 from ..typeset.plain import plain
@@ -26,8 +27,11 @@ MAX_NUMBERS = (12, 10)
 """Rows and columns up to which an array is shown in numbers; a larger one is a picture."""
 MAX_CELLS = 112
 """Cells along one side of a picture; a larger array is reduced to the largest entry of blocks."""
+LIGHT = {"minus": "46,98,178", "plus": "206,92,0"}
+DARK = {"minus": "98,156,255", "plus": "255,150,60"}
+"""Colours of negative and positive numbers, beside those of all pages."""
 MINUS, PLUS = (46, 110, 214), (224, 112, 20)
-"""Colours of negative and positive entries."""
+"""The same in pictures, for both schemes."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -37,9 +41,8 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <link rel="icon" href="data:,">
 <style>
-:root{{color-scheme:light dark}}
-body{{margin:0;padding:16px;background:#fbfaf7;font:15px/1.5 system-ui,sans-serif}}
-@media (prefers-color-scheme:dark){{body{{background:#111110;color:#ecebe6}}}}
+{colours}
+body{{margin:0;padding:16px;background:var(--page);font:15px/1.5 system-ui,sans-serif}}
 @media (max-width:700px){{body{{padding:4px}}}}
 body .minivae-trace{{margin:0 auto}}
 </style>
@@ -56,7 +59,8 @@ body .minivae-trace{{margin:0 auto}}
 def page(records: Sequence[Record]) -> str:
     """The stepper as a whole document."""
     title = f"Trace of {len(records)} operations"
-    return PAGE.format(title=title, content=stepper(records, alone=True))
+    content = stepper(records, alone=True)
+    return PAGE.format(title=title, colours=colours(":root"), content=content)
 
 
 def stepper(records: Sequence[Record], alone: bool = False) -> str:
@@ -76,7 +80,7 @@ def stepper(records: Sequence[Record], alone: bool = False) -> str:
     return "\n".join(
         [
             f'<div class="minivae-trace" tabindex="0" role="group" aria-label="trace"{own}>',
-            f"<style>{style}{_file('stepper.css')}</style>",
+            f"<style>{style}{colours('.minivae-trace', LIGHT, DARK)}{_file('stepper.css')}</style>",
             '<div class="bar"><button type="button">◀ back</button>'
             '<button type="button">next ▶</button><output aria-live="polite"></output>'
             '<span class="soft">arrow keys step, Home and End jump</span></div>',

@@ -1,11 +1,11 @@
-"""Lines of code: the body of a function, the statement at a line, and the names in it."""
+"""Lines of code: the body of a function, the statement at a line, the names of results."""
 
 import ast
 import functools
 import inspect
 import linecache
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 @functools.cache
@@ -50,19 +50,19 @@ def statement_at(file: str, line: int) -> ast.stmt | None:
     return min(reversed(around), key=lambda node: node.end_lineno - node.lineno, default=None)
 
 
-def text_of(file: str, statement: ast.stmt) -> str:
-    """The statement's lines, with their comments."""
-    lines = linecache.getlines(file)[statement.lineno - 1 : statement.end_lineno]
-    return _dedented(lines)
-
-
 def targets(statement: ast.stmt | None) -> list[str]:
-    """Names that a statement assigns to, in order: `dx, dW, db = ...`."""
+    """Names that a statement assigns to, in order: `dx, dW, db = ...`, `(left, right), _ = ...`."""
     if not isinstance(statement, ast.Assign):
         return []
-    (target,) = statement.targets[:1]
-    elements = target.elts if isinstance(target, ast.Tuple) else [target]
-    return [node.id for node in elements if isinstance(node, ast.Name)]
+    return list(_names(statement.targets[0]))
+
+
+def _names(target: ast.expr) -> Iterator[str]:
+    for element in target.elts if isinstance(target, ast.Tuple) else [target]:
+        if isinstance(element, ast.Tuple):
+            yield from _names(element)
+        elif isinstance(element, ast.Name):
+            yield element.id
 
 
 def returned(function: Callable) -> list[str]:
@@ -73,10 +73,3 @@ def returned(function: Callable) -> list[str]:
         return []
     elements = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
     return [node.id if isinstance(node, ast.Name) else "" for node in elements]
-
-
-def used(statement: ast.stmt) -> list[str]:
-    """Names that a statement reads, each once, in order."""
-    nodes = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
-    names = [node.id for node in nodes if isinstance(node.ctx, ast.Load)]
-    return list(dict.fromkeys(names))

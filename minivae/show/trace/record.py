@@ -68,8 +68,7 @@ class Record:
     where : str
         The part of the model, such as "encoder.trunk.0"; "model" is the model itself.
     operation : str
-        What was run, such as "linear.backward"; or, for a line of a model or an objective that
-        makes an array without an operation (a sum of two gradients, a slice), the line's method.
+        What was run, such as "linear.backward".
     formula : dict of int to str
         Number -> LaTeX of the equations that the code cites; empty if it cites none.
     summary : str

@@ -4,17 +4,15 @@ Every layer runs its operations through its attribute `call`. Inside the block t
 one that records; after the block it is the one from before. So what runs outside of the block has
 not changed by an instruction, and recording costs nothing when it is off.
 
-Not every array comes out of an operation: gradients of two branches are added, and heads are cut
-from one array, in plain lines of a model or an objective. For those, the recorder watches the
-methods of the model's own parts line by line (`sys.settrace`, for this thread, inside the block):
-an array that such a line assigns or returns, and that no operation has made, is a record too.
+What a reference computes on the way is seen when it returns: for as long as it runs, this thread's
+`sys.settrace` waits for that. A kernel shows nothing of its inside.
 """
 
-import dataclasses
+import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from types import CodeType, FrameType
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -73,14 +71,9 @@ class Recorder:
 
     def __init__(self, parts: dict[str, Any], backend: Backend, records: list[Record]) -> None:
         self.parts, self.backend, self.records = parts, backend, records
-        self.path_of = {id(part): path for path, part in parts.items()}
-        # id -> the array, held so that no other gets its id, and the record that has made it
-        self.known: dict[int, tuple[Any, int | None]] = {}
-        self.frames: list[FrameType] = []
+        # Marks of an array -> the record that made it, and the array, held so that they stay its.
+        self.made: dict[Any, tuple[int, Any]] = {}
         self._originals: list[tuple[Any, Callable]] = []
-        self._tracing: Any = None
-        self._watched: CodeType | None = None  # the reference that is being run
-        self._inside: dict[str, Any] = {}  # what it has computed on the way
 
     def start(self) -> None:
         """Put the recording `call` in the place of each part's own."""
@@ -89,17 +82,12 @@ class Recorder:
             if original is not None:
                 self._originals.append((part, original))
                 part.call = self._recording(path, original)
-        self._tracing = sys.gettrace()
-        sys.settrace(self._entered)
 
     def stop(self) -> None:
         """Put everything back."""
-        sys.settrace(self._tracing)
         for part, original in self._originals:
             part.call = original
-        self._originals, self.known, self.frames, self._inside = [], {}, [], {}
-
-    # Operations.
+        self._originals, self.made = [], {}
 
     def _recording(self, path: str, original: Callable) -> Callable:
         def call(reference: Callable, *arrays: Any, out: dict | None = None, **options: Any) -> Any:
@@ -109,155 +97,88 @@ class Recorder:
             bound = inspect.signature(signed).bind(*arrays, **options)
             given = list(arguments(bound))
             inputs = tuple(self._copy(name, x) for name, x in given if self._is_array(x))
-            rest = {name: x for name, x in given if not self._is_array(x)}
-            self._know(arrays, out)
-            self._watched, self._inside = None if kernel else reference.__code__, {}
-            result = original(reference, *arrays, out=out, **options)
-            self._know(result, self._inside, origin=len(self.records))
+            run = functools.partial(original, reference, *arrays, out=out, **options)
+            result, inside = (run(), {}) if kernel else _watched(reference, run)
             made = outputs(result)
-            # A result that is an argument, handed on, comes from here for whoever takes it.
-            self.known |= {id(x): (x, len(self.records)) for x in made if self._is_array(x)}
+            self._note(made, result, inside, given)
+            elsewhere = {id(x) for x in (*made, *(x for _, x in given))}
             names = names_of(reference, sys._getframe(1), len(made))
+            named = zip(names, made, strict=True)
             code, file, line = lines.body(reference)
-            self._add(
-                phase=BACKWARD if self._is_backward(reference.__name__) else FORWARD,
+            record = Record(
+                index=len(self.records),
+                phase=BACKWARD if "backward" in reference.__name__ else FORWARD,
                 where=path,
                 operation=_operation_name(reference),
+                formula=_formula(file, line, len(code.splitlines())),
                 summary=(inspect.getdoc(reference) or "").partition("\n")[0],
                 code=code,
                 file=file,
                 line=line,
                 inputs=inputs,
-                outputs=tuple(
+                outputs=tuple(self._copy(name, x) for name, x in named if self._is_array(x)),
+                inner=tuple(
                     self._copy(name, x)
-                    for name, x in zip(names, made, strict=True)
-                    if self._is_array(x)
+                    for name, x in inside.items()
+                    if self._is_array(x) and id(x) not in elsewhere
                 ),
-                inner=tuple(self._inner(given, made)),
-                options=rest,
+                options={name: x for name, x in given if not self._is_array(x)},
                 kernel=_kernel_name(kernel) if kernel else "",
             )
+            self.records.append(record)
             return result
 
         return call
 
-    def _inner(self, given: list[tuple[str, Any]], made: list[Any]) -> Iterator[Array]:
-        """Arrays that the reference has computed on the way, and that are none of its results."""
-        elsewhere = {id(x) for x in (*made, *(value for _, value in given))}
-        for name, x in self._inside.items():
-            if self._is_array(x) and id(x) not in elsewhere:
-                yield self._copy(name, x)
+    def _note(self, made: list[Any], result: Any, inside: dict, given: list) -> None:
+        """Note that an operation's arrays come from its record: its results, and what it kept."""
+        taken = {id(x) for _, x in given}
+        kept = [x for x in (*_flat(result), *inside.values()) if id(x) not in taken]
+        # A result that is an argument, handed on, comes from here for whoever takes it.
+        for x in filter(self._is_array, (*kept, *made)):
+            self.made |= dict.fromkeys(_marks(x), (len(self.records), x))
 
-    def _add(self, *, code: str, file: str, line: int, **rest: Any) -> None:
-        formula = _formula(file, line, len(code.splitlines()))
-        place = {"code": code, "file": file, "line": line, "formula": formula}
-        self.records.append(Record(index=len(self.records), **place, **rest))
+    def _copy(self, name: str, x: Any) -> Array:
+        # The memory of a step is used again by the next, so the numbers are copied at once.
+        origin = next((self.made[mark][0] for mark in _marks(x) if mark in self.made), None)
+        return Array(name, np.array(self.backend.to_host(x)), origin)
 
     def _is_array(self, x: Any) -> bool:
         return isinstance(x, self.backend.array_type)
 
-    def _copy(self, name: str, x: Any) -> Array:
-        # The memory of a step is used again by the next, so the numbers are copied at once.
-        _, origin = self.known.get(id(x), (x, None))
-        return Array(name, np.array(self.backend.to_host(x)), origin)
 
-    def _know(self, *things: Any, origin: int | None = None) -> None:
-        """Note these arrays, unless they have been noted: where they come from stays."""
-        for x in self._arrays_in(things):
-            self.known.setdefault(id(x), (x, origin))
+def _flat(result: Any) -> Iterator[Any]:
+    """All that is in a result and its cache."""
+    if isinstance(result, list | tuple):
+        for item in result:
+            yield from _flat(item)
+    else:
+        yield result
 
-    def _arrays_in(self, thing: Any) -> Iterator[Any]:
-        if self._is_array(thing):
-            yield thing
-        elif isinstance(thing, list | tuple):
-            for item in thing:
-                yield from self._arrays_in(item)
-        elif isinstance(thing, dict):
-            yield from self._arrays_in(list(thing.values()))
-        elif dataclasses.is_dataclass(thing) and not isinstance(thing, Backend | type):
-            yield from self._arrays_in(list(vars(thing).values()))
 
-    # Lines between operations.
+def _marks(x: Any) -> tuple[Any, ...]:
+    """What tells an array from others: itself, and whose memory it shows how much of.
 
-    def _is_backward(self, name: str = "") -> bool:
-        names = [name, *(frame.f_code.co_name for frame in self.frames)]
-        return any("backward" in name for name in names)
+    By the second, an array is the same after it has been reshaped.
+    """
+    return id(x), (id(x if x.base is None else x.base), x.size)
 
-    def _entered(self, frame: FrameType, event: str, _: Any) -> Callable | None:
-        """Follow a frame if it is a pass of one of the parts, or a helper inside of one."""
-        if frame.f_code is self._watched:
-            self._watched = None
-            return self._keep_locals
-        if frame.f_code.co_varnames[:1] != ("self",):
-            return None
-        if id(frame.f_locals.get("self")) not in self.path_of:
-            return None
-        name = frame.f_code.co_name
-        if not self.frames:
-            if not name.startswith((FORWARD, BACKWARD)):
-                return None
-            starts = name.startswith(FORWARD)
-            if starts:  # a new step, in the memory of the one before
-                self.known = {}
-            for part in self.parts.values():
-                if not starts:
-                    self._know(getattr(part, "cache", None))
-                for name in getattr(part, "params", ()):
-                    self._know(part.params[name], part.params.grad_of(name))
-        self.frames.append(frame)
-        self._know(list(frame.f_locals.values()))
-        at = frame.f_lineno
 
-        def follow(frame: FrameType, event: str, value: Any) -> Callable:
-            nonlocal at
-            if event == "line":
-                self._look(frame, at, frame.f_locals.items())
-                at = frame.f_lineno
-            elif event == "return":
-                given = list(self._arrays_in(value))
-                self._look(frame, frame.f_lineno, zip(_asked_for(frame, given), given, strict=True))
-                self.frames.pop()
-            return follow
+def _watched(reference: Callable, run: Callable) -> tuple[Any, dict[str, Any]]:
+    """Run a reference; its result, and all its names at its end, with their values."""
+    inside: dict[str, Any] = {}
 
-        return follow
-
-    def _keep_locals(self, frame: FrameType, event: str, _: Any) -> Callable:
+    def leaves(frame: FrameType, event: str, _: Any) -> Callable:
         if event == "return":
-            self._inside = dict(frame.f_locals)
-        return self._keep_locals
+            inside.update(frame.f_locals)
+        return leaves
 
-    def _look(self, frame: FrameType, line: int, named: Iterable[tuple[str, Any]]) -> None:
-        """Record the statement at a line if it has made an array that nothing else has."""
-        new = {
-            id(x): (name, x) for name, x in named if self._is_array(x) and id(x) not in self.known
-        }
-        file = frame.f_code.co_filename
-        statement = lines.statement_at(file, line) if new else None
-        if statement is None:
-            return
-        have = frame.f_locals
-        names = {name for name, _ in new.values()}
-        read = [name for name in lines.used(statement) if self._is_array(have.get(name))]
-        inputs = tuple(self._copy(name, have[name]) for name in read if name not in names)
-        self._know([x for _, x in new.values()], origin=len(self.records))
-        self._add(
-            phase=BACKWARD if self._is_backward() else FORWARD,
-            where=self.path_of[id(have["self"])],
-            operation=frame.f_code.co_qualname,
-            summary="A line of the model itself, which joins, cuts or adds what operations gave.",
-            code=lines.text_of(file, statement),
-            file=file,
-            line=statement.lineno,
-            inputs=inputs,
-            outputs=tuple(self._copy(name, x) for name, x in new.values()),
-        )
-
-
-def _asked_for(frame: FrameType, given: list[Any]) -> list[str]:
-    """What the caller of a frame calls the arrays that it is given back."""
-    outer = frame.f_back
-    names = lines.targets(lines.statement_at(outer.f_code.co_filename, outer.f_lineno))
-    return names if len(names) == len(given) else ["result"] * len(given)
+    before = sys.gettrace()
+    sys.settrace(lambda frame, *_: leaves if frame.f_code is reference.__code__ else None)
+    try:
+        return run(), inside
+    finally:
+        sys.settrace(before)
 
 
 def _operation_name(reference: Callable) -> str:

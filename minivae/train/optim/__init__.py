@@ -1,4 +1,8 @@
-"""Optimizers on the flat pair: one loop over `theta` and `grad`, whatever the layers."""
+"""Optimizers on the flat pair: one loop over `theta` and `grad`, whatever the layers.
+
+One rule a file; `guard.py` refuses gradients that are not finite.
+Nothing here knows a layer's name, or in which order a model computed.
+"""
 
 from .adam import Adam, AdamW
 from .momentum import Momentum

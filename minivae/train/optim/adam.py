@@ -130,7 +130,7 @@ class Adam(Optimizer):
     kind = "adam"
     squares = True
     moments = ("m", "v")
-    hyperparameters = ("lr", "beta1", "beta2", "eps", "clip_norm")
+    hyperparameters: tuple[str, ...] = ("lr", "beta1", "beta2", "eps", "clip_norm")
     weight_decay = 0.0
 
     def __init__(

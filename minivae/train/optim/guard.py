@@ -67,7 +67,7 @@ _GUARD_CUDA = Elementwise(
     bool clipped = square > clip_norm * clip_norm && isfinite(square);
     factor = clipped ? clip_norm / sqrt(square) : 1;  // (1)
     if (health >= 0) health = clipped || square <= limit ? square : -t;
-    """,
+    """,  # (1)
 )
 
 

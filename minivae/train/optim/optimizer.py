@@ -40,6 +40,11 @@ class Optimizer:
     hyperparameters: tuple[str, ...] = ("lr", "clip_norm")
     """Names of what the constructor takes."""
 
+    lr: float
+    clip_norm: float | None
+    t: int
+    """Steps made."""
+
     def __init__(self, lr: float, clip_norm: float | None = None) -> None:
         if not (isinstance(lr, Real) and lr > 0 and math.isfinite(lr)):
             raise OptionError(f"lr={lr!r} was given, but a learning rate is a number above 0.")

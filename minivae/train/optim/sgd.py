@@ -1,6 +1,9 @@
 r"""Stochastic gradient descent: against the gradient $g$, with the learning rate $\eta$.
 
 $$ \theta \leftarrow \theta - \eta g \tag{1} $$
+
+The gradient of a minibatch is a noisy one of all the data; its noise averages out over the steps.
+Source: Robbins and Monro (1951).
 """
 
 from ...engine.backend import Array, kernel

@@ -1,6 +1,6 @@
 """Anomaly detection: a VAE of normal data, and thresholds beyond which something is not normal.
 
-A VAE is trained on a part of the normal examples. What it scores (`anomaly_scores.py`) in a second
+A VAE is trained on a part of the normal examples. What it scores (`scores.py`) in a second
 part sets a threshold for each score; what it scores in a third part says how many false alarms that
 threshold raises among normal examples that neither the weights nor the threshold were fitted to.
 
@@ -23,11 +23,13 @@ from ...data.table import Scale
 from ...engine.backend import Backend
 from ...errors import CheckpointError, OptionError, ShapeError
 from ...models import VAE
+from ...ops import LIKELIHOODS
 from ...train.checkpoint import load_checkpoint, save_checkpoint
 from ...train.loop import fit as train
 from ...train.optim.adam import Adam
 from ...train.settings import Settings, Training
-from .rates import check_quantile, interval, split, threshold
+from ..statistics import Interval, proportion_interval
+from .rates import check_quantile, split, threshold
 from .scores import SCORES, score
 
 IMAGES = {"hidden": [400], "latent": 20, "likelihood": "bernoulli", "epochs": 30, "batch": 128}
@@ -63,9 +65,9 @@ class Alarm:
         return self.false_alarms / self.n_checked
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """95 percent interval of the false-alarm rate (Clopper and Pearson)."""
-        return interval(self.false_alarms, self.n_checked)
+    def interval(self) -> Interval:
+        """The false-alarm rate and its 95 percent interval."""
+        return proportion_interval(self.false_alarms, self.n_checked)
 
 
 @dataclass
@@ -254,10 +256,11 @@ def fit(
     asked = {"hidden": hidden, "latent": latent, "likelihood": likelihood}
     asked |= {"epochs": epochs, "batch": batch}
     chosen = (TABLES if table else IMAGES) | {k: v for k, v in asked.items() if v is not None}
-    if table and not chosen["likelihood"].startswith("gaussian"):
+    real = [name for name, kind in LIKELIHOODS.items() if kind.real]
+    if table and chosen["likelihood"] not in real:
         raise OptionError(
             f"likelihood={chosen['likelihood']!r} was given, but the columns of a table are "
-            "standardised; choose gaussian, gaussian_shared or gaussian_learned."
+            f"standardised; choose one of: {', '.join(real)}."
         )
     scale, columns = None, examples.columns
     if table:

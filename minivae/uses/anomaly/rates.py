@@ -14,20 +14,10 @@ $$ k = \lceil (n + 1) \, q \rceil \tag{3} $$
 If one more normal example is drawn as these were, its place among them is any of the $n + 1$ with
 the same probability, so it lies above the threshold with probability $1 - k / (n + 1) \le 1 - q$.
 
-**Interval**: $k$ alarms in $n$ examples leave those rates $p$ possible under which neither so many
-nor so few would be a surprise, that is, with $X$ binomial,
-
-$$ P(X \ge k \mid p_\text{low}) = \alpha / 2, \qquad P(X \le k \mid p_\text{high}) = \alpha / 2
-   \tag{4} $$
-
-It covers the true rate with probability $1 - \alpha$ or more, for any n, also where k is 0.
-
-Sources: (1) and (2) Mann and Whitney (1947); (3) Vovk, Gammerman and Shafer (2005), chapter 2;
-(4) Clopper and Pearson (1934).
+Sources: (1) and (2) Mann and Whitney (1947); (3) Vovk, Gammerman and Shafer (2005), chapter 2.
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -146,49 +136,3 @@ def split(
     if len(rest) < 2:
         raise DataError(f"{len(rest)} of {n} normal examples are left to train on; hold out less.")
     return np.sort(first), np.sort(second), rest
-
-
-def interval(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Clopper and Pearson's interval of a rate, from k of n.
-
-    Parameters
-    ----------
-    k, n : int
-        How often it happened, of how many times.
-    level : float
-        Confidence, between 0 and 1.
-
-    Raises
-    ------
-    OptionError
-        If k is not between 0 and n, n is 0, or the level is not between 0 and 1.
-    """
-    if not (0 <= k <= n and n > 0 and 0 < level < 1):
-        raise OptionError(
-            f"k={k} of n={n} at level={level} was given; k must be from 0 to n, n at least 1, and "
-            "the level between 0 and 1."
-        )
-    tail = (1 - level) / 2
-    i = np.arange(1, n + 1)
-    log_choose = np.concatenate([[0.0], np.cumsum(np.log((n - i + 1) / i))])
-
-    def at_least(k: int, p: float) -> float:
-        """P(X >= k)."""
-        j = np.arange(k, n + 1)
-        return float(np.exp(log_choose[k:] + j * math.log(p) + (n - j) * math.log1p(-p)).sum())
-
-    low = 0.0 if k == 0 else _root(lambda p: at_least(k, p) - tail)  # (4)
-    high = 1.0 if k == n else _root(lambda p: at_least(k + 1, p) - (1 - tail))  # (4)
-    return low, high
-
-
-def _root(increasing: Callable[[float], float]) -> float:
-    """Where an increasing function of p in (0, 1) is 0, by bisection."""
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if increasing(middle) < 0:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2

@@ -32,9 +32,9 @@ score, An and Cho (2015); (5), doubled, Nelder and Wedderburn (1972).
 
 import numpy as np
 
-from ...data.batches import batches
+from ...data.batches import by_rows
 from ...data.pixels import Pixels
-from ...engine.backend import Array, array_module
+from ...engine.backend import Array
 from ...models import VAE
 from ...ops import KL, Likelihood, LogMeanExp, Reparameterize, log_weights
 
@@ -69,73 +69,40 @@ def score(
     dict of str to numpy.ndarray, (N,), float64
         For each of `SCORES`; infinite where float32 overflows.
     """
-    from tqdm.auto import tqdm  # here, since nothing else needs it
-
     options = {"dtype": model.params.dtype, "backend": model.backend}
     reparameterize, logmeanexp = Reparameterize(**options), LogMeanExp(**options)
     kl_layer, likelihood = KL(**options), model.likelihood
     xp, to_host = model.backend.xp, model.backend.to_host
     eps = model.backend.asarray(eps, model.params.dtype)
     K, Z = eps.shape
-    scores = {name: np.empty(len(x)) for name in SCORES}
-    parts = list(batches(len(x), max(1, 5000 // K)))
-    for rows in tqdm(parts, desc="score", disable=not progress, leave=False):
-        data = model.prepare(x[rows])
+
+    def of(part: np.ndarray) -> tuple[np.ndarray, ...]:
+        data = model.prepare(part)
         B = len(data)
         noise = xp.ascontiguousarray(xp.broadcast_to(eps, (B, K, Z)))
-        with np.errstate(all="ignore"):
-            mu, logvar = model.encode(data)
-            z = reparameterize.forward(mu[:, None], logvar[:, None], noise)
-            out = model.decoder.forward(z.reshape(B * K, Z)).reshape(B, K, -1)
-            nll = likelihood.forward(out, data[:, None])
-            w, _ = model.backend.call(log_weights.forward, nll, z, logvar, noise)
-            perfect = perfect_output(likelihood, out, data[:, None])
-            least = to_host(likelihood.forward(perfect, data[:, None]))
-            reconstruction = to_host(nll).mean(axis=1, dtype="float64")  # (1)
-            kl = to_host(kl_layer.forward(mu, logvar)).sum(axis=1, dtype="float64")  # (2)
-            bound = to_host(logmeanexp.forward(w))  # (4)
-        for name, values in (
-            ("neg_elbo", reconstruction + kl),  # (3)
-            ("reconstruction", reconstruction),
-            ("kl", kl),
-            ("neg_log_px", -bound),
-            ("deviance", reconstruction - least.mean(axis=1, dtype="float64")),  # (5)
-        ):
-            scores[name][rows] = np.where(np.isnan(values), np.inf, values)
+        mu, logvar = model.encode(data)
+        z = reparameterize.forward(mu[:, None], logvar[:, None], noise)
+        out = model.decoder.forward(z.reshape(B * K, Z)).reshape(B, K, -1)
+        nll = likelihood.forward(out, data[:, None])
+        w, _ = model.backend.call(log_weights.forward, nll, z, logvar, noise)
+        perfect = likelihood.perfect(out, data[:, None])
+        least = to_host(likelihood.forward(perfect, data[:, None])).mean(axis=1, dtype="float64")
+        reconstruction = to_host(nll).mean(axis=1, dtype="float64")  # (1)
+        kl = to_host(kl_layer.forward(mu, logvar)).sum(axis=1, dtype="float64")  # (2)
+        bound = to_host(logmeanexp.forward(w)).astype("float64")  # (4)
+        return reconstruction + kl, reconstruction, kl, -bound, reconstruction - least  # (3), (5)
+
+    title = "score" if progress else ""
+    with np.errstate(all="ignore"):
+        found = by_rows(model.backend, of, x, rows=max(1, 5000 // K), title=title)
     model.forget()
-    return scores
-
-
-def perfect_output(likelihood: Likelihood, out: Array, x: Array) -> Array:
-    """The decoder's output if its mean were x itself, for `out` (B, K, P) and x (B, 1, D).
-
-    Returns
-    -------
-    array, (B, 1, P) or (B, K, P)
-        K only where the rest of the output, the log-variances, depends on the sample.
-    """
-    xp = array_module(out, x)
-    if likelihood.name == "bernoulli":
-        with np.errstate(divide="ignore"):  # logits of 0 and 1; 40 is as good as infinite
-            return xp.clip(xp.log(x) - xp.log1p(-x), -40, 40)
-    if likelihood.name == "categorical":
-        return 80 * x  # the logit of the level that is the true one
-    if likelihood.name == "gaussian_learned":
-        mean = xp.broadcast_to(x, (*out.shape[:-1], x.shape[-1]))
-        return xp.concatenate([mean, out[..., x.shape[-1] :]], axis=-1)
-    return x
+    finite = (np.where(np.isnan(values), np.inf, values) for values in found)
+    return dict(zip(SCORES, finite, strict=True))
 
 
 def nll_of_each(likelihood: Likelihood, out: Array, x: Array) -> Array:
     """Negative log-likelihood (B, D) of each value, from what the likelihood's `forward` takes."""
-    per_value = likelihood.data_width(1)
-    B, D = x.shape[0], x.shape[1] // per_value
-    wide = likelihood.output_width(1)
-    if wide > per_value:  # means, then log-variances: side by side for each value instead
-        out = out.reshape(B, wide, D).swapaxes(1, 2)
-    xp = array_module(out, x)
-    out = xp.ascontiguousarray(out).reshape(B * D, wide)
-    return likelihood.forward(out, x.reshape(B * D, per_value)).reshape(B, D)
+    return likelihood.forward(*likelihood.values_apart(out, x)).reshape(len(x), -1)
 
 
 def explain(
@@ -165,18 +132,22 @@ def explain(
     reparameterize, to_host = Reparameterize(**options), model.backend.to_host
     xp = model.backend.xp
     eps = model.backend.asarray(eps, model.params.dtype)
-    parts, rebuilt = np.zeros((len(x), model.n_pixels)), np.zeros((len(x), model.n_pixels))
-    for some in batches(len(x), rows):
-        data = model.prepare(x[some])
-        with np.errstate(all="ignore"):
-            mu, logvar = model.encode(data)
-            for e in eps:
-                noise = xp.ascontiguousarray(xp.broadcast_to(e, (len(data), len(e))))
-                out = model.decoder.forward(reparameterize.forward(mu, logvar, noise))
-                perfect = perfect_output(model.likelihood, out[:, None], data[:, None])[:, 0]
-                nll = nll_of_each(model.likelihood, out, data)
-                least = nll_of_each(model.likelihood, perfect, data)
-                parts[some] += to_host(nll - least) / len(eps)  # (6)
-                rebuilt[some] += to_host(model.likelihood.mean(out)) / len(eps)
+
+    def of(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        data = model.prepare(part)
+        parts, rebuilt = np.zeros((2, len(data), model.n_pixels))
+        mu, logvar = model.encode(data)
+        for e in eps:
+            noise = xp.ascontiguousarray(xp.broadcast_to(e, (len(data), len(e))))
+            out = model.decoder.forward(reparameterize.forward(mu, logvar, noise))
+            perfect = model.likelihood.perfect(out[:, None], data[:, None])[:, 0]
+            nll = nll_of_each(model.likelihood, out, data)
+            least = nll_of_each(model.likelihood, perfect, data)
+            parts += to_host(nll - least) / len(eps)  # (6)
+            rebuilt += to_host(model.likelihood.mean(out)) / len(eps)
+        return parts, rebuilt
+
+    with np.errstate(all="ignore"):
+        parts, rebuilt = by_rows(model.backend, of, x, rows=rows)
     model.forget()
     return np.where(np.isnan(parts), np.inf, parts), rebuilt

@@ -8,23 +8,20 @@ its tags, and minivae works without it.
 
 import inspect
 import zlib
-from collections.abc import Callable
 from functools import cache
 from typing import Any, Self
 
 import numpy as np
 
-from ...data.batches import batches
+from ...data.batches import by_rows
 from ...engine.backend import Array, float_dtype
 from ...errors import DataError, OptionError, StateError
 from ...models import VAE
+from ...models.rows import decode, encode
 from ...train.loop import fit as train
 from ...train.optim.adam import Adam
 from ...train.settings import Settings, Training
 from .tables import as_table, check_number, column_names, generator
-
-ROWS = 500
-"""Rows that are encoded, decoded or scored at once."""
 
 NAMES = ("activation", "likelihood", "dtype", "backend")
 """Parameters of the estimator that `VAE` looks up by name."""
@@ -143,7 +140,7 @@ class VAEEstimator:
     def transform(self, X: Any) -> np.ndarray:
         """Posterior means (N, latent) of X (N, n_features)."""
         x = self._data(X)
-        return self._by_rows(lambda part: self.model_.encode(self.model_.prepare(part))[0], x)
+        return encode(self.model_, x)[0]
 
     def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
         """Train on X (N, n_features), return its posterior means (N, latent)."""
@@ -153,7 +150,7 @@ class VAEEstimator:
         """Decoded means (N, n_features) of latents X (N, latent)."""
         model = self._fitted()
         z = as_table(X, model.params.dtype, type(self).__name__, model.latent)
-        return self._by_rows(lambda part: model.decode(model.backend.asarray(part)), z)
+        return decode(model, model.backend.asarray(z))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Lower bound on ln p(x) (N,), in nats, for each row of X (N, n_features).
@@ -170,7 +167,7 @@ class VAEEstimator:
             noise = [model.draw_noise(np.random.default_rng(seed), 1) for seed in seeds]
             return model.elbo(model.prepare(part), model.backend.xp.concatenate(noise))
 
-        return self._by_rows(bound, x)
+        return by_rows(model.backend, bound, x)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean lower bound on ln p(x), in nats, over X (N, n_features); higher is better."""
@@ -245,11 +242,6 @@ class VAEEstimator:
                 f"fit, {list(fitted)}, in the same order; select and sort the columns."
             )
         return x
-
-    def _by_rows(self, compute: Callable[[np.ndarray], Array], x: np.ndarray) -> np.ndarray:
-        """Apply `compute` to `ROWS` rows at a time; gather the results on the host."""
-        to_host = self.model_.backend.to_host
-        return np.concatenate([to_host(compute(x[rows])) for rows in batches(len(x), ROWS)])
 
     def __getstate__(self) -> dict[str, Any]:
         """Replace the model by its configuration and weights: a backend cannot be pickled."""

@@ -8,5 +8,6 @@ An experiment is a module here with
 `seeds` is how many repetitions to run, numbered from 0; `progress` is whether to show a bar. `run`
 writes its tables and pictures into `folder` and returns a summary: `tables`, a list of (title,
 header, rows); `pictures`, the names of its PNG files; `text`, what came out, in words that are
-computed from the numbers. The same seeds give the same files.
+computed from the numbers. The same seeds give the same files. No other use imports an
+experiment.
 """

@@ -63,22 +63,7 @@ LOOKS = ("ink", "outline")
 
 
 def run(folder: str | Path, *, seeds: int = 3, progress: bool = True) -> dict[str, Any]:
-    """Run the experiment, write its table and pictures into `folder`, and say what came out.
-
-    Parameters
-    ----------
-    folder : str or Path
-        A folder that exists.
-    seeds : int
-        How many.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    dict
-        `tables` (title, header, rows), `pictures` (file names), `text`.
-    """
+    """Run the experiment; see `minivae.uses.experiments`."""
     folder = Path(folder)
     records, example = digits(range(seeds), progress=progress)
     by_digit = means(records)

@@ -25,6 +25,7 @@ import numpy as np
 from ... import data as datasets
 from ...data import Dataset
 from ...models.base import Model
+from ...models.rows import decode, encode
 from ...show.canvas import grid, new_figure, save
 from ...show.plots import COLOURS
 from ...train.evaluate import evaluate
@@ -47,7 +48,7 @@ STEPS = 9
 
 
 def run(folder: str | Path, *, seeds: int = 3, progress: bool = True) -> dict[str, Any]:
-    """Run the experiment; see `minivae.experiments`."""
+    """Run the experiment; see `minivae.uses.experiments`."""
     folder = Path(folder)
     data = datasets.load("mnist5k")
     judge = Judge.train(data)
@@ -68,15 +69,9 @@ def run(folder: str | Path, *, seeds: int = 3, progress: bool = True) -> dict[st
     }
 
 
-def codes_of(model: Model, x: np.ndarray) -> np.ndarray:
-    """Codes (N, Z) of digits, on the host: an autoencoder's, or the posterior means."""
-    found = model.encode(model.prepare(x))
-    return model.backend.to_host(found[0] if isinstance(found, tuple) else found)
-
-
 def decoded(model: Model, z: np.ndarray) -> np.ndarray:
     """What a model makes of codes (N, Z), on the host."""
-    return model.backend.to_host(model.decode(model.backend.asarray(z, model.params.dtype)))
+    return decode(model, model.backend.asarray(z, model.params.dtype))
 
 
 def far_limit(data: Dataset, judge: Judge) -> float:
@@ -119,7 +114,7 @@ def measure(
         model = train(CONTESTANTS[name], data.pixels_train, **sizes, seed=seed)
         rng = np.random.default_rng([seed, 2])
         n = len(data.x_test)
-        known = codes_of(model, data.x_train)
+        known = encode(model, data.x_train)[0]
         z = known[rng.permutation(len(known))[:n]]
         record = {"model": name, "latent": latent, "seed": seed}
         record["nll"] = evaluate(model, data.x_test, rng=np.random.default_rng(seed))["nll"]
@@ -229,12 +224,7 @@ def text(records: list[Record], judge: Judge) -> str:
             f"A normal distribution fitted to the autoencoder's codes brings its samples from "
             f"{a.mean():.1f} to {fit.mean():.1f}: {words[order(fit, v)]} the VAE's {v.mean():.1f}."
         )
-    accuracy = judge.accuracy
-    lines.append(
-        f"The judge is a classifier that is right on {100 * accuracy.value:.1f}% of the test "
-        f"digits (95% interval {100 * accuracy.low:.1f} to {100 * accuracy.high:.1f})."
-    )
-    return "\n".join(lines)
+    return "\n".join([*lines, str(judge)])
 
 
 def draw_plane(data: Dataset, judge: Judge, models: dict[tuple[str, int], Model]) -> "Figure":
@@ -246,7 +236,7 @@ def draw_plane(data: Dataset, judge: Judge, models: dict[tuple[str, int], Model]
     planes = {}
     for name in CONTESTANTS:
         model = models[name, 2]
-        z = codes_of(model, data.x_test)
+        z = encode(model, data.x_test)[0]
         low, high = z.min(axis=0), z.max(axis=0)
         axes = [np.linspace(a, b, n) for a, b in zip(low, high, strict=True)]
         lattice = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
@@ -308,7 +298,7 @@ def draw_between(data: Dataset, judge: Judge, models: dict[tuple[str, int], Mode
     real = judge.classifier.embed(data.x_test)
     for column_of, name in zip(panels.T, CONTESTANTS, strict=True):
         model = models[name, latent]
-        z = codes_of(model, data.x_train)
+        z = encode(model, data.x_train)[0]
         ways = [(1 - t) * z[i] + t * z[j] for i, j in zip(starts, ends, strict=True)]
         x = decoded(model, np.concatenate(ways))
         cells = [divmod(i, STEPS) for i in range(len(x))]
@@ -334,7 +324,7 @@ def draw_samples(data: Dataset, models: dict[tuple[str, int], Model]) -> "Figure
         model, rng = models[name, latent], np.random.default_rng(0)
         codes = {
             "N(0, I)": rng.standard_normal((n, latent)),
-            "the fitted normal": fitted(codes_of(model, data.x_train), n, rng),
+            "the fitted normal": fitted(encode(model, data.x_train)[0], n, rng),
         }
         for ax, (label, z) in zip(row, codes.items(), strict=True):
             cells = [divmod(i, 10) for i in range(n)]

@@ -41,7 +41,7 @@ MEASURES = {"frechet": 2, "precision": 3, "recall": 3, "edges": 3, "classes": 1}
 
 
 def run(folder: str | Path, *, seeds: int = 3, progress: bool = True) -> dict[str, Any]:
-    """Run the experiment; see `minivae.experiments`."""
+    """Run the experiment; see `minivae.uses.experiments`."""
     folder = Path(folder)
     data = datasets.load("mnist5k")
     judge = Judge.train(data)
@@ -167,11 +167,7 @@ def text(records: list[Record], judge: Judge) -> str:
         f"{vae['frechet'].mean():.2f} of the VAE, {gan['frechet'].mean():.2f} of the GAN, "
         f"{real['frechet'].mean():.2f} of training digits."
     )
-    lines.append(
-        f"The judge is a classifier that is right on {100 * judge.accuracy.value:.1f}% of the test "
-        f"digits (95% interval {100 * judge.accuracy.low:.1f} to {100 * judge.accuracy.high:.1f})."
-    )
-    return "\n".join(lines)
+    return "\n".join([*lines, str(judge)])
 
 
 def _sd(values: np.ndarray) -> float:

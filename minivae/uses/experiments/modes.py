@@ -35,7 +35,7 @@ MEANS = "VAE, means"
 
 
 def run(folder: str | Path, *, seeds: int = 10, progress: bool = True) -> dict[str, Any]:
-    """Run the experiment; see `minivae.experiments`."""
+    """Run the experiment; see `minivae.uses.experiments`."""
     folder = Path(folder)
     mixtures = [ring(), grid()]
     records, pictured = measure(mixtures, seeds, progress=progress)

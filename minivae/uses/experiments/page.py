@@ -11,11 +11,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-STYLE = """
-:root{--bg:#fff;--ink:#1b1b1a;--soft:#63625e;--line:#dddcd7;--panel:#f6f5f2;
---yes:#0b6b2e;--no:#a3161d;--open:#7a4c00}
-@media (prefers-color-scheme:dark){:root{--bg:#191918;--ink:#ecebe6;--soft:#a9a8a1;
---line:#3b3a37;--panel:#232321;--yes:#7fdc9c;--no:#ff9c95;--open:#f3c565}}
+from ...check.report.style import colours
+
+RULES = """
 *{box-sizing:border-box}
 body{margin:0 auto;padding:28px 20px 60px;max-width:1040px;background:var(--bg);color:var(--ink);
 font:15px/1.55 system-ui,sans-serif}
@@ -28,8 +26,8 @@ nav a{margin-right:14px}
 a{color:inherit}
 code{font:13px ui-monospace,Menlo,Consolas,monospace}
 .said{background:var(--panel);border-radius:8px;padding:10px 16px;margin:14px 0}
-.yes,.no,.open{font-weight:600}
-.yes{color:var(--yes)}.no{color:var(--no)}.open{color:var(--open)}
+.good,.bad,.open{font-weight:600}
+.good{color:var(--good)}.bad{color:var(--bad)}.open{color:var(--open)}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:13.5px;font-variant-numeric:tabular-nums}
 th,td{padding:4px 22px 4px 0;text-align:right;white-space:nowrap;
@@ -43,8 +41,8 @@ figcaption{color:var(--soft);font-size:12.5px}
 
 VERDICTS = {
     r": not confirmed( \([^)]*\))?;": "open",
-    r": confirmed;": "yes",
-    r": refuted;": "no",
+    r": confirmed;": "good",
+    r": refuted;": "bad",
 }
 """What `outcome.verdict` says, and the class of its words."""
 
@@ -82,7 +80,7 @@ def page(sections: Sequence[Section]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>minivae compare</title><style>{STYLE}</style></head><body>\n"
+        f"<title>minivae compare</title><style>{colours(':root')}{RULES}</style></head><body>\n"
         "<h1>What a VAE is for, measured</h1>\n"
         f"<nav>{links}</nav>\n{body}\n</body></html>\n"
     )

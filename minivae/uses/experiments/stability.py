@@ -50,7 +50,7 @@ MEASURES = {
 
 
 def run(folder: str | Path, *, seeds: int = 5, progress: bool = True) -> dict[str, Any]:
-    """Run the experiment; see `minivae.experiments`."""
+    """Run the experiment; see `minivae.uses.experiments`."""
     folder = Path(folder)
     records, course = measure(ring(), seeds, progress=progress)
     write_csv(folder / "stability.csv", records)

@@ -28,21 +28,7 @@ LIKELIHOODS = ("gaussian_shared", "gaussian_learned")
 
 
 def run(folder: str | Path, *, seeds: int = 10, progress: bool = True) -> dict[str, Any]:
-    """Run the experiment, write its table into `folder`, and say what came out.
-
-    Parameters
-    ----------
-    folder : str or Path
-        A folder that exists.
-    seeds : int
-        How many splits of the benign tumours; each has its own weights too.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    dict
-        `tables` (title, header, rows), `pictures` (file names), `text`.
+    """Run the experiment; see `minivae.uses.experiments`. A seed is a split, too.
 
     Raises
     ------

@@ -41,7 +41,7 @@ from ...data.pixels import Pixels
 from ...engine.backend import Array, array_module
 from ...errors import OptionError, ShapeError
 from ...models.base import Model
-from ...models.rows import _encode, decode, means
+from ...models.rows import decode, encode, means
 from ...ops import kl
 
 
@@ -140,11 +140,11 @@ def relevance(model: Model, x: np.ndarray | Pixels) -> np.ndarray:
     numpy.ndarray, (Z,), float64
         Mean KL from the prior in nats; for an autoencoder, which has none, the codes' variance.
     """
-    mu, logvar = _encode(model, x)
+    mu, logvar = encode(model, x)
     if logvar is None:
-        return model.backend.to_host(mu).astype("float64").var(axis=0)
+        return mu.astype("float64").var(axis=0)
     per_dim, _ = kl.forward(mu, logvar)
-    return model.backend.to_host(per_dim).astype("float64").mean(axis=0)
+    return per_dim.astype("float64").mean(axis=0)
 
 
 def traverse(

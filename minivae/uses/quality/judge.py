@@ -68,6 +68,14 @@ class Judge:
         right = int((classifier.predict(data.pixels_test) == data.y_test).sum())
         return cls(classifier, proportion_interval(right, len(data.y_test)))
 
+    def __str__(self) -> str:
+        """How good it is, in a sentence."""
+        right, low, high = (100 * x for x in vars(self.accuracy).values())
+        return (
+            f"The judge is a classifier that is right on {right:.1f}% of the test digits (95% "
+            f"interval {low:.1f} to {high:.1f})."
+        )
+
     def compare(
         self, real: np.ndarray | Pixels, generated: np.ndarray | Pixels, k: int = 3
     ) -> Quality:

@@ -53,7 +53,7 @@ def test_check_raises_the_report_with_a_gap(folder, exercise):
         run(cells_of(folder, "student"), exercise)
     text = str(raised.value)
     assert f"{exercise.name}: WRONG" in text
-    assert all(f"d{name}" in text for name in exercise.gradients)
+    assert all(f"d{name}" in text for name in exercise.wrt)
 
 
 @pytest.mark.parametrize("who", ["student", "teacher"])

@@ -29,8 +29,8 @@ def impure(dout, cache):
 AT = {"x": np.array([0.3, -1.2]), "y": np.array([2.0, 0.7])}
 
 
-@pytest.mark.parametrize(("backward", "points"), [(both, 4), (one, 2), (impure, 3)])
-def test_points_are_the_share_of_right_gradients(backward, points):
+@pytest.mark.parametrize(("backward", "points"), [(both, 4), (one, 2.5), (impure, 3)])
+def test_a_quarter_is_for_the_contract_and_the_rest_for_right_gradients(backward, points):
     sheet = Scoresheet()
     sheet.grade("product", 4, check_gradients(product, backward, AT))
     assert sheet.earned == points
@@ -54,8 +54,8 @@ def test_an_exercise_graded_again_gets_the_new_points():
     sheet.grade("other", 2, check_gradients(product, one, AT))
     assert str(sheet).splitlines() == [
         "product     4 of  4",
-        "other       1 of  2",
-        "total       5 of  6",
+        "other    1.25 of  2",
+        "total    5.25 of  6",
     ]
 
 

@@ -1,5 +1,9 @@
 """Rubrics: what they may say, what is wrong with them, and how points are given."""
 
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,6 +17,8 @@ from minivae.course.grading.inputs import (
     specs_from_names,
     vary,
 )
+from minivae.course.grading.rubric import rubric_from_dict, to_toml
+from minivae.course.score import score
 from minivae.errors import OptionError
 
 from .conftest import LINEAR, RUBRIC, WRONG
@@ -50,6 +56,64 @@ def test_mistake_in_a_rubric_is_one_sentence(tmp_path, mistake):
     assert message.startswith(str(path))
     assert expected in message
     assert "\n" not in message
+
+
+EVERY_KEY = """
+title = "Sheet \\"3\\""
+file = "homework.py"
+
+[[exercise]]
+name = "linear"
+points = 4
+title = "A linear layer"
+kind = "linear"
+inputs = {x = "B I", "params.W" = "I O", y = "B labels:O", p = "B 3 unit"}
+fixed = ["y"]
+options = {keep = 0.7, name = "a"}
+init = {n_in = "I"}
+sizes = {Q = 9, B = 4}
+vary_sizes = false
+contract_points = 0
+tolerance = 1e-05
+visibility = "hidden"
+
+[[exercise]]
+name = "kl"
+points = 1.5
+"""
+
+
+def test_a_rubric_is_written_as_it_is_read(tmp_path):
+    rubric = rubric_from_dict(tomllib.loads(EVERY_KEY))
+    text = to_toml(rubric)
+    assert rubric_from_dict(tomllib.loads(text)) == rubric
+    assert [line for line in text.splitlines() if line] == [
+        line.replace("points = 4", "points = 4.0").replace(
+            "contract_points = 0", "contract_points = 0.0"
+        )
+        for line in EVERY_KEY.splitlines()
+        if line
+    ]
+    (tmp_path / "solution.py").touch()
+    (tmp_path / "rubric.toml").write_text(to_toml(replace(rubric, solution=Path("solution.py"))))
+    assert load_rubric(tmp_path / "rubric.toml").solution == tmp_path / "solution.py"
+
+
+@pytest.mark.parametrize(
+    ("gradients", "others", "keeps", "expected"),
+    [
+        ([True, True], [True], True, 8),
+        ([True, True], [], False, 6),
+        ([True, False], [], True, 5),
+        ([True, False], [False], True, 4),
+        ([False, False], [True], True, 0),
+        ([], [], True, 0),
+    ],
+)
+def test_a_quarter_is_for_the_contract_the_rest_is_shared_by_the_parts(
+    gradients, others, keeps, expected
+):
+    assert score(gradients, others, keeps_contract=keeps, points=8) == expected
 
 
 def test_missing_rubric_is_said(tmp_path):

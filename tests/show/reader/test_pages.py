@@ -92,7 +92,7 @@ def test_keys_walk_through_equations_and_pages(site, visit):
     assert now(page)[0] == "eq-2"
     assert page.evaluate("document.activeElement.id") == "eq-2"
     page.keyboard.press("n")
-    page.wait_for_url("**/ops.bernoulli.html")
+    page.wait_for_url("**/ops.kl_between.html")
     page.keyboard.press("p")
     page.wait_for_url("**/ops.kl.html")
     page.keyboard.press("i")
@@ -102,16 +102,16 @@ def test_keys_walk_through_equations_and_pages(site, visit):
 
 
 def test_an_equation_leads_to_its_line_and_back(site, visit):
-    page = visit(site / "ops.gaussian.html").page
+    page = visit(site / "ops.kl_between.html").page
     page.emulate_media(reduced_motion="reduce")
     last = page.get_attribute("#eq-3", "data-lines").split()[-1]
     page.locator("#eq-3 .lines a").last.click()
     assert "eq-3" in now(page)
     assert in_the_pane(page, f"L-{last}")
-    page.locator("#code .cites a", has_text="(6)").first.click()
-    assert page.url.endswith("#eq-6")
-    page.wait_for_function("document.querySelector('#eq-6').classList.contains('now')")
-    top = page.locator("#eq-6").bounding_box()["y"]
+    page.locator("#code .cites a", has_text="(4)").first.click()
+    assert page.url.endswith("#eq-4")
+    page.wait_for_function("document.querySelector('#eq-4').classList.contains('now')")
+    top = page.locator("#eq-4").bounding_box()["y"]
     assert 50 < top < 900  # below the bar at the top, and in the window
 
 

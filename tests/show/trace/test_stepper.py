@@ -53,9 +53,9 @@ def test_buttons_and_keys_step(alone):
     assert shown(page) == 0
     assert back.is_disabled()
     page.keyboard.press("End")
-    assert shown(page) == 20
+    assert shown(page) == 21
     assert forth.is_disabled()
-    assert page.locator("output").inner_text() == "21 of 21, backward"
+    assert page.locator("output").inner_text() == "22 of 22, backward"
     page.keyboard.press("Home")
     assert shown(page) == 0
 
@@ -64,7 +64,7 @@ def test_the_list_and_where_an_array_comes_from_lead_there(alone):
     page = alone.page
     page.locator("nav button").nth(16).click()
     assert shown(page) == 16
-    assert "ELBO.backward" in page.locator("details[open] summary").inner_text()
+    assert "fork.backward_two" in page.locator("details[open] summary").inner_text()
     page.locator("details[open] a[data-step]").first.click()
     assert "reparameterize.backward" in page.locator("details[open] summary").inner_text()
 
@@ -92,11 +92,11 @@ def test_in_a_notebook_the_arrow_keys_belong_to_the_trace_that_has_the_focus(vis
     page = opened.page
     page.keyboard.press("ArrowRight")
     places = [box.inner_text() for box in page.locator("output").all()]
-    assert places == ["1 of 21, forward"] * 2
+    assert places == ["1 of 22, forward"] * 2
     page.locator(".minivae-trace").nth(1).focus()
     page.keyboard.press("ArrowRight")
     places = [box.inner_text() for box in page.locator("output").all()]
-    assert places == ["1 of 21, forward", "2 of 21, forward"]
+    assert places == ["1 of 22, forward", "2 of 22, forward"]
     box = page.locator(".minivae-trace").nth(1).locator("details[open] math").first.bounding_box()
     assert box["height"] > 10  # the browser draws MathML
     assert opened.errors == opened.outside == []

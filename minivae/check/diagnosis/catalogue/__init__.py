@@ -1,4 +1,8 @@
-"""The operations that the doctor knows, with the wrong backward passes that people write."""
+"""The operations that the doctor knows, with the wrong backward passes that people write.
+
+One family of operations a file.
+How they are compared with a student's function is told in `operations/`, never here.
+"""
 
 from ..operations.known import Known, Mutant, Values
 from . import (

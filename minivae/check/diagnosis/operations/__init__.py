@@ -1,4 +1,4 @@
 """Which known operation a function is, and the mistakes that are made in it.
 
-The operations themselves stand in `catalogue/`.
+The operations themselves stand in `catalogue/`, never here.
 """

@@ -10,6 +10,8 @@
 - `sliders.js`: a slider for each latent number
 - `words.js`: what the page says
 - `explorer.js`: what ties them together
+
+Nothing of it reads a file or asks a server.
 """
 
 from .build import page_html, write_page

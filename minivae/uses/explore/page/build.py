@@ -18,18 +18,27 @@ from typing import Any
 import numpy as np
 
 from .... import data as datasets
+from ....check.report.style import colours
 from ....data import Pixels
 from ....errors import OptionError, ShapeError
-from ....files import write_atomically
+from ....files import new_file, write_atomically
 from ....models.base import Model
 from ....show.canvas import has_picture
 from ....show.plots import COLOURS
 from ....train.runs import Run
 from .. import paths as explore
-from .program import program
+from .program import functions, program
 
 EXAMPLES, PIXELS = 1000, 800_000
 """Examples that a page holds, and pixels of all of them, at most."""
+
+LIGHT = {
+    "faint": "#eceae5",
+    "mine": "#c8246b",
+    "shadow": "0 1px 2px #0000000d,0 6px 20px #0000000d",
+}
+DARK = {"faint": "#2b2a27", "mine": "#ff7bb0", "shadow": "none"}
+"""Beside the colours of all pages: faint lines, what the reader has drawn, the shadow of a card."""
 
 SCRIPTS = (
     "network.js",
@@ -50,7 +59,7 @@ def write_page(run: Run, path: str | Path, *, data: str | None = None) -> Path:
     Parameters
     ----------
     run : Run
-        From `minivae.runs.open_run`.
+        From `minivae.train.runs.open_run`.
     path : str or Path
         The new file, `.html`.
     data : str, optional
@@ -72,11 +81,7 @@ def write_page(run: Run, path: str | Path, *, data: str | None = None) -> Path:
     --------
     >>> write_page(open_run("runs/001-mnist5k-vae"), "page.html")
     """
-    path = Path(path).expanduser()
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise OptionError(f"{path} was given as --html; its name must end in .html.")
-    if path.exists():
-        raise OptionError(f"{path} exists already; name another file, or delete it.")
+    path = new_file(path, ".html", ".htm", option="--html")
     examples = run.load_data() if data is None else datasets.load(data)
     if tuple(examples.shape) != run.shape:
         raise ShapeError(
@@ -178,12 +183,12 @@ def page_html(
     }
     parts = {
         "title": escape(f"Explore {name}" if name else "Explore a latent space"),
-        "style": _read("style.css"),
+        "style": colours(":root", LIGHT, DARK) + _read("style.css"),
         "facts": json.dumps(facts, allow_nan=False).replace("<", "\\u003c"),
         "weights": pack(weights),
         "codes": pack(codes.astype(np.float32).reshape(-1)),
         "examples": pack(pixels.reshape(-1)),
-        "script": "\n".join(_read(script) for script in SCRIPTS),
+        "script": "\n".join([functions(model.likelihood), *map(_read, SCRIPTS)]),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _read("template.html"))
 

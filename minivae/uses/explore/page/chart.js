@@ -52,7 +52,7 @@ class Chart {
       pen.arc(x, y, radius, 0, 7);
       pen.stroke();
     };
-    circle(12, colours.card);
+    circle(12, colours.bg);
     circle(9, colours.accent);
   }
 
@@ -161,7 +161,7 @@ class Chart {
     }
     const [x, y] = this.toPixel(at);
     pen.fillStyle = colours.mine;
-    pen.strokeStyle = colours.card;
+    pen.strokeStyle = colours.bg;
     pen.lineWidth = 2;
     pen.beginPath();
     for (let i = 0; i < 10; i++) {
@@ -175,7 +175,7 @@ class Chart {
   }
 
   halo(pen, text, x, y, colour) {
-    pen.strokeStyle = colours.card;
+    pen.strokeStyle = colours.bg;
     pen.lineWidth = 3;
     pen.lineJoin = "round";
     pen.strokeText(text, x, y);

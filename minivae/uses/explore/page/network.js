@@ -1,5 +1,6 @@
 /* The model: forward passes of the library's layers for one example, in float64 on its float32
-   weights. `FACTS.program` (program.py) says which steps to take. */
+   weights. `FACTS.program` says which steps to take; `ACTIVATIONS` and `LIKELIHOOD` are the lines of
+   JavaScript that the files of the operations hold (both from program.py). */
 
 async function unpack(id, Type) {
   const text = document.getElementById(id).textContent;
@@ -28,16 +29,6 @@ function erf(x) {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
-const ACTIVATIONS = {
-  relu: (x) => Math.max(x, 0),
-  leaky_relu: (x, step) => (x > 0 ? x : step.slope * x),
-  tanh: (x) => Math.tanh(x),
-  sigmoid,
-  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
-  silu: (x) => x * sigmoid(x),
-  gelu: (x) => x * 0.5 * (1 + erf(x / Math.SQRT2)),
-};
-
 class Network {
   constructor(program, weights) {
     this.program = program;
@@ -65,8 +56,8 @@ class Network {
 
   /* Where the image x is placed, mu, and how sure that is, sigma (null for an autoencoder). */
   encode(x) {
-    const { encoder, latent, clamp, levels } = this.program;
-    const out = this.run(encoder, levels ? this.oneHot(x) : Float64Array.from(x));
+    const { encoder, latent, clamp, options } = this.program;
+    const out = this.run(encoder, LIKELIHOOD.encode(Float64Array.from(x), options));
     if (!clamp) return { mu: out, sigma: null };
     const logvar = out.slice(latent).map((v) => Math.min(Math.max(v, clamp[0]), clamp[1]));
     return { mu: out.slice(0, latent), sigma: logvar.map((v) => Math.exp(v / 2)) };
@@ -74,40 +65,7 @@ class Network {
 
   /* The mean image of the latent z. */
   decode(z) {
-    const { decoder, mean, levels } = this.program;
-    const out = this.run(decoder, Float64Array.from(z));
-    if (mean === "sigmoid") return out.map(sigmoid);
-    if (mean === "half") return out.slice(0, out.length / 2);
-    if (mean === "levels") return this.expected(out, levels);
-    return out;
-  }
-
-  /* Grey values in [0, 1], cut into levels, each as a vector with one 1. */
-  oneHot(x) {
-    const L = this.program.levels,
-      out = new Float64Array(x.length * L);
-    for (let i = 0; i < x.length; i++) {
-      const level = Math.floor(Math.fround(Math.fround(x[i]) * L));
-      out[i * L + Math.min(Math.max(level, 0), L - 1)] = 1;
-    }
-    return out;
-  }
-
-  /* Mean grey value under each pixel's softmax: level l stands for l / (L - 1). */
-  expected(logits, L) {
-    const x = new Float64Array(logits.length / L);
-    for (let i = 0; i < x.length; i++) {
-      const own = logits.subarray(i * L, (i + 1) * L),
-        largest = Math.max(...own);
-      let sum = 0,
-        total = 0;
-      for (let level = 0; level < L; level++) {
-        const e = Math.exp(own[level] - largest);
-        sum += e;
-        total += (e * level) / (L - 1);
-      }
-      x[i] = total / sum;
-    }
-    return x;
+    const { decoder, options } = this.program;
+    return LIKELIHOOD.mean(this.run(decoder, Float64Array.from(z)), options);
   }
 }

@@ -27,7 +27,7 @@ const colours = {};
 
 function readColours() {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ["card", "ink", "soft", "line", "faint", "accent", "mine"])
+  for (const name of ["bg", "ink", "soft", "line", "faint", "accent", "mine"])
     colours[name] = style.getPropertyValue(`--${name}`).trim();
 }
 

@@ -4,7 +4,7 @@ Nothing of a model is guessed. A layer, a likelihood or a model that is not one 
 refused, since a page that computes something else would not say so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,21 +13,7 @@ from ....engine.layer import Layer, Sequential
 from ....errors import OptionError
 from ....models.base import Model
 from ....models.gaussian_encoder import GaussianEncoder
-from ....ops import Activation, Dense, Dropout, Linear
-from ....ops.activations.base import ACTIVATIONS, OPTIONS
-from ....ops.likelihoods.bernoulli import Bernoulli
-from ....ops.likelihoods.categorical import Categorical
-from ....ops.likelihoods.gaussian import Gaussian
-from ....ops.likelihoods.gaussian_learned import GaussianLearned, GaussianShared
-
-MEANS = {
-    Bernoulli: "sigmoid",
-    Gaussian: "identity",
-    GaussianShared: "identity",
-    GaussianLearned: "half",
-    Categorical: "levels",
-}
-"""How each likelihood's mean follows from the decoder's output, as `network.js` calls it."""
+from ....ops import ACTIVATIONS, Activation, Dense, Dropout, Likelihood, Linear
 
 
 def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
@@ -41,8 +27,8 @@ def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
     Returns
     -------
     steps : dict
-        JSON types: the steps of `encoder` and `decoder`, `mean`, `levels` of a categorical
-        likelihood, `latent`, and the `clamp` of logvar (None for an autoencoder, which has none).
+        JSON types: the steps of `encoder` and `decoder`, the `options` of the likelihood, `latent`,
+        and the `clamp` of logvar (None for an autoencoder, which has none).
         A step names its weights by where they begin.
     weights : numpy.ndarray, (P,), float32
         All weights, one after the other, each matrix row by row.
@@ -55,7 +41,7 @@ def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
     likelihood = model.likelihood
     if not model.plain:
         raise _cannot(f"a model of kind {model.kind or type(model).__name__!r}")
-    if type(likelihood) not in MEANS:
+    if "js_mean" not in vars(type(likelihood)):  # one that is inherited need not be its own
         raise _cannot(f"the likelihood {likelihood.name!r}")
     arrays: list[np.ndarray] = []
 
@@ -73,8 +59,7 @@ def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
     steps = {
         "encoder": [step for part in encoder for step in _steps(part, keep)],
         "decoder": _steps(model.decoder, keep),
-        "mean": MEANS[type(likelihood)],
-        "levels": getattr(likelihood, "levels", None),
+        "options": {name: getattr(likelihood, name) for name in likelihood.options},
         "latent": model.latent,
         "clamp": clamp,
     }
@@ -99,9 +84,30 @@ def _steps(layer: Layer, keep: Callable[[Any], int]) -> list[dict[str, Any]]:
 
 
 def _activation(name: str, **options: float) -> list[dict[str, Any]]:
-    if name not in ACTIVATIONS:
-        raise _cannot(f"the activation {name!r}")
-    return [{"op": name, **OPTIONS.get(name, {}), **options}]
+    return [{"op": name, **ACTIVATIONS[name].options, **options}]
+
+
+def functions(likelihood: Likelihood) -> str:
+    """JavaScript of every activation, and of a model's likelihood, as their files have them."""
+    entries = [
+        f"{name}: (x{_taken(forms.options)}) => {forms.js}," for name, forms in ACTIVATIONS.items()
+    ]
+    options = _taken(likelihood.options)
+    entries = [
+        "const ACTIVATIONS = {",
+        *entries,
+        "};",
+        "const LIKELIHOOD = {",
+        f"encode: (x{options}) => {likelihood.js_encode},",
+        f"mean: (out{options}) => {likelihood.js_mean},",
+        "};",
+    ]
+    return "\n".join(entries)
+
+
+def _taken(options: Iterable[str]) -> str:
+    """The options as a further parameter of a JavaScript function, by their names."""
+    return f", {{ {', '.join(options)} }}"
 
 
 def _cannot(what: str) -> OptionError:

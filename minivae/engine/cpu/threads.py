@@ -1,0 +1,195 @@
+"""The threads of a team, and how they divide a matrix product or a loop among them.
+
+What a team is for is told in `team.py`; what its threads run, in `slots.py`.
+"""
+
+import atexit
+import ctypes
+import functools
+import hashlib
+import threading
+import types
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array
+from .blas import Blas, address
+from .loop import OPTIONS, Loop, kept_on_disk
+
+LEAST_PRODUCT = 500_000
+"""Multiplications for which two threads were measured to take as long as one."""
+PART_PRODUCT, PART_LOOP = 2_000_000, 30_000
+"""Multiplications, and entries, of which each part should have as many where there are more than
+two threads; not measured, for the machine had two cores."""
+FEW_ROWS = 96
+"""Below that many rows, the columns of a product are divided: BLAS wants rows to work on."""
+TURN_BELOW = 256
+"""Up to that many rows, `a W'` is computed as the transpose of `W a'`, which BLAS does 1.1 (128
+rows) to 1.8 (20 rows) times as fast: it copies the second factor into an order of its own, and the
+many rows of W are slower to copy than the few of a."""
+LOOKS, NAPS = 500_000, 10_000
+"""Looks at its slot after which a thread begins to take naps, some milliseconds; and naps after
+which it goes to sleep, a second or two. To wake a thread from its sleep takes 10 ms, since Python's
+lock is seldom free."""
+
+
+class Team:
+    """Threads that take parts of a step's work; the thread that asks for them counts as one.
+
+    Parameters
+    ----------
+    blas : Blas
+        Whose products they compute.
+    threads : int
+        How many, at least 1.
+    """
+
+    def __init__(self, blas: Blas, threads: int) -> None:
+        from . import memory, slots  # these import Numba
+
+        self.compiled, self.blas, self.threads = slots, blas, threads
+        system = ctypes.CDLL(None)
+        self.sched_yield, self.usleep = address(system.sched_yield), address(system.usleep)
+        self.slots = np.zeros((threads - 1, memory.WORDS), np.int64)
+        self.wanted = [threading.Event() for _ in self.slots]
+        self.ended, self.ended_word = False, memory.ENDED
+        self.scratch: dict[str, np.ndarray] = {}
+        self.products: dict[str, tuple[int, int, int]] = {}
+        self.jobs: dict[tuple, tuple[Loop, int, Any]] = {}
+        if threads > 1:
+            slots.serve.compile_for(*[0] * 5)
+        self.helpers = [
+            threading.Thread(target=self._help, args=pair, daemon=True)
+            for pair in zip(self.slots, self.wanted, strict=True)
+        ]
+        for helper in self.helpers:
+            helper.start()
+        atexit.register(self.end)
+
+    def _help(self, slot: np.ndarray, wanted: threading.Event) -> None:
+        while True:
+            wanted.wait()
+            wanted.clear()
+            if self.ended:
+                return
+            self.compiled.serve(slot.ctypes.data, self.sched_yield, self.usleep, LOOKS, NAPS)
+
+    def end(self) -> None:
+        """Let the threads go; a program that ends must not leave one in compiled code."""
+        self.ended = True
+        self.slots[:, self.ended_word] = 1
+        for wanted, helper in zip(self.wanted, self.helpers, strict=True):
+            wanted.set()
+            helper.join(timeout=1)
+
+    def wake(self) -> None:
+        """Let the threads look at their slots."""
+        for wanted in self.wanted:
+            if not wanted.is_set():
+                wanted.set()
+
+    def matmul(self, a: Array, b: Array, out: Array) -> Array:
+        """Matrix product of a (M, K) and b (K, N) into out (M, N)."""
+        m, n = out.shape
+        k = len(b)
+        dtype = out.dtype
+        char = dtype.char
+        of_one_kind = a.dtype is b.dtype is dtype and char in self.blas.gemm
+        work = m * n * k
+        if work < LEAST_PRODUCT or not of_one_kind:
+            return np.matmul(a, b, out=out)
+        cblas, product_job, turned_job = self.products.get(char) or self._make_products(out)
+        parts = self._parts(work // PART_PRODUCT)
+        as_given = not b.flags.f_contiguous or a.flags.f_contiguous
+        if m <= TURN_BELOW and min(n, k) >= 100 and not as_given:
+            turned = self._scratch(n, m, dtype)
+            more, job, multiply = (turned,), turned_job, self.compiled.multiply_turned
+        else:
+            more, job, multiply = (m >= FEW_ROWS,), product_job, self.compiled.multiply
+        if not multiply(self.slots, job, self.sched_yield, cblas, a, b, out, parts, *more):
+            np.matmul(a, b, out=out)
+        return out
+
+    def _parts(self, wanted: int) -> int:
+        """How many parts to make of work: what is wanted, but two at least, as far as they go."""
+        return min(self.threads, max(2, wanted))
+
+    def _make_products(self, out: Array) -> tuple[int, int, int]:
+        """Addresses of BLAS's product, and of what a slot holds to call it."""
+        char, number = out.dtype.char, out.dtype.type(1)
+        plain = (0, (0,) * 11, number)
+        turned = (*plain, out[:1], out[:, :1])
+        self.products[char] = (
+            self.blas.gemm[char],
+            self._job(self.compiled.one_product, char, plain)[1],
+            self._job(self.compiled.one_turned, char, turned)[1],
+        )
+        return self.products[char]
+
+    def _scratch(self, rows: int, columns: int, dtype: np.dtype) -> np.ndarray:
+        """Memory for a result that is needed for a moment."""
+        have = self.scratch.get(dtype.char)
+        if have is None or have.size < rows * columns:
+            have = self.scratch[dtype.char] = np.empty(rows * columns, dtype)
+        return have[: rows * columns].reshape(rows, columns)
+
+    def in_parts(self, f: Loop, arrays: Sequence[Array], numbers: Sequence[Any]) -> None:
+        """Call `f(*arrays, *numbers)` with as many parts of the arrays as there are threads."""
+        n = self._parts(arrays[0].size // PART_LOOP)
+        if n == 1:
+            f(*arrays, *numbers)
+            return
+        parts = [(*(array[_part(array, i, n)] for array in arrays), *numbers) for i in range(n)]
+        key = tuple(map(_kind, parts[1]))
+        share, function, _ = self._job(f, key, parts[1])
+        share(self.slots, function, self.sched_yield, parts[0], tuple(parts[1:]))
+
+    def sum_in_parts(
+        self, f: Loop, arrays: Sequence[Array], total: Array, numbers: Sequence[Any]
+    ) -> None:
+        """Like `in_parts`, with one more array, in which each part writes a row of its own."""
+        n = self._parts(arrays[0].size // PART_LOOP)
+        if n == 1:
+            f(*arrays, total[None], *numbers)
+            return
+        partial = np.empty((n, *total.shape), total.dtype)
+        self.in_parts(f, (*arrays, partial), numbers)
+        np.add(partial[0], partial[1], out=total)
+        for row in partial[2:]:
+            total += row
+
+    def _job(self, f: Loop, key: tuple, arguments: Any) -> tuple[Loop, int, Any]:
+        """Return `slots.share` for f, and the address of f as a C function; made once."""
+        if (f, key) not in self.jobs:
+            self.jobs[f, key] = self._make_job(f, arguments)
+        return self.jobs[f, key]
+
+    def _make_job(self, f: Loop, arguments: Any) -> tuple[Loop, int, Any]:
+        import numba
+
+        kind = numba.typeof(arguments)
+        job = self.compiled.job
+        made = types.FunctionType(job.__code__, {**job.__globals__, "f": f.compiled, "kind": kind})
+        made.__module__ = f.__module__
+        # The name in the cache; the types are not seen by what Numba compares.
+        digest = hashlib.sha256(f"{f.fingerprint()} {kind}".encode()).hexdigest()[:8]
+        made.__qualname__ = f"{f.__name__}_job_{digest}"
+        options = {"error_model": OPTIONS["error_model"]}
+        cfunc = functools.partial(numba.cfunc, numba.void(numba.int64), **options)
+        compiled = kept_on_disk(cfunc, made)
+        return self.compiled.share.using(f=f), compiled.address, compiled
+
+
+def _kind(argument: Any) -> Any:
+    """What Numba's type of an argument depends on."""
+    if hasattr(argument, "dtype"):
+        return argument.dtype.char, argument.ndim, argument.flags.c_contiguous
+    return type(argument)
+
+
+def _part(array: Array, i: int, of: int) -> slice:
+    """Rows of part i of an array."""
+    n = len(array)
+    return slice(i * n // of, (i + 1) * n // of)
