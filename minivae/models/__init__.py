@@ -13,6 +13,7 @@ from .autoencoder import Autoencoder
 from .conditional import ConditionalVAE
 from .declare import DEFAULT, MODELS
 from .gan import GAN
+from .registry import NETWORKS
 from .vae import VAE
 
 for _module in pkgutil.iter_modules(__path__):
@@ -20,4 +21,4 @@ for _module in pkgutil.iter_modules(__path__):
 for _kind in sorted(MODELS, key=lambda kind: (kind != DEFAULT, kind)):
     MODELS[_kind] = MODELS.pop(_kind)  # in an order that does not hang on who imports whom
 
-__all__ = ["GAN", "MODELS", "VAE", "Autoencoder", "ConditionalVAE"]
+__all__ = ["GAN", "MODELS", "NETWORKS", "VAE", "Autoencoder", "ConditionalVAE"]
