@@ -6,17 +6,18 @@ take, the models say themselves (`models/declare.py`), so none is named here but
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from ..engine.backend import backend_names
 from ..errors import OptionError
-from ..models import MODELS
-from ..models.base import Model
-from ..models.declare import DEFAULT, Option
+from ..models import MODELS, NETWORKS
+from ..models.declare import DEFAULT
+from ..models.network import DEFAULT as NETWORK
+from ..models.registry import Option
 from ..models.vae import OBJECTIVE
-from ..ops import ACTIVATIONS, LIKELIHOODS
+from ..ops import LIKELIHOODS
 from ..train.optim import OPTIMIZERS
 from ..train.settings import BINARIZE
 from .numbers import finite, seed, whole
@@ -38,9 +39,8 @@ DEFAULTS: dict[str, Any] = {
     "data": "mnist5k",
     "limit": None,
     "model": DEFAULT,
-    "hidden": [400],
+    "network": NETWORK,
     "latent": 20,
-    "activation": "relu",
     "likelihood": "bernoulli",
     "sigma": None,
     "levels": None,
@@ -60,7 +60,8 @@ DEFAULTS: dict[str, Any] = {
     "dtype": "float32",
     "backend": "auto",
 }
-"""What a run is made of: the options that its `config.json` records, with those of its model."""
+"""What a run is made of: the options that its `config.json` records, with those of its model and of
+its network."""
 
 MAY_CHANGE = ("epochs", "lr", "clip_norm", "backend")
 """Options that a resumed run may be given anew."""
@@ -74,8 +75,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     def add(group: Any, name: str, help: str, **options: Any) -> None:
         key = name.lstrip("-").replace("-", "_")
         default = DEFAULTS.get(key)
-        if isinstance(default, list):
-            default = " ".join(map(str, default))
         if default is not None:
             others = {model.title: model.defaults.get(key, default) for model in MODELS.values()}
             own = (f", of {who} {its}" for who, its in others.items() if its != default)
@@ -97,10 +96,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(kinds, "--model", "what to train", choices=tuple(MODELS))
     for switch, help in (model.switch for model in MODELS.values() if model.switch[0]):
         kinds.add_argument(flag(switch), action="store_true", help=help)
-    widths = "widths of the hidden layers, first to last; none at all makes a linear model"
-    add(kinds, "--hidden", widths, type=whole, nargs="*", metavar="N")
+    add(kinds, "--network", "what encoder and decoder are made of", choices=tuple(NETWORKS))
+    for name, (option, _) in options_of(NETWORKS).items():
+        add_own(kinds, name, option)
     add(kinds, "--latent", "latent dimensions; 2 can be drawn", **count)
-    add(kinds, "--activation", "between the layers", choices=tuple(ACTIVATIONS))
     add(kinds, "--likelihood", "of the data, given the decoder", choices=tuple(LIKELIHOODS))
     add(kinds, "--sigma", "standard deviation of the gaussian likelihood (default: 1)", **number)
     add(kinds, "--levels", "grey levels of the categorical likelihood (default: 4)", **count)
@@ -113,7 +112,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(objective, "--schedule", schedule, choices=("constant", "linear", "cyclical"))
     add(objective, "--warmup", "epochs of the linear rise, or of one cycle", **number)
     groups = {OBJECTIVE: objective}
-    for name, (option, model) in own_options().items():
+    for name, (option, model) in options_of(MODELS).items():
         title = option.group or f"options of {model.title}"
         group = groups.get(title) or groups.setdefault(title, parser.add_argument_group(title))
         add_own(group, name, option)
@@ -141,13 +140,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--quiet", action="store_true", help=quiet)
 
 
-def own_options() -> dict[str, tuple[Option, type[Model]]]:
-    """Flags that some model takes beside those of `DEFAULTS`, and the first one that does."""
-    found: dict[str, tuple[Option, type[Model]]] = {}
-    for model in MODELS.values():
-        for name, option in model.options.items():
+def options_of(registry: dict[str, Any]) -> dict[str, tuple[Option, Any]]:
+    """Flags that a model or network takes beside those of `DEFAULTS`, and the first that does."""
+    found: dict[str, tuple[Option, Any]] = {}
+    for owner in registry.values():
+        for name, option in owner.options.items():
             if option.flag:
-                found.setdefault(name, (option, model))
+                found.setdefault(name, (option, owner))
     return found
 
 
@@ -166,8 +165,20 @@ def add_own(group: Any, name: str, option: Option) -> None:
         else:
             how["metavar"] = option.metavar or {int: "N", float: "X"}.get(option.type, "NAME")
         if option.many:
-            how["nargs"] = "*"
+            how |= {"nargs": "*", "action": _Flat, "type": _separated(how["type"])}
     group.add_argument(flag(name), **how)
+
+
+def _separated(kind: Callable[[str], Any]) -> Callable[[str], list]:
+    """Parse values with commas between them, each one by `kind`."""
+    return lambda text: [kind(part) for part in text.split(",")]
+
+
+class _Flat(argparse.Action):
+    """Several values, some of them with commas between them, as one list."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
+        setattr(namespace, self.dest, [value for part in values for value in part])
 
 
 def given(options: argparse.Namespace) -> dict[str, Any]:
@@ -178,7 +189,8 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
     OptionError
         If two data sets or two models were given.
     """
-    found = {name: getattr(options, name) for name in (*DEFAULTS, *own_options())}
+    names = (*DEFAULTS, *options_of(NETWORKS), *options_of(MODELS))
+    found = {name: getattr(options, name) for name in names}
     if options.dataset is not None:
         if found["data"] not in (None, options.dataset):
             raise OptionError(
@@ -197,15 +209,17 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def why_not(kind: str, names: Iterable[str]) -> dict[str, str]:
-    """Options among `names` that a model does not take, and for each one why."""
-    model, strange = MODELS[kind], own_options()
+def why_not(kind: str, network: str, names: Iterable[str]) -> dict[str, str]:
+    """Options among `names` that a model of a network does not take, and for each one why."""
+    model, strange, built = MODELS[kind], options_of(MODELS), options_of(NETWORKS)
     reasons = {}
     for name in names:
         if name in model.refused:
             reasons[name] = model.refused[name]
         elif name in strange and name not in model.options:
             reasons[name] = f"{model.title} has no {strange[name][0].needs or 'such option'}"
+        elif name in built and name not in NETWORKS[network].options:
+            reasons[name] = f"the network {network} has no such option"
     return reasons
 
 
@@ -217,14 +231,20 @@ def complete(asked: dict[str, Any]) -> dict[str, Any]:
     OptionError
         If an option was given that the model, the objective or the optimizer does not have.
     """
-    kind = asked.get("model", DEFAULTS["model"])
+    kind, network = (asked.get(name, DEFAULTS[name]) for name in ("model", "network"))
     model = MODELS[kind]
-    own = {name: option.default for name, option in model.options.items() if option.flag}
+    own = {
+        name: list(option.default) if option.many else option.default
+        for owner in (NETWORKS[network], model)
+        for name, option in owner.options.items()
+        if option.flag
+    }
     usual = {name: value for name, value in model.defaults.items() if name in DEFAULTS}
     options = {**DEFAULTS, **own, **usual, **asked}
-    if reasons := why_not(kind, asked):
-        others = [other for other in MODELS if not why_not(other, asked)]
-        instead = f", or use --model {others[0]}" if others else ""
+    if reasons := why_not(kind, network, asked):
+        others = [f"--model {other}" for other in MODELS if not why_not(other, network, asked)]
+        others += [f"--network {other}" for other in NETWORKS if not why_not(kind, other, asked)]
+        instead = f", or use {others[0]}" if others else ""
         raise OptionError(
             f"{' and '.join(dict.fromkeys(reasons.values()))}, so it does not take "
             f"{', '.join(map(flag, reasons))}; leave that out{instead}."
@@ -246,6 +266,7 @@ def changes(asked: dict[str, Any], recorded: dict[str, Any], folder: Path) -> di
     OptionError
         If one is not in `MAY_CHANGE`.
     """
+    recorded = {"network": NETWORK, **recorded}  # a run may be older than this option
     different = {name: value for name, value in asked.items() if value != recorded.get(name)}
     for name, value in different.items():
         if name not in MAY_CHANGE:

@@ -46,6 +46,10 @@ class Switch:
     def __exit__(self, *_: object) -> None:
         self.depth -= 1
 
+    def __reduce__(self) -> tuple:
+        # A copy begins outside of any block.
+        return Switch, ()
+
 
 class Params:
     """Named parameters and their gradients, as views of one flat pair.

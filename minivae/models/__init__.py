@@ -1,8 +1,9 @@
 """One model a file: how layers are joined, and where the gradients of branches are added.
 
-A model enters `MODELS` when its class is defined (`declare.py`), and all files here are imported,
-so a new one is found without being named. Nothing outside of this room asks which model it has: it
-asks the model what it can. Nothing here computes a formula: those are operations.
+Beside them is what encoders and decoders are made of, and the objectives. A model enters `MODELS`
+when its class is defined (`declare.py`), and all files here are imported, so a new one is found
+without being named. No operation is written here, and nothing is trained: formulas of one step are
+all there is. And nothing outside asks which model it has: it asks the model what it can.
 """
 
 import pkgutil
@@ -12,6 +13,7 @@ from .autoencoder import Autoencoder
 from .conditional import ConditionalVAE
 from .declare import DEFAULT, MODELS
 from .gan import GAN
+from .registry import NETWORKS
 from .vae import VAE
 
 for _module in pkgutil.iter_modules(__path__):
@@ -19,4 +21,4 @@ for _module in pkgutil.iter_modules(__path__):
 for _kind in sorted(MODELS, key=lambda kind: (kind != DEFAULT, kind)):
     MODELS[_kind] = MODELS.pop(_kind)  # in an order that does not hang on who imports whom
 
-__all__ = ["GAN", "MODELS", "VAE", "Autoencoder", "ConditionalVAE"]
+__all__ = ["GAN", "MODELS", "NETWORKS", "VAE", "Autoencoder", "ConditionalVAE"]

@@ -16,12 +16,11 @@ from ..engine.layer import Layer
 from ..errors import OptionError
 from .base import Model
 from .declare import refuses
-from .mlp import mlp
 from .objectives import Terms
 
 
 class Autoencoder(Model):
-    """Autoencoder with MLPs of mirrored widths; the parameters are those of `VAE`."""
+    """Autoencoder of the networks of a VAE, whose parameters it takes; see `VAE`."""
 
     kind = "autoencoder"
     title = "an autoencoder"
@@ -32,12 +31,7 @@ class Autoencoder(Model):
     samples_are = "Decoded noise: an autoencoder has no prior"
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
-        return mlp(
-            (self.n_data, *self.hidden, self.latent),
-            activation=self.activation,
-            rng=rng,
-            **self.where,
-        )
+        return self.halves.encoder(self.data_shape, self.latent, rng)
 
     def encode(self, x: Array) -> Array:
         """Latent z (B, Z) of x (B, n_data)."""

@@ -1,5 +1,6 @@
 """What the models have in common: data at the door, reconstructions, samples, configuration."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,11 @@ from ..engine.params import Params
 from ..errors import MinivaeError, OptionError, ShapeError
 from ..ops import LIKELIHOODS
 from .declare import Declared, refuses
-from .mlp import check_widths, mlp
+from .halves import Halves, last_bias
+from .mlp import check_widths
+from .network import DEFAULT
 from .objectives import Terms
+from .registry import settle, written
 
 
 class Model(Declared, listed=False):
@@ -30,26 +34,21 @@ class Model(Declared, listed=False):
 
     def __init__(
         self,
-        n_pixels: int,
-        hidden: Sequence[int] = (400,),
+        n_pixels: int | Sequence[int],
+        hidden: Sequence[int] | None = None,
         latent: int = 20,
         *,
-        activation: str = "relu",
+        activation: str | None = None,
         likelihood: str = "bernoulli",
         likelihood_options: dict[str, float] | None = None,
+        network: str = DEFAULT,
+        encoder: Layer | None = None,
+        decoder: Layer | None = None,
         rng: np.random.Generator,
         dtype: str = "float32",
         backend: str | Backend = "auto",
-        **own: Any,
+        **options: Any,
     ) -> None:
-        for name, option in self.options.items():
-            setattr(self, name, option.typed(own.pop(name, option.default)))
-        if own:
-            known = ", ".join(self.options) or "none of its own"
-            raise OptionError(
-                f"{next(iter(own))} was given, but {self.title} does not take that; its options "
-                f"beside the common ones are: {known}."
-            )
         if likelihood not in LIKELIHOODS:
             raise OptionError(
                 f"likelihood={likelihood!r} was given; choose one of: {', '.join(LIKELIHOODS)}."
@@ -59,14 +58,21 @@ class Model(Declared, listed=False):
                 f"rng={rng!r} was given, but the initial weights are drawn by a generator; pass "
                 "rng=numpy.random.default_rng(seed)."
             )
-        (self.n_pixels,) = check_widths([n_pixels], "n_pixels")
+        shape = [n_pixels] if np.ndim(n_pixels) == 0 else n_pixels or [n_pixels]
+        self.shape = check_widths(shape, "n_pixels")
+        self.n_pixels = math.prod(self.shape)
         (self.latent,) = check_widths([latent], "latent")
-        self.hidden = check_widths(hidden, "hidden")
         self.backend = get_backend(backend)
         self.workspace = Workspace(shared=self.backend.shares)
         self.likelihood_options = dict(likelihood_options or {})
-        self.activation = activation
         self.where: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
+        settle(self, options)
+        of_network = {"hidden": hidden, "activation": activation, **options}
+        self.halves = Halves(
+            network, of_network, encoder, decoder, who=self.title, where=self.where
+        )
+        self.hidden: tuple[int, ...] = getattr(self.halves.network, "hidden", ())
+        self.activation: str = getattr(self.halves.network, "activation", "")
         try:
             self.likelihood = LIKELIHOODS[likelihood](**self.likelihood_options, **self.where)
         except MinivaeError:
@@ -86,28 +92,37 @@ class Model(Declared, listed=False):
         raise TypeError(f"{type(self).__name__} must define _make_encoder")
 
     def _make_decoder(self, rng: np.random.Generator, n_given: int = 0) -> Layer:
-        """MLP from the latents, and from `n_given` numbers beside them, to the likelihood."""
+        """Network from the latents, and from `n_given` numbers beside them, to the likelihood."""
         n_out = self.likelihood.output_width(self.n_pixels)
-        widths = (self.latent + n_given, *reversed(self.hidden), n_out)
-        return mlp(widths, activation=self.activation, rng=rng, **self.where)
+        return self.halves.decoder(self.latent + n_given, self.shape, n_out, rng)
+
+    @property
+    def data_shape(self) -> tuple[int, ...]:
+        """Shape of one datum in the model; several numbers for a value lie in its last axis."""
+        each = self.n_data // self.n_pixels
+        if len(self.shape) == 2 and each > 1:
+            return (*self.shape, each)
+        return (*self.shape[:-1], self.shape[-1] * each)
 
     @property
     def config(self) -> dict[str, Any]:
-        """Everything that builds a model of these sizes again, as JSON types."""
-        return {
+        """Everything that builds a model of these sizes again, as JSON types.
+
+        Of networks of one's own it holds the text alone.
+        """
+        of_halves = self.halves.config
+        config = {
             "kind": self.kind,
-            "n_pixels": self.n_pixels,
-            "hidden": list(self.hidden),
+            "n_pixels": self.n_pixels if len(self.shape) == 1 else list(self.shape),
+            "hidden": of_halves.get("hidden"),
             "latent": self.latent,
-            "activation": self.activation,
+            "activation": of_halves.get("activation"),
             "likelihood": self.likelihood.name,
             "likelihood_options": self.likelihood_options,
             "dtype": str(self.params.dtype),
-            **{
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in ((name, getattr(self, name)) for name in self.options)
-            },
         }
+        config = {name: value for name, value in config.items() if value is not None}
+        return {**config, **of_halves, **written(self)}
 
     @classmethod
     def example(cls, rng: np.random.Generator, **options: Any) -> "Model":
@@ -120,28 +135,52 @@ class Model(Declared, listed=False):
         return rng.random((n, self.n_pixels))
 
     def prepare(self, x: np.ndarray | Array) -> Array:
-        """Bring data (N, n_pixels), of the host or the backend, into the model's form and dtype.
+        """Bring data, of the host or the backend, into the model's form and dtype.
+
+        Parameters
+        ----------
+        x : array, (N, n_pixels) or (N, *shape)
+            Rows, or examples in their shape.
+
+        Returns
+        -------
+        array, (N, n_data)
+            Rows.
 
         Raises
         ------
         ShapeError
-            If the data have another width.
+            If the data have another shape.
         """
         if not isinstance(x, self.backend.array_type):
             x = np.asarray(x)
+        if x.shape[1:] == self.shape:
+            x = x.reshape(len(x), self.n_pixels)
         if x.ndim != 2 or x.shape[1] != self.n_pixels:
+            shaped = f" or (N, {', '.join(map(str, self.shape))})" if len(self.shape) > 1 else ""
             raise ShapeError(
-                f"the data have shape {x.shape}, but this model takes (N, {self.n_pixels}); "
-                "flatten each example to one row, or build a model for that width."
+                f"the data have shape {x.shape}, but this model takes (N, {self.n_pixels}){shaped};"
+                " flatten each example to one row, or build a model for that width."
             )
         encoded = self.likelihood.encode_data(x.astype(self.params.dtype, copy=False))
         return self.backend.asarray(encoded, self.params.dtype)
 
     def start_at(self, mean: np.ndarray) -> None:
-        """Set the decoder's output bias so that it starts at this mean image (n_pixels,)."""
-        self.decoder[-1].params["b"][...] = self.backend.asarray(
-            self.likelihood.bias_for(np.asarray(mean, dtype=float)), self.params.dtype
-        )
+        """Set the decoder's output bias so that it starts at this mean image (n_pixels,).
+
+        Raises
+        ------
+        OptionError
+            If its last layer has not one bias for each number that it gives.
+        """
+        bias = self.likelihood.bias_for(np.asarray(mean, dtype=float).reshape(-1))
+        found = last_bias(getattr(self.decoder, "net", self.decoder))
+        if found is None or found.shape != bias.shape:
+            raise OptionError(
+                "the decoder was to start at the mean of the data, but its last layer has no bias "
+                f"of {bias.size} numbers; leave that out (--bias-from-data)."
+            )
+        found[...] = self.backend.asarray(bias, self.params.dtype)
 
     @refuses
     def encode(self, x: Array) -> Any:
@@ -162,11 +201,6 @@ class Model(Declared, listed=False):
     def log_weights(self, x: Array, eps: Array) -> Array:
         """Refuse; a model whose ln p(x) can be estimated by importance sampling defines it."""
         raise OptionError(f"{self.title} has no importance weights; use a VAE.")
-
-    def codes(self, x: Array) -> Array:
-        """Latents (B, Z) that stand for x (B, n_data): of a distribution, its mean."""
-        encoded = self.encode(x)
-        return encoded[0] if isinstance(encoded, tuple) else encoded
 
     def decode(self, z: Array) -> Array:
         """Mean of the data (B, n_pixels) for latents z (B, Z)."""
@@ -245,10 +279,10 @@ class Model(Declared, listed=False):
             return terms.copy() if self.backend.waits else terms
 
     def __repr__(self) -> str:
-        widths = "-".join(map(str, (self.n_data, *self.hidden, self.latent)))
+        between = self.halves.between(self.n_data, self.latent)
         samples = f"{self.samples} samples, " if getattr(self, "samples", None) else ""
         return (
-            f"{type(self).__name__}({widths}, {self.activation}, {self.likelihood.name}, {samples}"
+            f"{type(self).__name__}({between}, {self.likelihood.name}, {samples}"
             f"{self.params.theta.size:,} parameters, {self.params.dtype})"
         )
 

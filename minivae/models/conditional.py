@@ -120,8 +120,8 @@ class ConditionalVAE(VAE):
 
     def __init__(
         self,
-        n_pixels: int,
-        hidden: Sequence[int] = (400,),
+        n_pixels: int | Sequence[int],
+        hidden: Sequence[int] | None = None,
         latent: int = 20,
         *,
         labels: Sequence[str],
@@ -135,10 +135,16 @@ class ConditionalVAE(VAE):
                 "two of them the same."
             )
         super().__init__(n_pixels, hidden, latent, rng=rng, **options)
-        if self.hidden:
-            encoder, decoder = self.encoder.trunk[0].params["W"], self.decoder[0].params["W"]
-            for rows in (encoder[self.n_data :], decoder[self.latent :]):
-                rows[...] = self.backend.asarray(rng.standard_normal(rows.shape), rows.dtype)
+        if self.hidden:  # of an MLP; layers of one's own are left as they are
+            firsts = {
+                "encoder": (self.encoder, self.n_data),
+                "decoder": (self.decoder, self.latent),
+            }
+            for half, (layer, start) in firsts.items():
+                if self.halves.own[half] is None:
+                    first = layer.trunk[0] if half == "encoder" else layer[0]
+                    rows = first.params["W"][start:]
+                    rows[...] = self.backend.asarray(rng.standard_normal(rows.shape), rows.dtype)
 
     def _make_encoder(self, rng: np.random.Generator) -> GaussianEncoder:
         return super()._make_encoder(rng, n_given=len(self.labels))

@@ -13,9 +13,7 @@ from typing import Any, ClassVar
 
 from ..engine.params import Params
 from ..errors import OptionError
-
-MODELS: dict[str, Any] = {}
-"""Every model's class by its kind; `Declared` enters them."""
+from .registry import MODELS, Option, enter
 
 DEFAULT = "vae"
 """Kind of the model that is trained if no other is asked for."""
@@ -33,60 +31,6 @@ ABILITIES = {
 again (`reconstruct`), decode drawn latents (`sample`), where the latents come from a prior that the
 training knew of (`prior`), and pixels can be drawn instead of shown by their means (`draw`); bound
 ln p(x) (`bound`); take each datum with its class (`condition`)."""
-
-COMMON = frozenset(
-    "data limit model hidden latent activation likelihood sigma levels binarize bias_from_data "  # noqa: SIM905
-    "beta schedule warmup optimizer lr clip_norm weight_decay epochs batch patience seed dtype "
-    "backend out resume quiet".split()
-)
-"""Options of `minivae train` that are there for every model, unless it refuses them."""
-
-TYPES = (int, float, str, bool)
-
-
-@dataclass(frozen=True)
-class Option:
-    """Something that a model takes beside the common options; a flag of `minivae train`.
-
-    Attributes
-    ----------
-    type : {int, float, str, bool}
-        Type of the value, or of each one of `many`. A bool is a flag without a value.
-    default : object
-        What it is if it is not given; None for nothing.
-    help : str
-        What it does, for `minivae train --help`.
-    choices : tuple
-        The values that there are, if they are few.
-    many : bool
-        Whether it is several values, such as widths.
-    metavar : str
-        What the help calls the value.
-    group : str
-        Title of its group in the help; by default the model's.
-    needs : str
-        What a model must have for it ("discriminator"), to say why another does not take it.
-    flag : bool
-        Whether it is a flag; else it is for programs alone.
-    """
-
-    type: Any
-    default: Any
-    help: str
-    choices: tuple = ()
-    many: bool = False
-    metavar: str = ""
-    group: str = ""
-    needs: str = ""
-    flag: bool = True
-
-    def typed(self, value: Any) -> Any:
-        """Value in the form in which a model keeps it: numbers as floats, several as a tuple."""
-        if value is None:
-            return None
-        if self.many:
-            return tuple(value)
-        return float(value) if self.type is float else value
 
 
 @dataclass(frozen=True)
@@ -181,7 +125,7 @@ class Declared:
             cls.plain = False
         if listed:
             check_declaration(cls)
-            MODELS[cls.kind] = cls
+            enter(cls, "kind", MODELS)
 
     @classmethod
     def check_run(cls, options: dict[str, Any]) -> None:
@@ -216,24 +160,12 @@ def check_declaration(cls: Any) -> None:
     Raises
     ------
     OptionError
-        If it has no kind, or one that is taken, or an option, term or ability that cannot be.
+        If it names a term, a column or an ability that cannot be.
     """
 
     def refuse(what: str, mend: str) -> None:
-        raise OptionError(f"the model {cls.__name__} {what}; {mend}.")
+        raise OptionError(f"{cls.__name__} {what}; {mend}.")
 
-    kind = vars(cls).get("kind")
-    if not isinstance(kind, str) or not kind:
-        refuse("has no kind of its own", f"give the class one, such as kind = {cls.__name__!r}")
-    other = MODELS.get(kind)
-    # A notebook's cell that is run again defines its class again.
-    if other and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
-        refuse(
-            f"has the kind {kind!r}, which is taken by {other.__module__}.{other.__qualname__}",
-            "give it another",
-        )
-    others = [model for name, model in MODELS.items() if name != kind]
-    check_options(f"the model {cls.__name__}", cls.options, [model.options for model in others])
     if unknown := [name for name in cls.can if name not in ABILITIES]:
         refuse(f"can {unknown[0]!r}, which is no ability", f"there are {', '.join(ABILITIES)}")
     for ability in cls.can:
@@ -246,36 +178,6 @@ def check_declaration(cls: Any) -> None:
     recorded = {"loss", *cls.terms, "val_loss", *(f"val_{name}" for name in cls.terms)}
     if unknown := [name for name in cls.columns if name not in recorded]:
         refuse(f"prints {unknown[0]!r}, which is not recorded", "name it in terms")
-
-
-def check_options(
-    who: str, options: dict[str, Option], others: list[dict[str, Option]], known: Any = COMMON
-) -> None:
-    """Refuse options of no type, or of a name that is taken.
-
-    Raises
-    ------
-    OptionError
-        Naming the first such option.
-    """
-    for name, option in options.items():
-        where = f"{who} declares the option {name!r}"
-        if not isinstance(option, Option):
-            raise OptionError(f"{where} as {option!r}; make it an Option(type, default, help).")
-        if option.type not in TYPES:
-            names = ", ".join(type.__name__ for type in TYPES)
-            raise OptionError(f"{where} of type {option.type!r}; choose one of: {names}.")
-        if not option.help:
-            raise OptionError(f"{where} without help; say in a few words what it does.")
-        if not name.isidentifier() or name in known:
-            raise OptionError(f"{where}, but that is a common option; give it another name.")
-        for taken in others:
-            same = taken.get(name, option)
-            if (same.type, same.many, same.choices) != (option.type, option.many, option.choices):
-                raise OptionError(
-                    f"{where} as {option.type.__name__}, but another has one of that name that "
-                    "takes something else; give it another name."
-                )
 
 
 def refuses(method: Any) -> Any:

@@ -56,7 +56,6 @@ from ..errors import OptionError, StateError
 from ..ops import Activation, Bernoulli
 from .base import Model, expect_examples
 from .declare import Option, Player, refuses
-from .mlp import mlp
 
 OUTPUTS = ("bernoulli", "gaussian")
 """Likelihoods whose mean the generator can give by itself, by a sigmoid or as it is."""
@@ -84,13 +83,13 @@ class Contest:
 
 
 class GAN(Model):
-    """Generator and discriminator, MLPs of mirrored widths.
+    """Generator and discriminator, by default MLPs of mirrored widths.
 
     Parameters
     ----------
-    n_pixels, hidden, latent, activation, rng, dtype, backend
-        As those of `VAE`: the generator has the widths of its decoder, the discriminator those of
-        its encoder, and one output.
+    n_pixels, hidden, latent, rng, **options
+        As those of `VAE`: the generator is its decoder, the discriminator its encoder's trunk with
+        one output.
     likelihood : {"bernoulli", "gaussian"}
         What data to make; nothing but the mean is used of it. "bernoulli": values in [0, 1], by a
         sigmoid. "gaussian": any numbers.
@@ -129,8 +128,8 @@ class GAN(Model):
 
     def __init__(
         self,
-        n_pixels: int,
-        hidden: Sequence[int] = (400,),
+        n_pixels: int | Sequence[int],
+        hidden: Sequence[int] | None = None,
         latent: int = 20,
         *,
         likelihood: str = "bernoulli",
@@ -156,8 +155,7 @@ class GAN(Model):
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
         """Make the discriminator: in the encoder's place and of its widths, with one output."""
-        widths = (self.n_data, *self.hidden, 1)
-        return mlp(widths, activation=self.activation, rng=rng, **self.where)
+        return self.halves.encoder(self.data_shape, 1, rng)
 
     def players(self) -> tuple[Player, ...]:
         """Discriminator and generator, each with a loss and parameters of its own."""

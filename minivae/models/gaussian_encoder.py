@@ -1,42 +1,54 @@
 """The encoder of a VAE: a trunk, and two heads that give a Gaussian for each datum."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ..engine.backend import Array, Backend
 from ..engine.init import glorot
-from ..engine.layer import Layer
+from ..engine.layer import Layer, Sequential
 from ..engine.params import Params
 from ..ops import Clamp, Linear, split
-from .mlp import mlp
 
 
 class GaussianEncoder(Layer):
-    """From x (B, D) to the two heads mu and logvar (B, Z), logvar clamped to a stated range."""
+    """From x (B, D) to the two heads mu and logvar (B, Z), logvar clamped to a stated range.
+
+    Parameters
+    ----------
+    trunk : sequence of Layer
+        From x to the features h (B, F); none at all if x is h.
+    n_features : int
+        F.
+    latent : int
+        Z.
+    logvar_range : (float, float)
+        Range that logvar is clamped to.
+    rng : numpy.random.Generator
+        Draws the heads' weights.
+    dtype, backend
+        As for every layer.
+    """
 
     def __init__(
         self,
-        n_in: int,
-        hidden: Sequence[int],
+        trunk: Sequence[Layer],
+        n_features: int,
         latent: int,
         *,
-        activation: str,
         logvar_range: tuple[float, float],
         rng: np.random.Generator,
         dtype: str,
         backend: str | Backend,
     ) -> None:
-        options = {"dtype": dtype, "backend": backend}
+        options: dict[str, Any] = {"dtype": dtype, "backend": backend}
         super().__init__(**options)
-        widths = (n_in, *hidden)
-        self.trunk = None
-        if hidden:
-            self.trunk = mlp(widths, activation=activation, output="activated", rng=rng, **options)
+        self.trunk = Sequential(*trunk) if trunk else None
         # The two heads lie side by side in one layer: columns 0 to Z-1 are mu, the rest logvar.
-        self.heads = Linear(widths[-1], 2 * latent, rng=rng, init="zeros", **options)
+        self.heads = Linear(n_features, 2 * latent, rng=rng, init="zeros", **options)
         for head in (slice(0, latent), slice(latent, 2 * latent)):
-            weights = glorot(rng, widths[-1], latent)
+            weights = glorot(rng, n_features, latent)
             self.heads.params["W"][:, head] = self.backend.asarray(weights, self.params.dtype)
         self.latent = latent
         self.clamp = Clamp(*logvar_range, **options)

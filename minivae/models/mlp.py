@@ -1,14 +1,59 @@
-"""Multilayer perceptrons, the encoders and decoders of the models here."""
+"""Multilayer perceptrons: the network "mlp", of which encoders and decoders are made by default."""
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..engine.backend import Backend
 from ..engine.layer import Layer, Sequential
 from ..errors import OptionError
-from ..ops import Dense, Linear
+from ..ops import ACTIVATIONS, Dense, Linear
+from .network import Network
+from .registry import Option
+
+
+class MLP(Network):
+    """Dense layers; the decoder's widths are those of the trunk in reverse."""
+
+    name = "mlp"
+    options: ClassVar = {
+        "hidden": Option(
+            int,
+            (400,),
+            "widths of the hidden layers, first to last; none at all makes a linear model",
+            many=True,
+        ),
+        "activation": Option(str, "relu", "between the layers", choices=tuple(ACTIVATIONS)),
+    }
+
+    hidden: tuple[int, ...]
+    activation: str
+
+    def __init__(self, **given: Any) -> None:
+        if "hidden" in given:
+            given["hidden"] = check_widths(given["hidden"], "hidden")
+        super().__init__(**given)
+
+    def trunk(self, shape: tuple[int, ...], **how: Any) -> list[Layer]:
+        """Dense layers from (B, D) to the last hidden width."""
+        return dense_layers((*shape, *self.hidden), self.activation, **how)
+
+    def decoder(self, n_in: int, shape: tuple[int, ...], n_out: int, **how: Any) -> Layer:
+        """MLP from (B, n_in) to (B, n_out)."""
+        return mlp((n_in, *reversed(self.hidden), n_out), activation=self.activation, **how)
+
+    def between(self, n_in: int, n_out: int) -> str:
+        """Widths and activation."""
+        return f"{'-'.join(map(str, (n_in, *self.hidden, n_out)))}, {self.activation}"
+
+
+def dense_layers(widths: Sequence[int], activation: str, **how: Any) -> list[Layer]:
+    """Dense layers of the given widths, each with its activation; none for a single width."""
+    return [
+        Dense(n_in, n_out, activation, init="glorot", **how) for n_in, n_out in pairwise(widths)
+    ]
 
 
 def mlp(
@@ -42,15 +87,11 @@ def mlp(
     backend : str or Backend
         Where they compute.
     """
-    options = {"dtype": dtype, "backend": backend}
-    layers: list[Layer] = []
-    for i, (n_in, n_out) in enumerate(pairwise(widths)):
-        activated = output == "activated" or i < len(widths) - 2
-        if activated:
-            layers.append(Dense(n_in, n_out, activation, rng=rng, init="glorot", **options))
-        else:
-            layers.append(Linear(n_in, n_out, rng=rng, init="glorot", **options))
-    return Sequential(*layers)
+    how: dict[str, Any] = {"rng": rng, "dtype": dtype, "backend": backend}
+    if output == "activated":
+        return Sequential(*dense_layers(widths, activation, **how))
+    layers = dense_layers(widths[:-1], activation, **how)
+    return Sequential(*layers, Linear(*widths[-2:], init="glorot", **how))
 
 
 def check_widths(widths: Sequence[int], what: str) -> tuple[int, ...]:

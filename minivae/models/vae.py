@@ -1,4 +1,4 @@
-r"""Variational autoencoder with MLPs (Kingma and Welling 2014).
+r"""Variational autoencoder (Kingma and Welling 2014).
 
     x (B, D) --trunk--> h --+-- mu ------+
                             |            +-- z = mu + exp(logvar / 2) eps --decoder--> likelihood
@@ -29,18 +29,25 @@ OBJECTIVE = "objective (of a VAE)"
 
 
 class VAE(Model):
-    """VAE with a Gaussian encoder and an MLP decoder of the mirrored widths.
+    """VAE with a Gaussian encoder and a decoder, of MLPs of mirrored widths or any other networks.
 
     Parameters
     ----------
-    n_pixels : int
-        Numbers in one datum.
+    n_pixels : int or sequence of int
+        Numbers in one datum, or its shape, such as (28, 28, 1).
     hidden : sequence of int
-        Hidden widths of the encoder; the decoder's are the same in reverse. () is a linear VAE.
+        Hidden widths of the MLPs: of the encoder, and in reverse of the decoder; (400,) by default.
+        () is a linear VAE.
     latent : int
         Latent dimensions Z.
     activation : str
-        One of `minivae.ops.ACTIVATIONS`.
+        Of the MLPs, one of `minivae.ops.ACTIVATIONS`; "relu" by default.
+    network : str
+        What encoder and decoder are, one of `minivae.models.NETWORKS`; its other options are
+        keywords too.
+    encoder, decoder : Layer, optional
+        Networks of one's own in their place: from data (B, *shape) to features, and from latents
+        (B, Z) to what the likelihood takes; see `halves.py`.
     likelihood : str
         One of `minivae.ops.LIKELIHOODS`.
     likelihood_options : dict, optional
@@ -84,14 +91,15 @@ class VAE(Model):
     plain = True
     examples = ({}, {"samples": 3})
 
+    encoder: GaussianEncoder
     logvar_range: tuple[float, float]
     free_bits: float
     samples: int | None
 
     def __init__(
         self,
-        n_pixels: int,
-        hidden: Sequence[int] = (400,),
+        n_pixels: int | Sequence[int],
+        hidden: Sequence[int] | None = None,
         latent: int = 20,
         *,
         rng: np.random.Generator,
@@ -120,14 +128,9 @@ class VAE(Model):
             )
 
     def _make_encoder(self, rng: np.random.Generator, n_given: int = 0) -> GaussianEncoder:
+        trunk, width = self.halves.trunk(self.data_shape, n_given, rng)
         return GaussianEncoder(
-            self.n_data + n_given,
-            self.hidden,
-            self.latent,
-            activation=self.activation,
-            logvar_range=self.logvar_range,
-            rng=rng,
-            **self.where,
+            trunk, width, self.latent, logvar_range=self.logvar_range, rng=rng, **self.where
         )
 
     def encode(self, x: Array) -> tuple[Array, Array]:

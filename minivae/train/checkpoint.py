@@ -22,6 +22,7 @@ from ..engine.backend import Backend, get_backend
 from ..errors import CheckpointError, MinivaeError, ShapeError
 from ..files import write_atomically
 from ..models import MODELS
+from ..models.base import Model
 from .optim import OPTIMIZERS
 from .settings import Settings, Training
 
@@ -94,7 +95,7 @@ def save_checkpoint(path: str | Path, training: Training, extra: dict | None = N
 
 
 def load_checkpoint(
-    path: str | Path, backend: str | Backend = "auto"
+    path: str | Path, backend: str | Backend = "auto", *, model: Model | None = None
 ) -> tuple[Training, dict[str, Any]]:
     """Read a run back.
 
@@ -104,6 +105,9 @@ def load_checkpoint(
         What `save_checkpoint` wrote, or the folder that holds it as `checkpoint.npz`.
     backend : str or Backend
         Where the model shall compute.
+    model : Model, optional
+        The model to load into, built as the saved one was. One whose networks are layers of one's
+        own needs it, for a checkpoint holds their numbers and not their code.
 
     Returns
     -------
@@ -115,7 +119,8 @@ def load_checkpoint(
     Raises
     ------
     CheckpointError
-        If the file is missing, truncated, foreign, or of another format version.
+        If the file is missing, truncated, foreign, or of another format version, or the model
+        cannot be built from it, or is not the one that was saved.
     BackendError
         If the backend is not there.
     """
@@ -124,10 +129,7 @@ def load_checkpoint(
         path = path / "checkpoint.npz"
     meta, arrays = _read(path)
     try:
-        model_config = dict(meta["model"])
-        model = MODELS[model_config.pop("kind")](
-            **model_config, rng=np.random.default_rng(0), backend=backend
-        )
+        model = _build(meta["model"], backend) if model is None else _same(meta["model"], model)
         params = model.params
         # Without any, an empty array: then a model that needs some is refused.
         params.load(arrays["theta"], arrays.get("carried", np.zeros(0)))
@@ -165,6 +167,34 @@ def load_checkpoint(
             f"{path} is a minivae checkpoint whose contents are damaged ({error!r}); "
             "use another checkpoint or train again."
         ) from error
+
+
+def _build(config: dict[str, Any], backend: Backend) -> Model:
+    """Build the model of a configuration."""
+    config = dict(config)
+    kind = config.pop("kind")
+    if isinstance(kind, str) and kind not in MODELS:
+        raise CheckpointError(
+            f"the model is of the kind {kind!r}, which nobody has defined; import the file that "
+            "defines it."
+        )
+    if own := [half for half in ("encoder", "decoder") if half in config]:
+        raise CheckpointError(
+            f"the {own[0]} is made of layers that a checkpoint cannot build; build the model as it "
+            "was, and pass it: load_checkpoint(path, model=model)."
+        )
+    return MODELS[kind](**config, rng=np.random.default_rng(0), backend=backend)
+
+
+def _same(config: dict[str, Any], model: Model) -> Model:
+    """Return the model if it is one of this configuration."""
+    for name, value in {**dict.fromkeys(model.config), **config}.items():
+        if model.config.get(name) != value:
+            raise CheckpointError(
+                f"the saved model has {name} = {value!r}, but the given one "
+                f"{model.config.get(name)!r}; build it as it was."
+            )
+    return model
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -20,7 +20,7 @@ from ..engine.cpu.workspace import empty
 from ..engine.gpu.kernels import Elementwise
 from ..errors import DataError, NonFiniteError, OptionError
 from .evaluate import evaluate
-from .prepare import prepare_data
+from .prepare import as_rows, prepare_data
 from .settings import STREAMS, Training
 
 
@@ -80,7 +80,7 @@ def fit(
     ----------
     training : Training
         The run; changed in place. One that has a history goes on after its last epoch.
-    x : numpy.ndarray or Pixels, (N, n_pixels)
+    x : numpy.ndarray or Pixels, (N, n_pixels) or (N, *shape)
         Training data. Those of `Pixels` become float32 minibatch by minibatch.
     x_val : numpy.ndarray or Pixels, (M, n_pixels), optional
         Data for validation.
@@ -130,6 +130,7 @@ def fit(
             f"patience={settings.patience} was given, but under {model.title} held-out data "
             "have no loss to wait for; leave it out, and choose the epochs."
         )
+    x, x_val = as_rows(x), None if x_val is None else as_rows(x_val)
     for data in (x, x_val):
         if data is not None:
             model.likelihood.note(data)  # refuses what is outside the domain

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minivae.engine.layer import Layer, Sequential
+from minivae.engine.layer import Layer, Reshape, Sequential
 from minivae.errors import OptionError, ShapeError, StateError
 from minivae.ops import Activation, Clamp, Dropout, Linear
 
@@ -187,3 +187,29 @@ def test_expect_takes_an_int_as_a_size_and_a_letter_as_any(refuses):
         layer.expect("x", x, ("B", 4))
     with refuses(ShapeError, "h has shape (3, 5)", "(D,)"):
         layer.expect("h", x, ("D",))
+
+
+def test_reshape_gives_numbers_another_shape_and_gradients_their_own():
+    x = rng().standard_normal((3, 4, 6)).astype("float32")
+    for shape, made in (((24,), (3, 24)), ((-1,), (3, 24)), ((2, 3, -1), (3, 2, 3, 4))):
+        layer = Reshape(*shape)
+        y = layer.forward(x)
+        assert y.shape == made == layer.output_shape(x.shape)
+        assert y.ravel().tolist() == x.ravel().tolist()
+        assert layer.backward(2 * y).tolist() == (2 * x).tolist()
+    assert repr(Reshape(4, 6)) == "Reshape(4, 6)"
+    assert Reshape(4, 6).forward(np.zeros((0, 24), "float32")).shape == (0, 4, 6)
+
+
+def test_reshape_refuses_another_number_of_numbers(refuses):
+    with refuses(ShapeError, "(3, 4, 6)", "(5, 5)"):
+        Reshape(5, 5).forward(np.zeros((3, 4, 6), "float32"))
+    with refuses(StateError, "Reshape.backward"):
+        Reshape(5).backward(np.zeros((3, 5)))
+
+
+def test_a_layer_carries_numbers_on():
+    layer = Layer({"w": (2,)}, carried={"mean": (3,)}, dtype="float64")
+    layer.params.carried_of("mean")[...] = 4
+    net = Sequential(Linear(2, 2, rng=rng(), dtype="float64"), layer)
+    assert net.params.carried_of("1.mean").tolist() == [4, 4, 4]

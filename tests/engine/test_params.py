@@ -1,5 +1,8 @@
 """One flat theta, one flat grad, and views that share their memory."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -112,6 +115,114 @@ def test_load_copies_and_converts(refuses):
         with refuses(ShapeError, str(np.shape(wrong)), "(10,)"):
             params.load(wrong)
     assert params.theta.tolist() == list(range(10, 20))
+
+
+# ---- numbers that a step carries on ----
+
+
+def carrying(start, dtype="float32"):
+    params = Params({"W": (2,)}, dtype, carried={"mean": (3,), "count": ()})
+    params.theta[...] = start
+    params.carried[...] = np.arange(start, start + 4)
+    return params
+
+
+def test_carried_numbers_lie_apart_in_order():
+    params = carrying(5)
+    assert params.theta.shape == params.grad.shape == (2,)
+    assert params.carried.tolist() == [5, 6, 7, 8]
+    assert params.carried_of("mean").tolist() == [5, 6, 7]
+    assert params.carried_of("count").shape == ()
+    params.carried_of("count")[...] = -1
+    assert params.carried[3] == -1
+    assert list(params) == ["W"]
+    assert Params({}).carried.shape == (0,)
+
+
+def test_join_lays_them_in_one_array_too():
+    a, b, plain = carrying(0), carrying(10), filled()
+    inner = Params.join({"a": a, "plain": plain})
+    outer = Params.join({"inner": inner, "b": b})
+    assert list(outer.carried_shapes) == [
+        "inner.a.mean",
+        "inner.a.count",
+        "b.mean",
+        "b.count",
+    ]
+    assert outer.carried.tolist() == [0, 1, 2, 3, 10, 11, 12, 13]
+    b.carried_of("mean")[...] = 7
+    assert outer.carried_of("b.mean").tolist() == [7, 7, 7]
+    outer.carried[...] = 0
+    assert a.carried_of("count") == 0
+    assert plain.carried.size == 0
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
+def test_copies_carry_on_by_themselves(duplicate):
+    parts = [carrying(0), carrying(10)]
+    joined = Params.join({"a": parts[0], "b": parts[1]})
+    other, other_parts = duplicate((joined, parts))
+    other_parts[1].carried_of("mean")[...] = 99
+    assert other.carried.tolist() == [0, 1, 2, 3, 99, 99, 99, 13]
+    assert joined.carried.tolist() == [0, 1, 2, 3, 10, 11, 12, 13]
+    with other.training:
+        assert other_parts[0].training
+        assert not parts[0].training
+
+
+def test_one_switch_for_all_parts():
+    a, b = carrying(0), carrying(10)
+    outer = Params.join({"inner": Params.join({"a": a}), "b": b})
+    assert not any(params.training for params in (outer, a, b))
+    with outer.training:
+        assert a.training
+        with b.training:
+            assert outer.training
+        assert outer.training
+    assert not a.training
+
+
+def test_a_rehearsal_is_a_step_that_leaves_nothing():
+    params = carrying(0)
+
+    def rehearse():
+        with params.rehearsal():
+            assert params.training
+            params.carried[...] = 50
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        rehearse()
+    assert params.carried.tolist() == [0, 1, 2, 3]
+    assert not params.training
+
+
+def test_load_takes_them_along(refuses):
+    params = carrying(0)
+    params.load([8, 8], [1, 2, 3, 4])
+    assert params.carried_of("mean").tolist() == [1, 2, 3]
+    params.load([9, 9])
+    assert params.carried.tolist() == [1, 2, 3, 4]
+    with refuses(ShapeError, "carried", "(3,)", "(4,)"):
+        params.load([0, 0], [1, 2, 3])
+    assert params.theta.tolist() == [9, 9], "nothing is loaded, or all"
+
+
+def test_a_pickle_from_before_there_were_any_wakes():
+    params = filled()
+    state = params.__getstate__()
+    for name in ("carried", "carried_shapes", "training"):
+        del state[name]
+    old = Params.__new__(Params)
+    old.__setstate__(state)
+    assert old["W"].tolist() == params["W"].tolist()
+    assert old.carried.shape == (0,)
+    assert not old.training
+
+
+def test_what_is_not_carried_is_refused(refuses):
+    with refuses(OptionError, "'W'", "mean, count"):
+        carrying(0).carried_of("W")
 
 
 def test_unknown_names_are_refused(refuses):

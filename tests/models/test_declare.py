@@ -7,7 +7,9 @@ from minivae.cli import train_options
 from minivae.errors import OptionError
 from minivae.models import MODELS, VAE
 from minivae.models.base import Model
-from minivae.models.declare import ABILITIES, COMMON, Declared, Option
+from minivae.models.declare import ABILITIES, Declared
+from minivae.models.network import Network
+from minivae.models.registry import COMMON, NETWORKS, Option
 
 PENALTY = Option(float, 0.5, "cost of a code")
 
@@ -15,10 +17,11 @@ PENALTY = Option(float, 0.5, "cost of a code")
 @pytest.fixture(autouse=True)
 def forgotten():
     """What a test defines is gone after it."""
-    known = dict(MODELS)
+    known = dict(MODELS), dict(NETWORKS)
     yield
-    MODELS.clear()
-    MODELS.update(known)
+    for registry, before in zip((MODELS, NETWORKS), known, strict=True):
+        registry.clear()
+        registry.update(before)
 
 
 def define(base=Model, **attributes):
@@ -49,7 +52,7 @@ def test_a_base_of_others_is_not_listed():
 @pytest.mark.parametrize(
     ("attributes", "words"),
     [
-        ({}, ("no kind of its own", "kind = 'Toy'")),
+        ({}, ("no kind of its own", "kind = 'toy'")),
         ({"kind": ""}, ("no kind of its own",)),
         ({"kind": 3}, ("no kind of its own",)),
         ({"kind": "vae"}, ("'vae'", "taken by minivae.models.vae.VAE")),
@@ -57,7 +60,9 @@ def test_a_base_of_others_is_not_listed():
         ({"options": {"penalty": Option(list, [], "cost")}}, ("'penalty'", "<class 'list'>")),
         ({"options": {"penalty": 0.5}}, ("'penalty' as 0.5", "Option(type, default, help)")),
         ({"options": {"penalty": Option(float, 0.5, "")}}, ("'penalty'", "without help")),
-        ({"options": {"lr": PENALTY}}, ("'lr'", "common option")),
+        ({"options": {"lr": PENALTY}}, ("'lr'", "name is taken")),
+        ({"options": {"hidden": PENALTY}}, ("'hidden'", "name is taken")),
+        ({"options": {"decoder": PENALTY}}, ("'decoder'", "name is taken")),
         ({"options": {"a-b": PENALTY}}, ("'a-b'",)),
         ({"options": {"samples": PENALTY}}, ("'samples' as float", "something else")),
         ({"can": {"fly"}}, ("can 'fly'", "encode, reconstruct")),
@@ -97,7 +102,8 @@ def test_the_common_options_are_those_of_the_command():
     parser = argparse.ArgumentParser()
     train_options.configure(parser)
     flags = {word[2:].replace("-", "_") for a in parser._actions for word in a.option_strings}
-    own = {name for model in MODELS.values() for name in model.options}
+    owners = [*MODELS.values(), *NETWORKS.values()]
+    own = {name for owner in owners for name in owner.options}
     switches = {model.switch[0] for model in MODELS.values()}
     assert {flag for flag in flags if len(flag) > 1} - {"help"} - own - switches == COMMON
 
@@ -107,10 +113,28 @@ def test_every_ability_is_some_models():
 
 
 def test_an_option_that_is_not_declared_is_refused(refuses):
-    with refuses(OptionError, "hiden", "a VAE", "free_bits"):
+    with refuses(OptionError, "hiden", "a VAE", "hidden, activation"):
         VAE(4, hiden=(3,), rng=np.random.default_rng(0))
 
 
 def test_declared_names_are_documented():
     documented = vars(Declared)["__annotations__"]
     assert {"kind", "title", "options", "refused", "defaults", "terms", "can"} <= set(documented)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({}, ("no name of its own",)),
+        ({"name": "mlp"}, ("'mlp'", "taken by minivae.models.mlp.MLP")),
+        ({"options": {"kernel": Option(None, 4, "width")}}, ("'kernel'", "type None")),
+        ({"options": {"samples": Option(int, 4, "how many")}}, ("'samples'", "name is taken")),
+        ({"options": {"hidden": Option(int, 4, "width")}}, ("'hidden' as int", "something else")),
+    ],
+)
+def test_a_network_that_declares_itself_wrongly_is_refused(refuses, attributes, words):
+    name = {} if attributes == {} else {"name": "toy"}
+    before = dict(NETWORKS)
+    with refuses(OptionError, "Net", *words):
+        type("Net", (Network,), {**name, **attributes})
+    assert before == NETWORKS

@@ -25,7 +25,8 @@ TOY = '''
 
 import numpy as np
 from minivae.models.base import Model
-from minivae.models.declare import Losses, Option
+from minivae.models.declare import Losses
+from minivae.models.registry import Option
 from minivae.models.mlp import mlp
 
 

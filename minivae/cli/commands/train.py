@@ -17,7 +17,7 @@ from ...data import Dataset
 from ...data.labelled import class_names
 from ...engine.cpu.loop import announce
 from ...errors import NonFiniteError, OptionError, OutOfMemoryError
-from ...models import MODELS
+from ...models import MODELS, NETWORKS
 from ...models.base import Model
 from ...ops.likelihoods.base import is_binary
 from ...show import plots
@@ -105,15 +105,16 @@ def default_binarize(data: Dataset, likelihood: str) -> str:
 def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator) -> Model:
     """Build the model that the options describe."""
     kind = MODELS[options["model"]]
-    names = ["hidden", "latent", "activation", "likelihood", "dtype", "backend"]
+    network = NETWORKS[options["network"]]
+    names = ["latent", "network", "likelihood", "dtype", "backend", *network.options]
     names += [name for name, option in kind.options.items() if option.flag]
     given = {"labels": class_names(data)} if "condition" in kind.can else {}
     likelihood_options = {
         name: options[name] for name in ("sigma", "levels") if options[name] is not None
     }
     model = kind(
-        data.pixels_train.shape[1],
-        **{name: options[name] for name in names},
+        data.shape if network.shaped else data.pixels_train.shape[1],
+        **{name: options[name] for name in names if name not in kind.refused},
         likelihood_options=likelihood_options,
         rng=rng,
         **given,
