@@ -106,10 +106,8 @@ class Params:
             If the parts differ in dtype or backend, or one belongs to another pair already.
         """
         first = next(iter(parts.values()))
-        shapes, carried = (
-            {f"{prefix}.{n}": s for prefix, part in parts.items() for n, s in of(part).items()}
-            for of in (lambda part: part.shapes, lambda part: part.carried_shapes)
-        )
+        shapes = _prefixed({prefix: part.shapes for prefix, part in parts.items()})
+        carried = _prefixed({prefix: part.carried_shapes for prefix, part in parts.items()})
         joined = cls(shapes, first.dtype, first.backend, carried)
         given = list(parts.values())
         for i, (prefix, part) in enumerate(parts.items()):  # all checks before a part is changed
@@ -247,6 +245,11 @@ class Params:
     def __repr__(self) -> str:
         rows = [f"  {name:<20} {shape!s}" for name, shape in self.shapes.items()]
         return "\n".join([f"Params({self.theta.size:,} numbers, {self.dtype})", *rows])
+
+
+def _prefixed(parts: dict[str, dict[str, tuple[int, ...]]]) -> dict[str, tuple[int, ...]]:
+    """Shapes of several parts in one dict, each name prefixed with its part's."""
+    return {f"{prefix}.{n}": s for prefix, shapes in parts.items() for n, s in shapes.items()}
 
 
 def _cut(flat: Array, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:

@@ -11,9 +11,9 @@ from importlib import import_module
 
 from .autoencoder import Autoencoder
 from .conditional import ConditionalVAE
-from .declare import DEFAULT, MODELS
+from .declare import DEFAULT
 from .gan import GAN
-from .registry import NETWORKS
+from .registry import MODELS, NETWORKS
 from .vae import VAE
 
 for _module in pkgutil.iter_modules(__path__):

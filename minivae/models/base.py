@@ -13,11 +13,10 @@ from ..engine.noise import normal
 from ..engine.params import Params
 from ..errors import MinivaeError, OptionError, ShapeError
 from ..ops import LIKELIHOODS
-from .declare import Declared, refuses
+from .declare import Declared
 from .halves import Halves, last_bias
 from .mlp import check_widths
 from .network import DEFAULT
-from .objectives import Terms
 from .registry import settle, written
 
 
@@ -32,6 +31,15 @@ class Model(Declared, listed=False):
     parts = ("encoder", "decoder")
     """What the two halves are called in `params`."""
 
+    n_given = 0
+    """Numbers that encoder and decoder are given beside the datum and the latent."""
+
+    labels: tuple[str, ...] = ()
+    """Names of the classes, of a model that takes each datum with its class."""
+
+    encoder: Any
+    decoder: Any
+
     def __init__(
         self,
         n_pixels: int | Sequence[int],
@@ -40,7 +48,7 @@ class Model(Declared, listed=False):
         *,
         activation: str | None = None,
         likelihood: str = "bernoulli",
-        likelihood_options: dict[str, float] | None = None,
+        likelihood_options: dict[str, Any] | None = None,
         network: str = DEFAULT,
         encoder: Layer | None = None,
         decoder: Layer | None = None,
@@ -58,13 +66,13 @@ class Model(Declared, listed=False):
                 f"rng={rng!r} was given, but the initial weights are drawn by a generator; pass "
                 "rng=numpy.random.default_rng(seed)."
             )
-        shape = [n_pixels] if np.ndim(n_pixels) == 0 else n_pixels or [n_pixels]
+        shape: Any = [n_pixels] if np.ndim(n_pixels) == 0 else n_pixels or [n_pixels]
         self.shape = check_widths(shape, "n_pixels")
         self.n_pixels = math.prod(self.shape)
         (self.latent,) = check_widths([latent], "latent")
         self.backend = get_backend(backend)
         self.workspace = Workspace(shared=self.backend.shares)
-        self.likelihood_options = dict(likelihood_options or {})
+        self.likelihood_options: dict[str, Any] = dict(likelihood_options or {})
         self.where: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
         settle(self, options)
         of_network = {"hidden": hidden, "activation": activation, **options}
@@ -91,10 +99,10 @@ class Model(Declared, listed=False):
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
         raise TypeError(f"{type(self).__name__} must define _make_encoder")
 
-    def _make_decoder(self, rng: np.random.Generator, n_given: int = 0) -> Layer:
-        """Network from the latents, and from `n_given` numbers beside them, to the likelihood."""
+    def _make_decoder(self, rng: np.random.Generator) -> Layer:
+        """Network from the latents, and what is given beside them, to the likelihood."""
         n_out = self.likelihood.output_width(self.n_pixels)
-        return self.halves.decoder(self.latent + n_given, self.shape, n_out, rng)
+        return self.halves.decoder(self.latent + self.n_given, self.shape, n_out, rng)
 
     @property
     def data_shape(self) -> tuple[int, ...]:
@@ -152,8 +160,8 @@ class Model(Declared, listed=False):
         ShapeError
             If the data have another shape.
         """
-        if not isinstance(x, self.backend.array_type):
-            x = np.asarray(x)
+        ours = isinstance(x, self.backend.array_type)
+        x = x if ours else np.asarray(x)
         if x.shape[1:] == self.shape:
             x = x.reshape(len(x), self.n_pixels)
         if x.ndim != 2 or x.shape[1] != self.n_pixels:
@@ -181,26 +189,6 @@ class Model(Declared, listed=False):
                 f"of {bias.size} numbers; leave that out (--bias-from-data)."
             )
         found[...] = self.backend.asarray(bias, self.params.dtype)
-
-    @refuses
-    def encode(self, x: Array) -> Any:
-        """Refuse; a model that can encode defines it."""
-        raise OptionError(f"{self.title} cannot encode data; use a VAE or an autoencoder.")
-
-    @refuses
-    def reconstruct(self, x: Array) -> Array:
-        """Refuse; a model that can reconstruct defines it."""
-        raise OptionError(f"{self.title} cannot reconstruct data; use a VAE or an autoencoder.")
-
-    @refuses
-    def elbo(self, x: Array, noise: Array | None = None) -> Array:
-        """Refuse; a model that bounds ln p(x) defines it."""
-        raise OptionError(f"{self.title} has no ELBO, since it does not bound ln p(x); use a VAE.")
-
-    @refuses
-    def log_weights(self, x: Array, eps: Array) -> Array:
-        """Refuse; a model whose ln p(x) can be estimated by importance sampling defines it."""
-        raise OptionError(f"{self.title} has no importance weights; use a VAE.")
 
     def decode(self, z: Array) -> Array:
         """Mean of the data (B, n_pixels) for latents z (B, Z)."""
@@ -257,15 +245,15 @@ class Model(Declared, listed=False):
         """Draw the noise of one step for `batch` examples; None if the model takes none."""
         raise TypeError(f"{type(self).__name__} must define draw_noise")
 
-    def forward(self, x: Array, noise: Array | None, beta: float = 1.0) -> Terms:
-        """Compute the loss and its terms for x (B, n_data)."""
+    def forward(self, x: Array, noise: Array | None, beta: float = 1.0) -> Any:
+        """Compute the loss and its terms for x (B, n_data): `Terms`, or `Losses` by other names."""
         raise TypeError(f"{type(self).__name__} must define forward")
 
     def backward(self) -> None:
         """Overwrite `params.grad` with the gradient of the last forward pass's loss."""
         raise TypeError(f"{type(self).__name__} must define backward")
 
-    def step(self, x: Array, noise: Array | None, beta: float = 1.0) -> Terms:
+    def step(self, x: Array, noise: Array | None, beta: float = 1.0) -> Any:
         """One forward and one backward pass: the terms, and `params.grad` overwritten.
 
         Updating is the optimizer's: `optimizer.step(model.params)`.
@@ -280,7 +268,8 @@ class Model(Declared, listed=False):
 
     def __repr__(self) -> str:
         between = self.halves.between(self.n_data, self.latent)
-        samples = f"{self.samples} samples, " if getattr(self, "samples", None) else ""
+        several = getattr(self, "samples", None)
+        samples = f"{several} samples, " if several else ""
         return (
             f"{type(self).__name__}({between}, {self.likelihood.name}, {samples}"
             f"{self.params.theta.size:,} parameters, {self.params.dtype})"

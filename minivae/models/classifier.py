@@ -100,8 +100,8 @@ class Classifier(Declared, listed=False):
         ShapeError
             If they have another width.
         """
-        if not isinstance(x, self.backend.array_type):
-            x = np.asarray(x)
+        ours = isinstance(x, self.backend.array_type)
+        x = x if ours else np.asarray(x)
         if x.ndim != 2 or x.shape[1] not in (self.n_pixels, self.n_pixels + self.classes):
             raise ShapeError(
                 f"the data have shape {x.shape}, but this classifier takes (N, {self.n_pixels}), "

@@ -33,9 +33,8 @@ from typing import Any
 import numpy as np
 
 from ..engine.backend import Array
-from ..engine.layer import Layer, Sequential
+from ..engine.layer import Layer
 from ..errors import OptionError, ShapeError, StateError
-from .gaussian_encoder import GaussianEncoder
 from .objectives import Terms
 from .vae import VAE
 
@@ -47,15 +46,16 @@ class ConditionalDecoder(Layer):
 
     Parameters
     ----------
-    net : Sequential
+    net : Layer
         From z and y (B, Z + C) to what the likelihood takes.
     latent : int
         Z.
     """
 
-    def __init__(self, net: Sequential, latent: int) -> None:
+    def __init__(self, net: Layer, latent: int) -> None:
         super().__init__(dtype=str(net.params.dtype), backend=net.backend)
-        self.net, self.latent, self.params = net, latent, net.params
+        self.net: Any = net
+        self.latent, self.params = latent, net.params
         self.y: Array | None = None
 
     def given(self, y: Array) -> None:
@@ -134,23 +134,20 @@ class ConditionalVAE(VAE):
                 f"labels={labels!r} was given, but a conditional VAE has a name for each class, no "
                 "two of them the same."
             )
+        self.n_given = len(self.labels)
         super().__init__(n_pixels, hidden, latent, rng=rng, **options)
-        if self.hidden:  # of an MLP; layers of one's own are left as they are
-            firsts = {
-                "encoder": (self.encoder, self.n_data),
-                "decoder": (self.decoder, self.latent),
-            }
-            for half, (layer, start) in firsts.items():
-                if self.halves.own[half] is None:
-                    first = layer.trunk[0] if half == "encoder" else layer[0]
-                    rows = first.params["W"][start:]
-                    rows[...] = self.backend.asarray(rng.standard_normal(rows.shape), rows.dtype)
-
-    def _make_encoder(self, rng: np.random.Generator) -> GaussianEncoder:
-        return super()._make_encoder(rng, n_given=len(self.labels))
+        trunk, own = self.encoder.trunk, self.halves.own
+        firsts = []  # of MLPs; networks of one's own are left as they are
+        if self.hidden and trunk and own["encoder"] is None:
+            firsts.append((trunk[0], self.n_data))
+        if self.hidden and own["decoder"] is None:
+            firsts.append((self.decoder[0], self.latent))
+        for layer, start in firsts:
+            rows = layer.params["W"][start:]
+            rows[...] = self.backend.asarray(rng.standard_normal(rows.shape), rows.dtype)
 
     def _make_decoder(self, rng: np.random.Generator) -> ConditionalDecoder:
-        return ConditionalDecoder(super()._make_decoder(rng, len(self.labels)), self.latent)
+        return ConditionalDecoder(super()._make_decoder(rng), self.latent)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -171,8 +168,8 @@ class ConditionalVAE(VAE):
             If they have another width.
         """
         classes = len(self.labels)
-        if not isinstance(x, self.backend.array_type):
-            x = np.asarray(x)
+        ours = isinstance(x, self.backend.array_type)
+        x = x if ours else np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.n_pixels + classes:
             raise ShapeError(
                 f"the data have shape {x.shape}, but this conditional VAE takes rows of "

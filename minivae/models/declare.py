@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+from ..engine.backend import Array
 from ..engine.params import Params
 from ..errors import OptionError
 from .registry import MODELS, Option, enter
@@ -62,6 +63,12 @@ class Losses(SimpleNamespace):
     def copy(self) -> "Losses":
         """Return the same numbers in arrays of their own."""
         return Losses(**{name: array.copy() for name, array in vars(self).items()})
+
+
+def refuses(method: Any) -> Any:
+    """Mark a method that only says why there is nothing to be had from it."""
+    method.refuses = True
+    return method
 
 
 class Declared:
@@ -135,6 +142,26 @@ class Declared:
         """Who minimises what. Several players have no loss that says how good the model is."""
         return (Player("", "loss", self.params),)
 
+    @refuses
+    def encode(self, x: Array) -> Any:
+        """Refuse; a model that can encode defines it."""
+        raise OptionError(f"{self.title} cannot encode data; use a VAE or an autoencoder.")
+
+    @refuses
+    def reconstruct(self, x: Array) -> Array:
+        """Refuse; a model that can reconstruct defines it."""
+        raise OptionError(f"{self.title} cannot reconstruct data; use a VAE or an autoencoder.")
+
+    @refuses
+    def elbo(self, x: Array, noise: Array | None = None) -> Array:
+        """Refuse; a model that bounds ln p(x) defines it."""
+        raise OptionError(f"{self.title} has no ELBO, since it does not bound ln p(x); use a VAE.")
+
+    @refuses
+    def log_weights(self, x: Array, eps: Array) -> Array:
+        """Refuse; a model whose ln p(x) can be estimated by importance sampling defines it."""
+        raise OptionError(f"{self.title} has no importance weights; use a VAE.")
+
     def held_out_loss(self, numbers: dict[str, Any]) -> float:
         """Loss of data that were not trained on, from what `evaluate` gives: the terms' sum."""
         return sum(numbers[name] for name in self.terms)
@@ -178,9 +205,3 @@ def check_declaration(cls: Any) -> None:
     recorded = {"loss", *cls.terms, "val_loss", *(f"val_{name}" for name in cls.terms)}
     if unknown := [name for name in cls.columns if name not in recorded]:
         refuse(f"prints {unknown[0]!r}, which is not recorded", "name it in terms")
-
-
-def refuses(method: Any) -> Any:
-    """Mark a method that only says why there is nothing to be had from it."""
-    method.refuses = True
-    return method

@@ -55,7 +55,8 @@ from ..engine.layer import Layer
 from ..errors import OptionError, StateError
 from ..ops import Activation, Bernoulli
 from .base import Model, expect_examples
-from .declare import Option, Player, refuses
+from .declare import Player, refuses
+from .registry import Option
 
 OUTPUTS = ("bernoulli", "gaussian")
 """Likelihoods whose mean the generator can give by itself, by a sigmoid or as it is."""
@@ -133,7 +134,7 @@ class GAN(Model):
         latent: int = 20,
         *,
         likelihood: str = "bernoulli",
-        likelihood_options: dict[str, float] | None = None,
+        likelihood_options: dict[str, Any] | None = None,
         rng: np.random.Generator,
         **options: Any,
     ) -> None:
@@ -259,13 +260,7 @@ class GAN(Model):
 
     @refuses
     def encode(self, x: Array) -> Array:
-        """Refuse: a GAN has no encoder.
-
-        Raises
-        ------
-        OptionError
-            Always.
-        """
+        """Refuse: a GAN has no encoder."""
         raise OptionError(
             "a GAN has no encoder, so it cannot encode or reconstruct data; use a VAE or an "
             "autoencoder."

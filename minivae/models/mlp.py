@@ -102,6 +102,7 @@ def check_widths(widths: Sequence[int], what: str) -> tuple[int, ...]:
     OptionError
         If one is not a whole number of at least 1.
     """
+    checked: tuple[int, ...] = ()
     try:
         checked = tuple(int(width) for width in widths)
         valid = all(

@@ -12,6 +12,7 @@ In both, $\mu$ and logvar act along two branches, and what comes back along them
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..engine.backend import Array, array_module
 from ..engine.layer import Layer
@@ -78,7 +79,7 @@ class ELBO:
     def __init__(self, decoder: Layer, likelihood: Likelihood, free_bits: float = 0.0) -> None:
         if not free_bits >= 0:
             raise OptionError(f"free_bits={free_bits} was given, but it must be 0 or more nats.")
-        options = {"dtype": decoder.params.dtype, "backend": decoder.backend}
+        options: dict[str, Any] = {"dtype": decoder.params.dtype, "backend": decoder.backend}
         self.reparameterize, self.kl = Reparameterize(**options), KL(**options)
         self.decoder, self.likelihood, self.free_bits = decoder, likelihood, free_bits
         self.call = decoder.call
@@ -119,7 +120,7 @@ class ImportanceWeighted:
     """
 
     def __init__(self, decoder: Layer, likelihood: Likelihood) -> None:
-        options = {"dtype": decoder.params.dtype, "backend": decoder.backend}
+        options: dict[str, Any] = {"dtype": decoder.params.dtype, "backend": decoder.backend}
         self.reparameterize = Reparameterize(**options)
         self.logmeanexp = LogMeanExp(**options)
         self.decoder, self.likelihood = decoder, likelihood

@@ -20,9 +20,9 @@ import numpy as np
 from ..engine.backend import Array
 from ..errors import OptionError
 from .base import Model
-from .declare import Option
 from .gaussian_encoder import GaussianEncoder
 from .objectives import ELBO, ImportanceWeighted, Terms
+from .registry import Option
 
 OBJECTIVE = "objective (of a VAE)"
 """Title of what goes with a prior's KL, in the help of `minivae train`."""
@@ -89,7 +89,7 @@ class VAE(Model):
     can = frozenset({"encode", "reconstruct", "sample", "draw", "prior", "bound"})
     codes_are = "Posterior means"
     plain = True
-    examples = ({}, {"samples": 3})
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({}, {"samples": 3})
 
     encoder: GaussianEncoder
     logvar_range: tuple[float, float]
@@ -127,8 +127,8 @@ class VAE(Model):
                 "--beta and --schedule."
             )
 
-    def _make_encoder(self, rng: np.random.Generator, n_given: int = 0) -> GaussianEncoder:
-        trunk, width = self.halves.trunk(self.data_shape, n_given, rng)
+    def _make_encoder(self, rng: np.random.Generator) -> GaussianEncoder:
+        trunk, width = self.halves.trunk(self.data_shape, self.n_given, rng)
         return GaussianEncoder(
             trunk, width, self.latent, logvar_range=self.logvar_range, rng=rng, **self.where
         )

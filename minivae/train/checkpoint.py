@@ -71,7 +71,9 @@ def save_checkpoint(path: str | Path, training: Training, extra: dict | None = N
         "history": training.history,
         "extra": extra or {},
     }
-    arrays = {f"optimizer.{name}": to_host(array) for name, array in optimizer.state.items()}
+    arrays: dict[str, Any] = {
+        f"optimizer.{name}": to_host(array) for name, array in optimizer.state.items()
+    }
     arrays["theta"] = to_host(model.params.theta)
     if training.best_theta is not None:
         arrays["best_theta"] = training.best_theta
@@ -212,6 +214,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             f"{path} cannot be read as a checkpoint: it is truncated, damaged or no .npz file "
             f"({type(error).__name__}); use another checkpoint or train again."
         ) from error
+    meta: dict[str, Any] = {}
     try:
         meta = json.loads(str(arrays.pop("meta")))
         foreign = meta["format"] != FORMAT

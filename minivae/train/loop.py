@@ -131,7 +131,8 @@ def fit(
             "have no loss to wait for; leave it out, and choose the epochs."
         )
     x, x_val = as_rows(x), None if x_val is None else as_rows(x_val)
-    for data in (x, x_val):
+    given: tuple[Any, ...] = (x, x_val)
+    for data in given:
         if data is not None:
             model.likelihood.note(data)  # refuses what is outside the domain
     x = prepare_data(x, settings, "train")

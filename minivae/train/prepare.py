@@ -10,7 +10,7 @@ from .settings import STREAMS, Settings
 
 def as_rows(x: np.ndarray | Pixels) -> np.ndarray | Pixels:
     """Examples (N, D) as rows; those in a shape, (N, *shape), are laid in rows."""
-    return x if x.ndim == 2 else x.reshape(len(x), -1)
+    return x if isinstance(x, Pixels) or x.ndim == 2 else x.reshape(len(x), -1)
 
 
 def binarize(x: np.ndarray | Pixels, rng: np.random.Generator) -> np.ndarray | Pixels:

@@ -130,7 +130,8 @@ class Run:
         """Training rows and test rows, those of a conditional VAE with their labels."""
         if "condition" not in self.can:
             return data.pixels_train, data.pixels_test
-        names, parts = self.training.model.labels, []
+        parts: list[Any] = []
+        names = self.training.model.labels
         for x, y in ((data.pixels_train, data.y_train), (data.pixels_test, data.y_test)):
             known = None if x is None else labelled(x, numbers_of(data, y, names), len(names))
             parts.append(known)
