@@ -91,7 +91,7 @@ MOVED = {
     "workspace": ["engine.cpu.workspace"],
 }
 """Modules that lay side by side before there were rooms, and where their names are now: what was
-written for `minivae.plots` or pickled from `minivae.estimator` still works."""
+written for `minivae.plots` or `minivae.estimator` still works."""
 
 _HOME = {name: module for module, names in NAMES.items() for name in names}
 
