@@ -53,12 +53,12 @@ import numpy as np
 from ..engine.backend import Array
 from ..engine.layer import Layer
 from ..errors import OptionError, StateError
-from ..ops import Activation, Bernoulli
+from ..ops import LIKELIHOODS, Activation, Bernoulli
 from .base import Model, expect_examples
 from .declare import Player, refuses
 from .registry import Option
 
-OUTPUTS = ("bernoulli", "gaussian")
+OUTPUTS = tuple(name for name, kind in LIKELIHOODS.items() if kind.mean_by is not None)
 """Likelihoods whose mean the generator can give by itself, by a sigmoid or as it is."""
 
 
@@ -151,7 +151,8 @@ class GAN(Model):
                 "0.1 is usual."
             )
         self.discriminator, self.generator = self.encoder, self.decoder
-        self.squash = Activation("sigmoid", **self.where) if likelihood == "bernoulli" else None
+        squash = LIKELIHOODS[likelihood].mean_by
+        self.squash = Activation(squash, **self.where) if squash else None
         self.verdict = Bernoulli(**self.where)
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:

@@ -12,6 +12,7 @@ import pytest
 
 from minivae.cli.commands.step import LEARNING_RATE, tiny
 from minivae.cli.main import main
+from minivae.ops import ACTIVATIONS
 
 
 def printed(capsys, *arguments):
@@ -100,7 +101,7 @@ def test_a_page(tmp_path, capsys):
     [
         (["--batch", "0"], "choose 1 to 8 examples"),
         (["--batch", "9"], "choose 1 to 8 examples"),
-        (["--activation", "cubic"], "choose one of: relu"),
+        (["--activation", "cubic"], f"choose one of: {', '.join(ACTIVATIONS)}."),
         (["--out", "step.txt"], "must end in .html"),
     ],
 )

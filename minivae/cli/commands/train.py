@@ -19,6 +19,7 @@ from ...engine.cpu.loop import announce
 from ...errors import NonFiniteError, OptionError, OutOfMemoryError
 from ...models import MODELS, NETWORKS
 from ...models.base import Model
+from ...ops import LIKELIHOODS
 from ...ops.likelihoods.base import is_binary
 from ...show import plots
 from ...train.loop import fit
@@ -97,9 +98,9 @@ def begin(asked: dict[str, Any], out: str | None) -> tuple[Run, Dataset]:
 
 
 def default_binarize(data: Dataset, likelihood: str) -> str:
-    """Grey pictures under a Bernoulli are binarized anew each time; all else stays as it is."""
+    """Grey pictures under a likelihood of zeros and ones are binarized anew; all else stays."""
     grey = len(data.shape) == 2 and not is_binary(data.pixels_train)
-    return "dynamic" if grey and likelihood == "bernoulli" else "none"
+    return "dynamic" if grey and LIKELIHOODS[likelihood].binary else "none"
 
 
 def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator) -> Model:
