@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 NAMES = {
     "engine.backend": ["get_backend"],
-    "engine.layer": ["Layer", "Sequential"],
+    "engine.layer": ["Layer", "Reshape", "Sequential"],
     "engine.params": ["Params"],
     "errors": ["MinivaeError"],
     "models": ["GAN", "VAE", "Autoencoder", "ConditionalVAE"],
