@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...engine import Array, Layer, empty, in_parts, loop, same_dtype, together
+from ...engine import COSTLY, Array, Layer, Loop, empty, in_parts, loop, same_dtype, together
 from ...errors import DataError, ShapeError
 
 LN_2PI = math.log(2 * math.pi)
@@ -175,6 +175,30 @@ def rows_of_dnll(dnll: Array, kept: Array) -> Array:
         )
     same_dtype(dnll=dnll, kept=kept)
     return np.ascontiguousarray(dnll).reshape(-1)
+
+
+def loss_and_residual(f: Loop, out: Array, x: Array) -> tuple[Array, tuple]:
+    """Run a loop that computes a loss and, in the same pass, the gradient without dnll.
+
+    Parameters
+    ----------
+    f : Loop
+        `f(out, x, nll, residual)` for (B, K, D), (B, D), (B, K) and (B, K, D).
+    out, x : array
+        As `rows` takes them.
+
+    Returns
+    -------
+    nll : array
+        One number for each row of `out`.
+    cache : tuple
+        The residual, in the shape of `out`; for `scaled_rows`.
+    """
+    per_sample, data = rows(out, x)
+    nll, residual = empty(out.shape[:-1], x.dtype), empty(out.shape, x.dtype)
+    by_example = nll.reshape(per_sample.shape[:2]), residual.reshape(per_sample.shape)
+    in_parts(f, (per_sample, data, *by_example), least=COSTLY)
+    return nll, (residual,)
 
 
 @loop

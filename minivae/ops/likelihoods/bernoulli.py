@@ -27,14 +27,11 @@ Source: Kingma and Welling (2014), appendix C.1, written for logits.
 import numpy as np
 
 from ...engine import (
-    COSTLY,
     Array,
     Case,
     Elementwise,
     Reduction,
     array_module,
-    empty,
-    in_parts,
     kernel,
     logit,
     loop,
@@ -42,7 +39,7 @@ from ...engine import (
 from ...engine.cpu.elementary import exp_minus, log1p
 from ..activations.sigmoid import sigmoid_forward
 from ..activations.softplus import softplus_forward
-from .base import Likelihood, is_binary, require_unit_interval, rows, scaled_rows
+from .base import Likelihood, is_binary, loss_and_residual, require_unit_interval, scaled_rows
 
 
 def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
@@ -81,11 +78,7 @@ def _loss(logits, x, nll, residual):  # noqa: ANN001, ANN202
 @kernel("numba", of=forward)
 def forward_numba(logits: Array, x: Array) -> tuple[Array, tuple]:
     """Kernel of `forward`; it keeps the bracket of (2)."""
-    per_sample, data = rows(logits, x)
-    nll, residual = empty(logits.shape[:-1], x.dtype), empty(logits.shape, x.dtype)
-    by_example = nll.reshape(per_sample.shape[:2]), residual.reshape(per_sample.shape)
-    in_parts(_loss, (per_sample, data, *by_example), least=COSTLY)
-    return nll, (residual,)
+    return loss_and_residual(_loss, logits, x)
 
 
 @kernel("numba", of=backward)

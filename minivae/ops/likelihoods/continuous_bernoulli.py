@@ -54,19 +54,16 @@ function, for $m(a) = \tfrac12 (1 + \coth \tfrac a2 - \tfrac2a)$.
 import numpy as np
 
 from ...engine import (
-    COSTLY,
     Array,
     Case,
     Elementwise,
     Reduction,
     array_module,
-    empty,
-    in_parts,
     kernel,
     loop,
 )
 from ...engine.cpu.elementary import exp_minus, log
-from .base import Likelihood, require_unit_interval, rows, scaled_rows
+from .base import Likelihood, loss_and_residual, require_unit_interval, scaled_rows
 
 NEAR = 0.5
 """Below it, |a| is near 0."""
@@ -174,11 +171,7 @@ def _loss(logits, x, nll, residual):  # noqa: ANN001, ANN202
 @kernel("numba", of=forward)
 def forward_numba(logits: Array, x: Array) -> tuple[Array, tuple]:
     """Kernel of `forward`; it keeps the bracket of (6)."""
-    per_sample, data = rows(logits, x)
-    nll, residual = empty(logits.shape[:-1], x.dtype), empty(logits.shape, x.dtype)
-    by_example = nll.reshape(per_sample.shape[:2]), residual.reshape(per_sample.shape)
-    in_parts(_loss, (per_sample, data, *by_example), least=COSTLY)
-    return nll, (residual,)
+    return loss_and_residual(_loss, logits, x)
 
 
 @kernel("numba", of=backward)
