@@ -17,7 +17,7 @@ from ..models.declare import DEFAULT
 from ..models.network import DEFAULT as NETWORK
 from ..models.registry import Option
 from ..models.vae import OBJECTIVE
-from ..ops import LIKELIHOODS
+from ..ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
 from ..train.optim import OPTIMIZERS
 from ..train.settings import BINARIZE
 from .numbers import finite, seed, whole
@@ -42,8 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "network": NETWORK,
     "latent": 20,
     "likelihood": "bernoulli",
-    "sigma": None,
-    "levels": None,
+    **dict.fromkeys(LIKELIHOOD_OPTIONS),
     "binarize": None,
     "bias_from_data": False,
     "beta": 1.0,
@@ -101,8 +100,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         add_own(kinds, name, option)
     add(kinds, "--latent", "latent dimensions; 2 can be drawn", **count)
     add(kinds, "--likelihood", "of the data, given the decoder", choices=tuple(LIKELIHOODS))
-    add(kinds, "--sigma", "standard deviation of the gaussian likelihood (default: 1)", **number)
-    add(kinds, "--levels", "grey levels of the categorical likelihood (default: 4)", **count)
+    for name, (kind, default, help) in LIKELIHOOD_OPTIONS.items():
+        add_own(kinds, name, Option(kind, None, f"{help} (default: {default:g})"))
     bias = "start from the mean of the training data, by the bias of the decoder's last layer"
     add(kinds, "--bias-from-data", bias, action="store_true")
 

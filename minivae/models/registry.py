@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import OptionError
+from ..ops import LIKELIHOOD_OPTIONS
 
 MODELS: dict[str, Any] = {}
 """Every model's class by its kind; `declare.Declared` enters them."""
@@ -17,10 +18,10 @@ NETWORKS: dict[str, Any] = {}
 """Every named network's class by its name; `network.Network` enters them."""
 
 COMMON = frozenset(
-    "data limit model network latent likelihood sigma levels binarize bias_from_data "  # noqa: SIM905
+    "data limit model network latent likelihood binarize bias_from_data "  # noqa: SIM905
     "beta schedule warmup optimizer lr clip_norm weight_decay epochs batch patience seed dtype "
     "backend out resume quiet".split()
-)
+).union(LIKELIHOOD_OPTIONS)
 """Options of `minivae train` that are there for every model, unless it refuses them."""
 
 OF_A_CONSTRUCTOR = ("n_pixels", "rng", "encoder", "decoder", "likelihood_options", "labels")

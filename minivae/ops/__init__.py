@@ -43,6 +43,9 @@ CASES: list[Case] = registry.cases_of(MODULES)
 LIKELIHOODS: dict[str, type[Likelihood]] = registry.likelihoods_of(MODULES)
 """Every likelihood, by its name."""
 
+LIKELIHOOD_OPTIONS: dict[str, tuple[type, Any, str]] = registry.options_of(LIKELIHOODS)
+"""What likelihoods take: name -> type, default and help text."""
+
 _LAYERS = registry.layers_of(MODULES)
 globals().update({module.__name__.rpartition(".")[2]: module for module in MODULES}, **_LAYERS)
 
@@ -61,6 +64,7 @@ __all__ = [
     "ACTIVATIONS",
     "CASES",
     "LIKELIHOODS",
+    "LIKELIHOOD_OPTIONS",
     "Activation",
     "Case",
     "Likelihood",

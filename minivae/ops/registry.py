@@ -10,6 +10,7 @@ import inspect
 import pkgutil
 from collections.abc import Iterable
 from types import ModuleType
+from typing import Any
 
 from ..engine import Case, Layer
 from ..engine.case import undeclared
@@ -105,4 +106,23 @@ def likelihoods_of(modules: Iterable[ModuleType]) -> dict[str, type[Likelihood]]
                     f"{where} declares {name}={option!r}; give a type, the default and a help text."
                 )
         found[kind.name] = kind
+    return found
+
+
+def options_of(likelihoods: dict[str, type[Likelihood]]) -> dict[str, tuple[type, Any, str]]:
+    """Collect what likelihoods take: name -> type, default and help text.
+
+    Raises
+    ------
+    OptionError
+        If two take something else by one name.
+    """
+    found: dict[str, tuple[type, Any, str]] = {}
+    for kind in likelihoods.values():
+        for name, option in kind.options.items():
+            if found.setdefault(name, option)[0] is not option[0]:
+                raise OptionError(
+                    f"the likelihood {kind.__name__} declares {name} as {option[0].__name__}, but "
+                    f"another takes a {found[name][0].__name__} by that name; give it another."
+                )
     return found

@@ -100,6 +100,16 @@ def test_a_likelihood_that_does_not_declare_what_it_takes(refuses):
             registry.likelihoods_of([module(Mine=mine)])
 
 
+def test_what_likelihoods_take_is_collected(refuses):
+    one = likelihood(name="one", options={"width": (float, 1.0, "how wide")})
+    two = likelihood(name="two", options={"length": (float, 2.0, "how long"), **one.options})
+    found = registry.options_of({"one": one, "two": two})
+    assert found == {"width": (float, 1.0, "how wide"), "length": (float, 2.0, "how long")}
+    other = likelihood(name="other", options={"width": (int, 1, "how many wide")})
+    with refuses(OptionError, "width", "int", "float"):
+        registry.options_of({"one": one, "other": other})
+
+
 def test_an_operation_without_a_test_file_or_an_oracle_is_named(monkeypatch, tmp_path):
     mine = module(CASES=[Case("mine", len, len, vary={}, output=(), layer=None)])
     monkeypatch.setattr(oracles, "MODULES", [mine])

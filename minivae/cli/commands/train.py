@@ -19,7 +19,7 @@ from ...engine.cpu.loop import announce
 from ...errors import NonFiniteError, OptionError, OutOfMemoryError
 from ...models import MODELS, NETWORKS
 from ...models.base import Model
-from ...ops import LIKELIHOODS
+from ...ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
 from ...ops.likelihoods.base import is_binary
 from ...show import plots
 from ...train.loop import fit
@@ -111,7 +111,7 @@ def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator
     names += [name for name, option in kind.options.items() if option.flag]
     given = {"labels": class_names(data)} if "condition" in kind.can else {}
     likelihood_options = {
-        name: options[name] for name in ("sigma", "levels") if options[name] is not None
+        name: options[name] for name in LIKELIHOOD_OPTIONS if options[name] is not None
     }
     model = kind(
         data.shape if network.shaped else data.pixels_train.shape[1],
