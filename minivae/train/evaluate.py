@@ -2,7 +2,8 @@
 
 An evaluation does not depend on the batch size: terms are per example, the last batch may be
 ragged, sums are taken over examples in float64, and the noise is drawn row by row from one
-generator, so that each example meets the same noise however the rows are grouped.
+generator, so that each example meets the same noise however the rows are grouped. It computes as a
+training step does, so the numbers do not depend on how many threads there are either.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from ..data.batches import batches
 from ..data.pixels import Pixels
+from ..engine.cpu.workspace import Workspace
 from ..errors import OptionError
 from ..models.base import Model
 
@@ -52,11 +54,13 @@ def evaluate(
     to_host = model.backend.to_host
     bounds = "bound" in model.can
     found: dict[str, list] = {name: [] for name in (*model.terms, *(["bound"] if bounds else []))}
+    workspace = Workspace(shared=model.backend.shares)
     for rows in batches(len(x), batch):
-        noise = model.draw_noise(rng, rows.stop - rows.start)
-        terms = model.forward(model.prepare(x[rows]), noise)
-        for name, parts in found.items():
-            parts.append(to_host(getattr(terms, name)).astype("float64"))
+        with workspace:
+            noise = model.draw_noise(rng, rows.stop - rows.start)
+            terms = model.forward(model.prepare(x[rows]), noise)
+            for name, parts in found.items():
+                parts.append(to_host(getattr(terms, name)).astype("float64"))
     means = {name: np.concatenate(parts).mean(axis=0) for name, parts in found.items()}
     numbers: dict[str, Any] = {name: float(mean.sum()) for name, mean in means.items()}
     nan = float("nan")
@@ -110,13 +114,15 @@ def log_likelihood(
     if samples < 1 or rows < 1:
         raise OptionError(f"samples={samples} and rows={rows} were given; both must be at least 1.")
     estimate = np.empty(len(x))
+    workspace = Workspace(shared=model.backend.shares)
     for examples in batches(len(x), max(1, rows // samples)):
         data = model.prepare(x[examples])
         largest = np.full(len(data), -np.inf)
         total = np.zeros(len(data))
         for part in batches(samples, rows):
-            eps = model.normal(rng, (len(data), part.stop - part.start, model.latent))
-            w = model.backend.to_host(model.log_weights(data, eps)).astype("float64")
+            with workspace:
+                eps = model.normal(rng, (len(data), part.stop - part.start, model.latent))
+                w = model.backend.to_host(model.log_weights(data, eps)).astype("float64")
             new_largest = np.maximum(largest, w.max(axis=1))
             total *= np.exp(largest - new_largest)
             total += np.exp(w - new_largest[:, None]).sum(axis=1)

@@ -15,6 +15,7 @@ from minivae.engine.cpu.loop import loop
 from minivae.engine.cpu.team import COSTLY
 from minivae.engine.cpu.threads import Team
 from minivae.engine.cpu.workspace import Workspace, empty
+from minivae.train import Settings, Training, fit
 
 pytestmark = pytest.mark.skipif(Blas.find() is None, reason="NumPy has no OpenBLAS of its own")
 
@@ -185,7 +186,7 @@ def test_a_step_inside_a_step_leaves_the_outer_one_its_team():
             assert Blas.find().get_threads() == 1
         assert team._now.team is None
         assert Blas.find().get_threads() == 2
-        assert not team._Step.lock.locked()
+        assert (team._Steps.under_way, team._Steps.helped) == (0, None)
 
 
 def losses(steps=30):
@@ -199,7 +200,7 @@ def losses(steps=30):
 
 
 def test_two_trainings_at_the_same_time():
-    """One has the team, the other computes alone; both are right."""
+    """One has the helping threads, the others compute alone: the same numbers, bit for bit."""
     with threadpool_limits(2):
         alone, found = losses(), []
         threads = [threading.Thread(target=lambda: found.append(losses())) for _ in range(3)]
@@ -208,9 +209,50 @@ def test_two_trainings_at_the_same_time():
         for thread in threads:
             thread.join()
         assert len(found) == 3
-        for each in found:
-            np.testing.assert_allclose(each, alone, rtol=1e-5)
+        assert found == [alone] * 3
         assert Blas.find().get_threads() == 2
+
+
+ROWS = [2, 20, 100, 700]  # by rows and by columns, turned or not, in two parts and in four
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_the_same_bits_with_any_number_of_threads(rows):
+    rng = np.random.default_rng(6)
+    pairs = [
+        factors(rng, rows, 784, 500, "float32", *turned) for turned in ((0, 0), (0, 1), (1, 0))
+    ]
+    x = rng.standard_normal((rows, 4000)).astype("float32")
+    found = []
+    for threads in (1, 2, 3, 5):
+        made = Team(Blas.find(), threads)
+        made.wake()
+        with threadpool_limits(1):
+            total, out = np.empty(4000, "float32"), np.empty_like(x)
+            products = [made.matmul(*pair, np.empty((rows, 500), "float32")) for pair in pairs]
+            made.sum_in_parts(summed, (x,), total, [])
+            made.in_parts(doubled, (x, out), [2.0])
+        made.end()
+        found.append([*products, total, out])
+    np.testing.assert_array_equal(found[0][-1], 2 * x)
+    np.testing.assert_allclose(found[0][-2], x.sum(axis=0), rtol=1e-4, atol=1e-3)
+    for others in found[1:]:
+        for one, other in zip(found[0], others, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_training_is_the_same_with_one_thread_and_with_two():
+    found = []
+    for threads in (1, 2):
+        team._of.cache_clear()
+        with threadpool_limits(threads):
+            rng = np.random.default_rng(7)
+            model = VAE(784, (400,), 20, samples=3, rng=rng, backend="numba")
+            data = (rng.random((300, 784)) < 0.2).astype("float32")
+            training = Training(model, Adam(), rng, Settings(epochs=2, batch=128))
+            fit(training, data[:200], data[200:], progress=False)
+            found.append((model.params.theta.tobytes(), training.history))
+    assert found[0] == found[1]
 
 
 def test_a_team_trains_as_the_reference_does():
@@ -242,7 +284,7 @@ def test_an_interrupt_while_a_step_begins_leaves_nothing_behind(monkeypatch):
         with pytest.raises(KeyboardInterrupt), workspace:
             pass
         assert Blas.find().get_threads() == 2
-        assert not team._Step.lock.locked()
+        assert (team._Steps.under_way, team._Steps.helped) == (0, None)
         assert team._now.team is None
         outside = empty((3,), "float64")
         assert empty((3,), "float64") is not outside

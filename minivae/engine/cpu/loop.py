@@ -27,9 +27,23 @@ import numpy as np
 
 from ...errors import BackendError, DtypeError, ShapeError
 from ..backend import Array
+from ..interrupts import held
 
 OPTIONS = {"error_model": "numpy", "nogil": True}
 """How Numba is to compile every loop."""
+
+
+def import_numba() -> Any:
+    """Import Numba, whole: an import that is interrupted leaves halves behind for the session."""
+    try:
+        with held():
+            import numba
+    except ImportError:
+        raise BackendError(
+            "the backend 'numba' was asked for, but Numba is not installed; install it with "
+            "`pip install numba`, or choose the backend 'numpy'."
+        ) from None
+    return numba
 
 
 def kept_on_disk(decorator: Callable[..., Callable], function: Callable) -> Any:
@@ -69,13 +83,7 @@ class Loop:
     @functools.cached_property
     def compiled(self) -> Any:
         """What Numba makes of the function."""
-        try:
-            import numba
-        except ImportError:
-            raise BackendError(
-                "the backend 'numba' was asked for, but Numba is not installed; install it with "
-                "`pip install numba`, or choose the backend 'numpy'."
-            ) from None
+        numba = import_numba()
         parts = {name: part.compiled for name, part in self.parts().items()}
         made = types.FunctionType(
             self.function.__code__,
@@ -110,9 +118,7 @@ class Loop:
 
     def compile_for(self, *arguments: Any) -> None:
         """Compile for arguments of these types, without a call."""
-        import numba
-
-        self.compiled.compile(tuple(map(numba.typeof, arguments)))
+        self.compiled.compile(tuple(map(import_numba().typeof, arguments)))
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the compiled function."""
@@ -187,6 +193,7 @@ def same_dtype(**arrays: Array) -> None:
 @contextmanager
 def announce(say: Callable[[str], None]) -> Iterator[None]:
     """Within this block, call `say` once with a sentence if Numba has to compile something."""
+    import_numba()
     from numba.core import event
 
     told: list[bool] = []

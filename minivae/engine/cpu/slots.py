@@ -94,15 +94,19 @@ def job(arguments):  # noqa: ANN001, ANN201
 
 
 @loop
-def share(slots, function, sched_yield, mine, theirs):  # noqa: ANN001, ANN201
-    """Call the loop f with several tuples of arguments, each on a thread of its own."""
-    for i in range(len(theirs)):
-        slot = int64(slots[i].ctypes.data)
-        save(slot + 8 * ARGUMENTS, theirs[i])
-        post(slot, function)
-    f(*mine)
-    for i in range(len(theirs)):
-        collect(int64(slots[i].ctypes.data), sched_yield)
+def share(slots, function, sched_yield, parts):  # noqa: ANN001, ANN201
+    """Call the loop f with several tuples of arguments, in rounds of one for each thread."""
+    left = len(parts)
+    while left > 0:
+        posted = min(left - 1, len(slots))
+        for i in range(posted):
+            slot = int64(slots[i].ctypes.data)
+            save(slot + 8 * ARGUMENTS, parts[left - 1 - i])
+            post(slot, function)
+        left -= posted + 1
+        f(*parts[left])
+        for i in range(posted):
+            collect(int64(slots[i].ctypes.data), sched_yield)
 
 
 @loop
@@ -130,7 +134,7 @@ def order(matrix):  # noqa: ANN001, ANN201
 
 @loop
 def multiply(slots, function, sched_yield, cblas, a, b, out, parts, by_rows):  # noqa: ANN001, ANN201
-    """Compute `out = a b`, in parts of whole rows or columns of `out`, each on its own thread.
+    """Compute `out = a b`, in parts of whole rows or columns of `out`, a round of one a thread.
 
     Returns whether the three fit together, in shape and in memory; else nothing is done.
     """
@@ -142,7 +146,7 @@ def multiply(slots, function, sched_yield, cblas, a, b, out, parts, by_rows):  #
     size, one = out.itemsize, out.dtype.type(1)
     # As signed numbers: Numba makes the sum of an unsigned and a signed one a float.
     a_data, b_data, out_data = int64(a.ctypes.data), int64(b.ctypes.data), int64(out.ctypes.data)
-    whole = m if by_rows else n
+    whole, threads = m if by_rows else n, len(slots) + 1
     # Parts of columns begin where a cache line of `out` does.
     width = -(-whole // parts) if by_rows else -(-whole // (16 * parts)) * 16
     for i in range(parts - 1, -1, -1):
@@ -167,14 +171,14 @@ def multiply(slots, function, sched_yield, cblas, a, b, out, parts, by_rows):  #
             out_data + out_start * size,
             ldo,
         )
-        if i > 0:
-            slot = int64(slots[i - 1].ctypes.data)
+        if i % threads > 0:
+            slot = int64(slots[i % threads - 1].ctypes.data)
             save(slot + 8 * ARGUMENTS, (cblas, numbers, one))
             post(slot, function)
-        else:  # the first part is this thread's
+        else:  # the first part of a round is this thread's
             gemm(cblas, numbers, one)
-    for i in range(parts - 1):
-        collect(int64(slots[i].ctypes.data), sched_yield)
+            for j in range(min(threads, parts - i) - 1):
+                collect(int64(slots[j].ctypes.data), sched_yield)
     return True
 
 
@@ -205,19 +209,19 @@ def multiply_turned(slots, function, sched_yield, cblas, a, b, out, parts, turne
     size, one = out.itemsize, out.dtype.type(1)
     a_data, b_data = int64(a.ctypes.data), int64(b.ctypes.data)
     turned_data = int64(turned.ctypes.data)
-    width = -(-n // (16 * parts)) * 16
+    width, threads = -(-n // (16 * parts)) * 16, len(slots) + 1
     for i in range(parts - 1, -1, -1):
         start = min(i * width, n)
         stop = min(start + width, n)
         b_part, turned_part = b_data + start * ldb * size, turned_data + start * m * size
         numbers = (111, 112, stop - start, m, k, b_part, ldb, a_data, lda, turned_part, m)
         part = (cblas, numbers, one, turned[start:stop], out[:, start:stop])
-        if i > 0:
-            slot = int64(slots[i - 1].ctypes.data)
+        if i % threads > 0:
+            slot = int64(slots[i % threads - 1].ctypes.data)
             save(slot + 8 * ARGUMENTS, part)
             post(slot, function)
         else:
             one_turned(*part)
-    for i in range(parts - 1):
-        collect(int64(slots[i].ctypes.data), sched_yield)
+            for j in range(min(threads, parts - i) - 1):
+                collect(int64(slots[j].ctypes.data), sched_yield)
     return True

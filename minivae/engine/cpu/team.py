@@ -15,12 +15,14 @@ So during a step BLAS is told to use one thread, and the team's threads take par
 
 A thread of the team waits in compiled code without Python's lock (`slots.serve`), gives way to
 whoever else wants its core, and goes to sleep when nothing comes for a while. If it sleeps, or its
-core is taken, the caller does all parts itself: the work is divided in the same way whoever does
-it, so the numbers do not depend on that.
+core is taken, the caller does all parts itself. The work is divided in the same way whoever does
+it, and also where there is one thread only, so the numbers do not depend on that: a seed gives the
+same run, bit for bit, on one core and on eight, and beside another training.
 
-There is a team where a step runs on the backend "numba", NumPy's BLAS is the OpenBLAS that comes
-with it, and that BLAS may use more than one thread (`OPENBLAS_NUM_THREADS`, or all cores);
-elsewhere products are NumPy's and loops use one thread.
+There is a team where a step runs on the backend "numba" and NumPy's BLAS is the OpenBLAS that comes
+with it, of as many threads as that BLAS may use (`OPENBLAS_NUM_THREADS`, or all cores); elsewhere
+products are NumPy's and loops use one thread. What is promised holds for one kind of processor:
+OpenBLAS has other products for another.
 """
 
 import functools
@@ -42,20 +44,24 @@ multiplies, and in one with exponentials or from far memory."""
 
 
 class _Now(threading.local):
-    """The team that works for this thread's step."""
+    """The team that works for this thread's step, and the one that this thread is by itself."""
 
     team: Team | None = None
+    alone: Team | None = None
 
 
 _now = _Now()
 
 
-class _Step:
-    """Which step of the process has the team: one at a time."""
+class _Steps:
+    """The steps that are under way in this process; one of them has the helping threads."""
 
     lock = threading.Lock()
+    under_way = 0
+    helped: Team | None = None
+    """The team of the step that is helped."""
     threads = 0
-    """Threads that BLAS had before this step."""
+    """Threads that BLAS had before the first of them."""
 
 
 @functools.cache
@@ -67,22 +73,26 @@ def _of(blas: Blas, threads: int) -> Team:
 
 
 def begin() -> Team | None:
-    """Let the team work for this thread; return the one that already did.
+    """Let a team work for this thread; return the one that already did.
 
-    There is none to work where NumPy has another BLAS, or while it works for another thread: that
-    step then computes alone, and its numbers differ by rounding.
+    The threads help one step at a time: one that begins meanwhile does all parts itself. There is
+    no team where NumPy has another BLAS.
     """
     before, blas = _now.team, Blas.find()
-    if before is None and blas is not None and _Step.lock.acquire(blocking=False):
-        try:
-            _Step.threads = blas.get_threads()
-            team = _of(blas, _Step.threads)
+    if before is None and blas is not None:
+        with _Steps.lock:
+            if not _Steps.under_way:
+                _Steps.threads = blas.get_threads()
+            team = None
+            if _Steps.helped is None:
+                team = _of(blas, _Steps.threads)
+                team.wake()
+            elif _now.alone is None:
+                _now.alone = Team(blas, 1)
             blas.set_threads(1)
-            team.wake()
-            _now.team = team
-        finally:
-            if _now.team is None:  # interrupted
-                _release(blas)
+            _Steps.under_way += 1
+            _Steps.helped = _Steps.helped or team
+            _now.team = team or _now.alone
     return before
 
 
@@ -90,23 +100,22 @@ def end(before: Team | None) -> None:
     """Give the team back, unless it worked for this thread before `begin`."""
     team, _now.team = _now.team, before
     if before is None and team is not None:
-        _release(team.blas)
-
-
-def _release(blas: Blas) -> None:
-    try:
-        blas.set_threads(_Step.threads)
-    finally:
-        _Step.lock.release()
+        with _Steps.lock:
+            _Steps.under_way -= 1
+            if _Steps.helped is team:
+                _Steps.helped = None
+            if not _Steps.under_way:
+                team.blas.set_threads(_Steps.threads)
 
 
 def _after_fork() -> None:
-    """In a new process: the threads are gone, and so is the step that another thread was in."""
+    """In a new process: the threads are gone, and so are the steps that other threads were in."""
     _of.cache_clear()
-    blas = Blas.find()
-    if _now.team is None and _Step.lock.locked() and blas is not None:
-        _Step.lock = threading.Lock()
-        blas.set_threads(_Step.threads)
+    _Steps.lock = threading.Lock()
+    blas, mine = Blas.find(), _now.team
+    if _Steps.under_way and mine is None and blas is not None:
+        blas.set_threads(_Steps.threads)
+    _Steps.under_way, _Steps.helped = int(mine is not None), mine
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,6 +1,9 @@
 """The threads of a team, and how they divide a matrix product or a loop among them.
 
-What a team is for is told in `team.py`; what its threads run, in `slots.py`.
+What a team is for is told in `team.py`; what its threads run, in `slots.py`. Into how many parts
+something is divided depends on its size alone, never on how many threads there are: a sum over two
+parts is rounded otherwise than one over three. So the same run gives the same bits on one core and
+on eight; where there are more parts than threads, each thread does several.
 """
 
 import atexit
@@ -15,14 +18,16 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
+from ..interrupts import held
 from .blas import Blas, address
-from .loop import OPTIONS, Loop, kept_on_disk
+from .loop import OPTIONS, Loop, import_numba, kept_on_disk
 
 LEAST_PRODUCT = 500_000
 """Multiplications for which two threads were measured to take as long as one."""
-PART_PRODUCT, PART_LOOP = 2_000_000, 30_000
-"""Multiplications, and entries, of which each part should have as many where there are more than
-two threads; not measured, for the machine had two cores."""
+FOUR_PRODUCT, FOUR_LOOP = 200_000_000, 2_000_000
+"""Multiplications, and entries, from which on there are four parts instead of two. Four parts of a
+product cost one thread 2 to 4 in a hundred (batch 1024), two nothing that could be measured; more
+would let more threads help, but was not measured, for the machine had two cores."""
 FEW_ROWS = 96
 """Below that many rows, the columns of a product are divided: BLAS wants rows to work on."""
 TURN_BELOW = 256
@@ -47,7 +52,8 @@ class Team:
     """
 
     def __init__(self, blas: Blas, threads: int) -> None:
-        from . import memory, slots  # these import Numba
+        with held():
+            from . import memory, slots  # these import Numba
 
         self.compiled, self.blas, self.threads = slots, blas, threads
         system = ctypes.CDLL(None)
@@ -101,7 +107,7 @@ class Team:
         if work < LEAST_PRODUCT or not of_one_kind:
             return np.matmul(a, b, out=out)
         cblas, product_job, turned_job = self.products.get(char) or self._make_products(out)
-        parts = self._parts(work // PART_PRODUCT)
+        parts = 4 if work >= FOUR_PRODUCT else 2
         as_given = not b.flags.f_contiguous or a.flags.f_contiguous
         if m <= TURN_BELOW and min(n, k) >= 100 and not as_given:
             turned = self._scratch(n, m, dtype)
@@ -111,10 +117,6 @@ class Team:
         if not multiply(self.slots, job, self.sched_yield, cblas, a, b, out, parts, *more):
             np.matmul(a, b, out=out)
         return out
-
-    def _parts(self, wanted: int) -> int:
-        """How many parts to make of work: what is wanted, but two at least, as far as they go."""
-        return min(self.threads, max(2, wanted))
 
     def _make_products(self, out: Array) -> tuple[int, int, int]:
         """Addresses of BLAS's product, and of what a slot holds to call it."""
@@ -136,24 +138,18 @@ class Team:
         return have[: rows * columns].reshape(rows, columns)
 
     def in_parts(self, f: Loop, arrays: Sequence[Array], numbers: Sequence[Any]) -> None:
-        """Call `f(*arrays, *numbers)` with as many parts of the arrays as there are threads."""
-        n = self._parts(arrays[0].size // PART_LOOP)
-        if n == 1:
-            f(*arrays, *numbers)
-            return
+        """Call `f(*arrays, *numbers)` with parts of the rows of the arrays."""
+        n = 4 if arrays[0].size >= FOUR_LOOP else 2
         parts = [(*(array[_part(array, i, n)] for array in arrays), *numbers) for i in range(n)]
         key = tuple(map(_kind, parts[1]))
         share, function, _ = self._job(f, key, parts[1])
-        share(self.slots, function, self.sched_yield, parts[0], tuple(parts[1:]))
+        share(self.slots, function, self.sched_yield, tuple(parts))
 
     def sum_in_parts(
         self, f: Loop, arrays: Sequence[Array], total: Array, numbers: Sequence[Any]
     ) -> None:
         """Like `in_parts`, with one more array, in which each part writes a row of its own."""
-        n = self._parts(arrays[0].size // PART_LOOP)
-        if n == 1:
-            f(*arrays, total[None], *numbers)
-            return
+        n = 4 if arrays[0].size >= FOUR_LOOP else 2
         partial = np.empty((n, *total.shape), total.dtype)
         self.in_parts(f, (*arrays, partial), numbers)
         np.add(partial[0], partial[1], out=total)
@@ -167,8 +163,7 @@ class Team:
         return self.jobs[f, key]
 
     def _make_job(self, f: Loop, arguments: Any) -> tuple[Loop, int, Any]:
-        import numba
-
+        numba = import_numba()
         kind = numba.typeof(arguments)
         job = self.compiled.job
         made = types.FunctionType(job.__code__, {**job.__globals__, "f": f.compiled, "kind": kind})

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..interrupts import held
 from . import team
 from .threads import Team
 
@@ -48,11 +49,17 @@ class Workspace:
         self._depth = 0
         self._outer: Workspace | None = None
         self._team_before: Team | None = None
+        self._held = held()
 
     def __enter__(self) -> "Workspace":
         if self._depth == 0:
-            if self.shared:
-                self._team_before = team.begin()
+            self._held.__enter__()
+            try:
+                if self.shared:
+                    self._team_before = team.begin()
+            except BaseException:
+                self._held.__exit__()
+                raise
             self.next = 0
             self._outer = _current.workspace
             _current.workspace = self
@@ -63,8 +70,11 @@ class Workspace:
         self._depth -= 1
         if self._depth == 0:
             _current.workspace = self._outer
-            if self.shared:
-                team.end(self._team_before)
+            try:
+                if self.shared:
+                    team.end(self._team_before)
+            finally:
+                self._held.__exit__()
 
     def __reduce__(self) -> tuple:
         # A copy of a model begins with a workspace of its own.
