@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from .errors import OptionError
+from .interrupts import held
 
 
 def write_atomically(path: Path, write: Any) -> None:
     """Call `write(file)` on a temporary file beside `path`, then rename it to `path`."""
     temporary = _beside(path)
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with held():
+        try:
+            with open(temporary, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise type(error)(error.errno, error.strerror, str(path)) from error
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -40,6 +42,18 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         raise type(error)(error.errno, error.strerror, str(folder)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def gone_if_it_fails(folder: Path) -> Iterator[Path]:
+    """Within this block, write files into an empty folder; an error takes both away again."""
+    try:
+        yield folder
+    except BaseException:
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+        raise
 
 
 def _beside(path: Path) -> Path:

@@ -5,7 +5,7 @@ functions: `configure(parser)` defines its options, `run(options)` does the work
 exit code. Only the one that is asked for is imported, so that `minivae --help` answers at once.
 
 Exit codes: 0 done, 1 a check failed, 2 wrong input or a file that cannot be read or written, 130
-interrupted by Ctrl-C, 141 the reader of the output went away.
+interrupted by Ctrl-C, 141 the reader of the output went away, 143 ended by SIGTERM.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..errors import OptionError
+from ..interrupts import exit_code, terminable
 
 ORDER = (
     "train sample reconstruct explore evaluate anomaly augment compare "  # noqa: SIM905
@@ -91,15 +92,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     # progress bar that it held on to.
     try:
         try:
-            return _run(argv)
+            with terminable():
+                return _run(argv)
         finally:
             if sys.stdout is not None:  # it is None where standard output is closed
                 sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
         return 141
-    except KeyboardInterrupt:
-        status, message = 130, "interrupted"
+    except KeyboardInterrupt as error:
+        status, message = exit_code(error), "interrupted"
     except MemoryError as error:
         said = f"not enough memory ({error}); use a smaller model or batch"
         status, message = 2, str(error) if _is_ours(error) else said

@@ -6,9 +6,10 @@ old checkpoint or the new one, never half of one. It holds
     theta, best_theta      the parameters (P,)
     carried, best_carried  numbers that a step carries on, if the model has some (C,)
     optimizer.m, ...       the optimizer's moments (P,)
+    history.loss, ...      the numbers of each epoch (E,); of an older version under "history"
     meta                   JSON: format version, configuration of model, optimizer and settings,
-                           state of the random generator, step count, history, and what the caller
-                           adds under "extra"
+                           state of the random generator, step count, and what the caller adds
+                           under "extra"
 """
 
 import json
@@ -27,9 +28,10 @@ from .optim import OPTIMIZERS
 from .settings import Settings, Training
 
 FORMAT = "minivae checkpoint"
-VERSION = 2
-WITH_CARRIED = 3
-"""Format version of a checkpoint with carried numbers, which an older minivae would pass over."""
+VERSION = 4
+READ = (2, 3, 4)
+"""Format versions that are read; those before 4 hold the whole history in `meta`."""
+HISTORY = "history."
 RNG = "PCG64"
 """The bit generator of `numpy.random.default_rng`, whose state is a few whole numbers."""
 
@@ -60,20 +62,22 @@ def save_checkpoint(path: str | Path, training: Training, extra: dict | None = N
             f"a {RNG}; make it with `numpy.random.default_rng(seed)`."
         )
     to_host = model.backend.to_host
+    columns = _columns(training.history)
     meta = {
         "format": FORMAT,
-        "version": WITH_CARRIED if model.params.carried.size else VERSION,
+        "version": VERSION,
         "model": model.config,
         "optimizer": optimizer.config,
         "t": optimizer.t,
         "settings": asdict(training.settings),
         "rng": rng_state,
-        "history": training.history,
+        "history": [] if columns else training.history,
         "extra": extra or {},
     }
     arrays: dict[str, Any] = {
         f"optimizer.{name}": to_host(array) for name, array in optimizer.state.items()
     }
+    arrays |= columns
     arrays["theta"] = to_host(model.params.theta)
     if training.best_theta is not None:
         arrays["best_theta"] = training.best_theta
@@ -155,7 +159,7 @@ def load_checkpoint(
             optimizer=optimizer,
             rng=rng,
             settings=Settings(**meta["settings"]),
-            history=list(meta["history"]),
+            history=[*_records(arrays), *meta["history"]],
             best_theta=best["theta"],
             best_carried=best["carried"],
         )
@@ -169,6 +173,29 @@ def load_checkpoint(
             f"{path} is a minivae checkpoint whose contents are damaged ({error!r}); "
             "use another checkpoint or train again."
         ) from error
+
+
+def _columns(history: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """The numbers of each epoch, one array for each name, which is quick to write after years too.
+
+    None for a history that is not of that form, such as one with a word in it.
+    """
+    names = history[0].keys() if history else ()
+    if any(record.keys() != names for record in history):
+        return {}
+    columns = {HISTORY + name: np.array([record[name] for record in history]) for name in names}
+    plain = all(column.dtype.kind in "if" and column.ndim == 1 for column in columns.values())
+    return columns if plain else {}
+
+
+def _records(arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """The history that `_columns` was made from."""
+    columns = {
+        name.removeprefix(HISTORY): array.tolist()
+        for name, array in arrays.items()
+        if name.startswith(HISTORY)
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _build(config: dict[str, Any], backend: Backend) -> Model:
@@ -222,9 +249,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         foreign = True
     if foreign:
         raise CheckpointError(f"{path} is an .npz file, but not one that minivae wrote.")
-    if meta.get("version") not in (VERSION, WITH_CARRIED):
+    if meta.get("version") not in READ:
         raise CheckpointError(
-            f"{path} has checkpoint format {meta.get('version')}, but this minivae reads format "
-            f"{VERSION} or {WITH_CARRIED}; use the version of minivae that wrote it."
+            f"{path} has checkpoint format {meta.get('version')}, but this minivae reads formats "
+            f"{READ[0]} to {READ[-1]}; use the version of minivae that wrote it."
         )
     return meta, arrays

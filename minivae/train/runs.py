@@ -10,12 +10,9 @@ Nothing in these files depends on the clock, so a seed makes them again, byte fo
 replaced as a whole, so an interrupted run has the files of its last whole epoch.
 """
 
-import csv
 import hashlib
-import io
 import json
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +26,10 @@ from ..data.labelled import labelled, numbers_of
 from ..engine.backend import Backend
 from ..errors import CheckpointError, DataError, OptionError
 from ..files import write_atomically
+from ..interrupts import held
 from ..models.rows import encode, reconstruct
 from .checkpoint import load_checkpoint, save_checkpoint
+from .metrics import metrics
 from .prepare import prepare_data
 from .settings import Training
 
@@ -68,6 +67,8 @@ class Run:
     training: Training
     extra: dict[str, Any]
     saved_epochs: int = 0
+    _metrics: str = ""
+    _written: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -101,13 +102,17 @@ class Run:
 
     def save(self) -> None:
         """Write `checkpoint.npz` and `metrics.csv` as the training is now, after an epoch."""
-        save_checkpoint(self.folder / CHECKPOINT, self.training, self.extra)
-        self.saved_epochs = len(self.training.history)
-        model = self.training.model
+        model, history = self.training.model, self.training.history
         unseen = {name for name in model.terms if name not in model.columns}
         unseen |= {f"val_{name}" for name in unseen} | ({"beta"} & model.refused.keys())
-        text = metrics(self.training.history, without=unseen)
-        write_atomically(self.folder / METRICS, lambda file: file.write(text.encode()))
+        with held():
+            save_checkpoint(self.folder / CHECKPOINT, self.training, self.extra)
+            self.saved_epochs = len(history)
+            # The text of earlier epochs is at hand, so years of them cost no more than one.
+            new = metrics(history, without=unseen, start=self._written)
+            self._metrics = self._metrics + new if self._written else new
+            self._written = len(history)
+            write_atomically(self.folder / METRICS, lambda f: f.write(self._metrics.encode()))
 
     def load_data(self) -> Dataset:
         """Load the data that the run was trained on.
@@ -160,24 +165,6 @@ class Run:
     def reconstruct(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Reconstructions (N, n_pixels) of host data."""
         return reconstruct(self.training.model, x)
-
-
-def metrics(history: list[dict[str, Any]], *, without: Collection[str] = ()) -> str:
-    """CSV text of a history, a row for each epoch; numbers in full, so that nothing is lost.
-
-    Parameters
-    ----------
-    history : list of dict
-        As `Training.history`.
-    without : collection of str
-        Numbers that get no column, such as the KL of an autoencoder, which has none.
-    """
-    columns = [name for name in (history[0] if history else {"epoch": 0}) if name not in without]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    return text.getvalue()
 
 
 def fingerprint(data: Dataset) -> str:

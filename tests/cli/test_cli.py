@@ -380,7 +380,7 @@ def uninterrupted(tmp_path_factory):
     return folder / "my run"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_run_goes_on_bit_for_bit(number, uninterrupted):
     killed = start(*TO_BE_KILLED, "--out", "my run", signal_number=number)
     out, err = killed.communicate(timeout=120)
@@ -389,8 +389,8 @@ def test_a_killed_run_goes_on_bit_for_bit(number, uninterrupted):
     assert set(contents(Path("my run"))) == FILES  # no half picture, no half file
     assert (run.training.model.params.theta != theta(uninterrupted)).any()
     resume = ("train", "--resume", "my run")
-    if number == signal.SIGINT:
-        assert killed.returncode == 130
+    if number != signal.SIGKILL:
+        assert killed.returncode == 128 + number
         head, _, command = err.removesuffix("\n").partition("; go on with: ")
         assert head == "interrupted after epoch 2 of 4"
         assert shlex.split(command) == ["minivae", *resume]
@@ -416,6 +416,33 @@ def test_ctrl_c_while_drawing_leaves_no_half_picture(monkeypatch, capsys):
     assert set(contents(Path("a"))) == FILES | PICTURES
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_a_run_whose_first_files_cannot_be_written_is_none(error, monkeypatch, capsys):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr("minivae.train.runs.Run.save_config", fail)
+    assert train("a") == (130 if error is KeyboardInterrupt else 2)
+    assert not Path("a").exists()
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_ctrl_c_before_a_resumed_run_has_an_epoch_names_its_options_again(monkeypatch, capsys):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    assert train("a", "--quiet", epochs=2) == 0
+    before = contents(Path("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr("minivae.cli.commands.train.fit", interrupted)
+        assert call("train", "--resume", "a", "--epochs", 3, "--lr", 0.01, "--quiet") == 130
+    assert contents(Path("a")) == before
+    command = shlex.split(capsys.readouterr().err.partition("; go on with: ")[2])
+    assert command == ["minivae", "train", "--resume", "a", "--lr", "0.01", "--epochs", "3"]
+    assert undrawn(*command[1:], "--quiet") == 0
+    assert len(rows(Path("a"))) == 3
+
+
 def test_ctrl_c_before_there_is_a_run(monkeypatch, capsys):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
@@ -436,9 +463,12 @@ def test_a_training_that_diverges_leaves_the_last_checkpoint(capsys):
     assert "not finite" in err
     assert "the checkpoint of epoch 2 in a is intact" in err
     np.testing.assert_array_equal(theta("a"), weights)
-    assert contents(Path("a"))["metrics.csv"] == before["metrics.csv"]
-    assert undrawn("train", "--resume", "a", "--lr", 1e-3, "--quiet") == 0
+    assert contents(Path("a")) == before, "also the learning rate and the epochs are as they were"
+    assert undrawn("train", "--resume", "a", "--epochs", 5, "--lr", 2e-3, "--quiet") == 0
     assert len(rows(Path("a"))) == 5
+    config = json.loads(Path("a/config.json").read_text())
+    assert config["optimizer"]["lr"] == 2e-3
+    assert config["changes"] == [{"after_epoch": 2, "lr": 2e-3}]
 
 
 # --- sample, reconstruct, evaluate -------------------------------------------------------------

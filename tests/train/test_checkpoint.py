@@ -143,11 +143,13 @@ def test_no_pickle_and_nothing_but_arrays_in_the_file(saved):
         "optimizer.m": (size,),
         "optimizer.v": (size,),
         "meta": (),
+        **{f"history.{name}": (len(training.history),) for name in training.history[0]},
     }
     assert arrays["theta"].dtype == np.float32
     meta = json.loads(str(arrays["meta"]))
     assert meta["format"] == "minivae checkpoint"
-    assert meta["version"] == 2
+    assert meta["version"] == 4
+    assert meta["history"] == []
 
 
 # ---- killed and resumed ----
@@ -469,11 +471,26 @@ def change(path, arrays=None, drop=(), **meta):
         np.savez(file, **contents)
 
 
+def test_the_formats_before_are_read(saved):
+    """They hold the history as records, and so does one that is not of numbers alone."""
+    training, path = saved
+    arrays = dict(np.load(path))
+    kept = {name: arrays[name] for name in arrays if not name.startswith("history.")}
+    np.savez(path, **kept)
+    for version in (2, 3):
+        change(path, version=version, history=training.history)
+        again, _ = load_checkpoint(path)
+        assert again.history == training.history
+    training.history[-1]["remark"] = "the best so far"
+    save_checkpoint(path, training)
+    assert load_checkpoint(path)[0].history == training.history
+
+
 def test_another_version_is_refused(saved, refuses):
     _, path = saved
     for version in (0, 1, "2", None):
         change(path, version=version)
-        with refuses(CheckpointError, f"checkpoint format {version}", "reads format 2"):
+        with refuses(CheckpointError, f"checkpoint format {version}", "reads formats 2 to 4"):
             load_checkpoint(path)
 
 

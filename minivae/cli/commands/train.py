@@ -17,6 +17,8 @@ from ...data import Dataset
 from ...data.labelled import class_names
 from ...engine.cpu.loop import announce
 from ...errors import NonFiniteError, OptionError, OutOfMemoryError
+from ...files import gone_if_it_fails
+from ...interrupts import exit_code, held
 from ...models import MODELS, NETWORKS
 from ...models.base import Model
 from ...ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
@@ -34,7 +36,7 @@ __all__ = ["configure", "run"]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train; return 0, or 130 after Ctrl-C."""
+    """Train; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
     asked = opts.given(options)
     if options.resume is None:
         run, data = begin(asked, options.out)
@@ -43,17 +45,14 @@ def run(options: argparse.Namespace) -> int:
             raise OptionError("a resumed run stays in its folder; leave out --out or --resume.")
         run, data = resume(asked, options.resume)
     say = _nothing if options.quiet else print
-    introduce(run, data, say)
-    run.save()
-    run.save_config()
-
-    # From here on the folder holds a checkpoint from which the run can go on.
-    interrupted = False
+    # The folder holds a checkpoint from which the run can go on.
+    interrupted, before = 0, run.saved_epochs
     try:
+        introduce(run, data, say)
         train(run, data, say, progress=not options.quiet and sys.stderr.isatty())
         finish(run, data, say)
-    except KeyboardInterrupt:
-        interrupted = True
+    except KeyboardInterrupt as error:
+        interrupted = exit_code(error)
     except (NonFiniteError, OutOfMemoryError) as error:
         raise type(error)(
             f"{str(error).rstrip('.')} (the checkpoint of epoch {run.saved_epochs} in {run.folder} "
@@ -61,12 +60,15 @@ def run(options: argparse.Namespace) -> int:
         ) from None
     if interrupted:
         epochs = run.training.settings.epochs
+        words = ["minivae", "train", "--resume", str(run.folder)]
+        if options.resume is not None and run.saved_epochs == before:
+            words += opts.words(asked)  # the checkpoint does not know them yet
         print(
             f"interrupted after epoch {run.saved_epochs} of {epochs}; go on with: "
-            f"minivae train --resume {shlex.quote(str(run.folder))}",
+            f"{shlex.join(words)}",
             file=sys.stderr,
         )
-        return 130
+        return interrupted
     if options.quiet:
         print(run.folder)
     return 0
@@ -93,8 +95,12 @@ def begin(asked: dict[str, Any], out: str | None) -> tuple[Run, Dataset]:
         "data": describe(data),
         "note": note(model, settings, data),
     }
-    folder = new_folder(out, f"{Path(data.name).stem}-{options['model']}")
-    return Run(folder, Training(model, optimizer, rng, settings), extra), data
+    name = f"{Path(data.name).stem}-{options['model']}"
+    with held(), gone_if_it_fails(new_folder(out, name)) as folder:
+        run = Run(folder, Training(model, optimizer, rng, settings), extra)
+        run.save()
+        run.save_config()
+    return run, data
 
 
 def default_binarize(data: Dataset, likelihood: str) -> str:
@@ -212,8 +218,13 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     if data.pixels_test is None:
         columns = tuple(name for name in columns if not name.startswith("val_"))
 
+    first = len(run.training.history) + 1
+
     def after_epoch(training: Training) -> None:
-        run.save()
+        with held():
+            run.save()
+            if len(training.history) == first:
+                run.save_config()  # what a resumption changed counts from here on
         record = training.history[-1]
         row = "".join(f" {number(record[name]):>10}" for name in columns)
         say(f"{record['epoch']:>5}{row}", flush=True)

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import BackendError, DtypeError, ShapeError
+from ...interrupts import held
 from ..backend import Array
-from ..interrupts import held
 
 OPTIONS = {"error_model": "numpy", "nogil": True}
 """How Numba is to compile every loop."""

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from ...interrupts import held
 from ..backend import Array
-from ..interrupts import held
 from .blas import Blas, address
 from .loop import OPTIONS, Loop, import_numba, kept_on_disk
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..interrupts import held
+from ...interrupts import held
 from . import team
 from .threads import Team
 

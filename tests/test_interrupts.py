@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from minivae.engine.cpu import team
 from minivae.engine.cpu.blas import Blas
 from minivae.engine.cpu.workspace import Workspace, _current, empty
-from minivae.engine.interrupts import held
+from minivae.interrupts import held
 
 
 def test_an_interrupt_waits_for_the_end_of_the_block():

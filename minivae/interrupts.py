@@ -10,7 +10,8 @@ to wait.
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 HELD = (signal.SIGTERM, signal.SIGINT)
@@ -52,3 +53,31 @@ class held:
                 _set(number, handler)
         if self.came:
             signal.raise_signal(self.came[0])
+
+
+class Terminated(KeyboardInterrupt):
+    """What SIGTERM raises inside `with terminable():`."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Within this block, treat SIGTERM as Ctrl-C, so that nothing is left behind half-written."""
+
+    def terminate(number: int, frame: Any) -> None:
+        raise Terminated
+
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def exit_code(interrupt: KeyboardInterrupt) -> int:
+    """What a command returns that was ended so: 128 and the signal's number, as shells have it."""
+    number = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
+    return 128 + number
