@@ -14,6 +14,7 @@ old checkpoint or the new one, never half of one. It holds
 
 import json
 from dataclasses import asdict
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +164,10 @@ def load_checkpoint(
             best_theta=best["theta"],
             best_carried=best["carried"],
         )
-        for record in training.history:
-            float(record["loss"])  # damage shall show here, not in the next epoch
+        needed = {"epoch", "beta", "loss", *model.terms}
+        for record in training.history:  # damage shall show here, not in the next epoch
+            if not (needed <= record.keys() and all(isinstance(record[n], Real) for n in needed)):
+                raise ValueError(f"an epoch's record without {', '.join(sorted(needed))}")
         return training, meta["extra"]
     except MinivaeError as error:
         raise CheckpointError(f"{path} does not fit together: {error}") from error
@@ -183,9 +186,10 @@ def _columns(history: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     names = history[0].keys() if history else ()
     if any(record.keys() != names for record in history):
         return {}
-    columns = {HISTORY + name: np.array([record[name] for record in history]) for name in names}
-    plain = all(column.dtype.kind in "if" and column.ndim == 1 for column in columns.values())
-    return columns if plain else {}
+    columns = {HISTORY + name: [record[name] for record in history] for name in names}
+    if not all(type(value) in (int, float) for column in columns.values() for value in column):
+        return {}
+    return {name: np.array(column) for name, column in columns.items()}
 
 
 def _records(arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
