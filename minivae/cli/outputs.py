@@ -6,11 +6,14 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import data as datasets
 from ..data import Pixels
+from ..data.images import is_picture
+from ..data.tables.options import TableOptions
 from ..errors import OptionError, ShapeError
 from ..files import first_free, new_file, new_folder, whole_folder, write_atomically
 from ..show import plots
@@ -32,7 +35,9 @@ def chosen_run(options: argparse.Namespace) -> Run:
     return run
 
 
-def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray | Pixels, str]:
+def chosen_rows(
+    run: Run, name_or_path: str | None, table: dict[str, Any] | None = None
+) -> tuple[np.ndarray | Pixels, str]:
     """Load test rows as the model takes them, and say what they are.
 
     Parameters
@@ -40,29 +45,35 @@ def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray | Pixels
     run : Run
         Gives the data by default, the shape, and the binarization.
     name_or_path : str, optional
-        Other data: a data set's name or path, or a PNG file.
+        Other data: a data set's name or path, or a picture.
+    table : dict, optional
+        What is said of them if they are a table, as `table_of` gives it.
 
     Raises
     ------
     ShapeError
         If the examples have another shape than those of the run.
     """
-    if name_or_path is None:
-        data = run.load_data()
-    elif Path(name_or_path).suffix.lower() == ".png" and not Path(name_or_path).is_dir():
+    if name_or_path is not None and is_picture(Path(name_or_path)):
         if "condition" in run.can:
             raise OptionError(
                 f"{run.folder} is {run.training.model.title}, which takes each example with its "
                 f"class, and {name_or_path} names none; give labelled data, such as a folder with "
-                "one subfolder of PNG files for each class."
+                "one subfolder of pictures for each class."
             )
         image = datasets.load_image(name_or_path)
         check_shape(run, image.shape, name_or_path)
         x = prepare_data(image.reshape(1, -1), run.training.settings, "val")
         return x, Path(name_or_path).name
-    else:
-        data = datasets.load(name_or_path)
-        check_shape(run, data.shape, name_or_path)
+    if name_or_path is None and table:
+        raise OptionError(
+            f"{TableOptions(**table).given()[0]} was given, but the run's own table is read as it "
+            "was; leave it out, or name another table with --data."
+        )
+    data = run.load_data(name_or_path, **table or {})
+    for note in data.notes if name_or_path is not None else ():
+        print(note, file=sys.stderr)
+    check_shape(run, data.shape, data.name)
     x, _, part = run.test_rows(data)
     return x, f"{data.name} ({part})"
 

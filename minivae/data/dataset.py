@@ -27,6 +27,7 @@ import numpy as np
 
 from ..errors import DataError, DtypeError, ShapeError
 from .pixels import Pixels
+from .tables.form import Form
 
 HOLD_OUT = 10
 """Data that come without a test set lend it every `HOLD_OUT`-th row: rows 9, 19, 29, ..."""
@@ -52,6 +53,10 @@ class Dataset:
         Shape of one example: `(28, 28)`, `(H, W, 3)`, or `(D,)` for a table.
     labels : tuple of str, or None
         `labels[k]` is the name of class `k`.
+    form : Form, or None
+        Of a table: names and scale of its columns, which are standardised in the rows.
+    notes : tuple of str
+        What was passed over or left out when the data were read, a sentence each.
 
     Attributes
     ----------
@@ -76,6 +81,8 @@ class Dataset:
     y_test: np.ndarray | None
     shape: tuple[int, ...]
     labels: tuple[str, ...] | None = None
+    form: Form | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part, x, y in (
@@ -131,6 +138,16 @@ def _class_by_class(n: int, y: np.ndarray | None) -> np.ndarray:
     return np.lexsort((anyhow, np.zeros(n) if y is None else y))
 
 
+def held_out_rows(n: int, y: np.ndarray | None) -> np.ndarray:
+    """Which rows (n,) data without a test set lend it: a tenth of every class; none of under ten.
+
+    They are drawn with a fixed seed.
+    """
+    held_out = np.zeros(n, bool)
+    held_out[_class_by_class(n, y)[HOLD_OUT - 1 :: HOLD_OUT]] = True
+    return held_out
+
+
 def thin(data: Dataset, limit: int) -> Dataset:
     """Keep at most `limit` rows of the training set and at most `limit` of the test set.
 
@@ -160,6 +177,7 @@ def from_arrays(
     x_test: np.ndarray | None = None,
     y_test: np.ndarray | None = None,
     labels: tuple[str, ...] | None = None,
+    notes: tuple[str, ...] = (),
     hold_out: bool = True,
 ) -> Dataset:
     """Check somebody's arrays, scale their pixels and hold out a test set if they bring none.
@@ -174,6 +192,8 @@ def from_arrays(
         Whole numbers, or strings, which become `labels`.
     labels : tuple of str, optional
         Names of the classes that `y` counts.
+    notes : tuple of str
+        What was passed over; kept with the data.
     hold_out : bool
         False leaves all rows of `x` together, in their order.
 
@@ -202,12 +222,11 @@ def from_arrays(
     divisor = _divisor([x] if x_test is None else [x, x_test])
     rows, test = _rows(x, divisor), None if x_test is None else _rows(x_test, divisor)
     if test is None and hold_out and len(x) >= HOLD_OUT:
-        held_out = np.zeros(len(x), bool)
-        held_out[_class_by_class(len(x), y)[HOLD_OUT - 1 :: HOLD_OUT]] = True
+        held_out = held_out_rows(len(x), y)
         rows, test = _select(rows, ~held_out), _select(rows, held_out)
         if y is not None:
             y, y_test = y[~held_out], y[held_out]
-    return Dataset(name, rows, y, test, y_test, x.shape[1:], labels or names)
+    return Dataset(name, rows, y, test, y_test, x.shape[1:], labels or names, notes=notes)
 
 
 def _rows(x: np.ndarray, divisor: int) -> np.ndarray | Pixels:

@@ -14,10 +14,10 @@ from minivae import data as datasets
 from minivae.errors import CheckpointError, DataError, OptionError
 from minivae.train.checkpoint import save_checkpoint
 from minivae.train.prepare import binarize
+from minivae.train.kept import fingerprint
 from minivae.train.runs import (
     Run,
     describe,
-    fingerprint,
     metrics,
     new_folder,
     newest,

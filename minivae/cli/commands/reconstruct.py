@@ -4,6 +4,7 @@ import argparse
 
 from ..numbers import whole
 from ..options import add_data, add_run
+from ..table_options import table_of
 
 EPILOG = """\
 examples:
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("0 reconstructions were asked for; --n must be at least 1.")
     run = outputs.chosen_run(options)
     path = outputs.output(run, options.out, "reconstruction")
-    x, what = outputs.chosen_rows(run, options.data)
+    x, what = outputs.chosen_rows(run, options.data, table_of(options))
     x = pictures.spread(x, options.n)
     arrays = {"original": run.pixels(x), "reconstruction": run.reconstruct(x)}
     outputs.write(path, lambda: pictures.reconstructions(run, x, what), arrays, run.shape)

@@ -1,0 +1,104 @@
+"""The file of a table as text: its encoding, and what it is if it is none."""
+
+import codecs
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from ...errors import DataError
+
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""What a file begins with, and its encoding; the longer marks come first."""
+
+OTHERS = {
+    b"PK": "a zip file or an Excel workbook; save the sheet as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV in UTF-8",
+    b"\x1f\x8b": "compressed; unpack it with gunzip",
+    b"<": "a web page or XML; look whether the download went wrong",
+    b"{": "JSON; write a line of cells for each row",
+    b"PAR1": "a Parquet file; write it as CSV",
+}
+"""What a file begins with that is no table, and what it is."""
+
+HEAD_ROWS, HEAD_SIZE = 200, 1 << 20
+"""Lines from which the layout is found: so many, or fewer if they are long, but 8 at least."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[TextIO, int]]:
+    """The file as text, its line ends made equal, and its size in bytes."""
+    try:
+        with path.open("rb") as raw:
+            encoding = _encoding(path, raw.read(1 << 12))
+            raw.seek(0)
+            yield io.TextIOWrapper(raw, encoding), os.fstat(raw.fileno()).st_size
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(f"{path} cannot be read ({reason}); check its name.") from None
+    except UnicodeError:
+        raise DataError(_no_utf8(path, encoding)) from None
+
+
+def _encoding(path: Path, start: bytes) -> str:
+    for mark, name in MARKS.items():
+        if start.startswith(mark):
+            return name
+    for mark, what in OTHERS.items():
+        if start.startswith(mark):
+            raise DataError(f"{path} is no file of cells but {what}.")
+    # Letters of UTF-16 that are ASCII have a zero byte each, always on the same side.
+    left, right = start[::2].count(0), start[1::2].count(0)
+    if max(left, right) > len(start) / 5 and min(left, right) == 0:
+        return "utf-16-le" if right else "utf-16-be"
+    if left or right:
+        raise DataError(f"{path} holds bytes that are no text; give a file of cells, such as CSV.")
+    return "utf-8"
+
+
+def _no_utf8(path: Path, encoding: str) -> str:
+    if encoding.startswith("utf-16") or encoding.startswith("utf-32"):
+        return f"{path} is cut short or damaged: it begins as {encoding.upper()} and is none."
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                break
+    return (
+        f"{path}, line {number}, holds the byte 0x{line[error.start]:02x}, which is not UTF-8, so "
+        "it was saved in an older code page; save it as CSV in UTF-8."
+    )
+
+
+def head_of(file: TextIO) -> list[str]:
+    """Lines of the beginning, whole rows."""
+    lines: list[str] = []
+    size = quotes = 0
+    while line := file.readline():
+        lines.append(line)
+        size, quotes = size + len(line), quotes + line.count('"')
+        if quotes % 2 == 0 and (len(lines) >= HEAD_ROWS or (size > HEAD_SIZE and len(lines) >= 8)):
+            break
+    return lines
+
+
+@contextmanager
+def bar(file: TextIO, size: int, name: str, progress: bool) -> Iterator[Any]:
+    """What to call after each part: it moves a bar, which shows itself after a second."""
+    if not progress:
+        yield lambda: None
+        return
+    from tqdm.auto import tqdm
+
+    how = {"unit": "B", "unit_scale": True, "desc": f"read {name}", "delay": 1, "leave": False}
+    with tqdm(total=size, **how) as bar:
+        yield lambda: bar.update(file.buffer.tell() - bar.n)
