@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import data as datasets
 from ..data import Dataset, Pixels
 from ..errors import OptionError
 from ..files import first_free, new_folder, whole_folder

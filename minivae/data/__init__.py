@@ -119,8 +119,7 @@ def load(
     elif not path.exists():
         raise _unknown(str(name_or_path), or_a_path=True)
     elif is_table(path) and not path.is_dir():
-        how = {"form": form, "hold_out": hold_out, "progress": progress}
-        data = table_data(path, options, **how)
+        data = table_data(path, options, form=form, hold_out=hold_out, progress=progress)
     else:
         data = files.load_path(path, hold_out=hold_out)
     return data if limit is None else thin(data, limit)

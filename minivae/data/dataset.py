@@ -26,11 +26,9 @@ from math import prod
 import numpy as np
 
 from ..errors import DataError, DtypeError, ShapeError
+from .hold_out import HOLD_OUT, class_by_class, held_out_rows
 from .pixels import Pixels
 from .tables.form import Form
-
-HOLD_OUT = 10
-"""Data that come without a test set lend it every `HOLD_OUT`-th row: rows 9, 19, 29, ..."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,26 +126,6 @@ class Dataset:
         return text + ")"
 
 
-def _class_by_class(n: int, y: np.ndarray | None) -> np.ndarray:
-    """Order n rows by class, at random (with a fixed seed) within a class.
-
-    Rows that are taken from this order at equal distances come from every class in proportion,
-    whether the rows lie sorted by class, in turns, or anyhow.
-    """
-    anyhow = np.random.default_rng(0).permutation(n)
-    return np.lexsort((anyhow, np.zeros(n) if y is None else y))
-
-
-def held_out_rows(n: int, y: np.ndarray | None) -> np.ndarray:
-    """Which rows (n,) data without a test set lend it: a tenth of every class; none of under ten.
-
-    They are drawn with a fixed seed.
-    """
-    held_out = np.zeros(n, bool)
-    held_out[_class_by_class(n, y)[HOLD_OUT - 1 :: HOLD_OUT]] = True
-    return held_out
-
-
 def thin(data: Dataset, limit: int) -> Dataset:
     """Keep at most `limit` rows of the training set and at most `limit` of the test set.
 
@@ -157,7 +135,7 @@ def thin(data: Dataset, limit: int) -> Dataset:
     def kept(x: np.ndarray | Pixels, y: np.ndarray | None) -> np.ndarray | slice:
         if len(x) <= limit:
             return slice(None)
-        return np.sort(_class_by_class(len(x), y)[np.arange(limit) * len(x) // limit])
+        return np.sort(class_by_class(len(x), y)[np.arange(limit) * len(x) // limit])
 
     def rows(x: np.ndarray | Pixels | None, y: np.ndarray | None) -> tuple:
         if x is None:

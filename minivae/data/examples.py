@@ -147,7 +147,8 @@ def read(
         if form is not None:
             options, fields = options.over(form.options), form.known_fields()
         t = read_table(path, options, fields=fields, progress=progress)
-        named = {"columns": t.columns, "labels": t.labels, "fields": t.fields, "notes": t.notes}
+        named: dict[str, Any] = {"columns": t.columns, "labels": t.labels}
+        named |= {"fields": t.fields, "notes": t.notes}
         found = Examples(path.name, t.x, (len(t.columns),), t.rows, **named)
     else:
         options.refuse_for("the array" if path is None else str(source))
@@ -178,5 +179,5 @@ def _of_pixels(source: Any, path: Path | None, part: str) -> Examples:
         labels = np.array([known[k] for k in y.tolist()])
     if path is not None and str(source) not in NAMES and path.is_dir():
         files = [str(file.relative_to(path)) for file in picture_files(path)]
-    also = {"labels": labels, "files": files, "notes": data.notes}
+    also: dict[str, Any] = {"labels": labels, "files": files, "notes": data.notes}
     return Examples(data.name, x, data.shape, np.arange(len(x)), **also)

@@ -19,8 +19,8 @@ KINDS = frozenset(
 """Endings of pictures, in small letters."""
 
 NOBODYS = frozenset(
-    ["__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"]
-    + ["thumbs.db", "desktop.ini"]
+    "__macosx|@eadir|$recycle.bin|system volume information|lost+found|"  # noqa: SIM905
+    "thumbs.db|desktop.ini".split("|")
 )
 """Names, in small letters, of what systems leave in folders; hidden names begin with a dot."""
 
@@ -59,8 +59,7 @@ def load_image(path: str | Path) -> np.ndarray:
         with Image.open(path) as image:
             n = getattr(image, "n_frames", 1) if image.format in FILMS else 1
             image.load()
-            clear, image = _is_clear(image, path), ImageOps.exif_transpose(image)
-            pixels = _pixels(image)
+            clear, pixels = _is_clear(image, path), _pixels(ImageOps.exif_transpose(image))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise DataError(

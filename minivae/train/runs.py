@@ -30,7 +30,7 @@ from ..errors import CheckpointError, OptionError
 from ..files import write_atomically
 from ..models.rows import encode, reconstruct
 from .checkpoint import load_checkpoint, save_checkpoint
-from .kept import describe, form_of, load_again
+from .kept import form_of, load_again
 from .prepare import prepare_data
 from .settings import Training
 

@@ -23,8 +23,8 @@ examples:
   minivae anomaly fit patients.csv --label diagnosis --normal benign
   minivae anomaly fit my_pictures/ --quantile 0.99
 
-DATA is the name of a data set, a .npy, .npz or IDX file, a picture, a folder of pictures, or a table
-such as a CSV file. `minivae anomaly fit --help` and `minivae anomaly score --help` list the options.
+DATA is the name of a data set, a .npy, .npz or IDX file, a picture, a folder of pictures, or a
+table such as a CSV file. `minivae anomaly fit --help` and `... score --help` list the options.
 """
 
 FIT = """\
@@ -38,6 +38,7 @@ SCORE = """\
 examples:
   minivae anomaly score no-fours.npz mnist5k --out scores.csv --map map.png
   minivae anomaly score machine.npz new.csv --score neg_log_px
+  minivae anomaly score runs/001-machine-vae new.csv    thresholds from the run's test rows
   minivae anomaly score machine.npz new.csv --label kind --normal good
 
 where the normal classes are known, the AUROC of each score is printed
@@ -95,7 +96,7 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
 def configure_score(parser: argparse.ArgumentParser) -> None:
     """Define the options of `score`."""
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a detector, from `minivae anomaly fit`")
+    add("model", metavar="MODEL", help="a detector from `anomaly fit`, or a run folder")
     add("data", metavar="DATA", help="data to score (of a set with a test part: that part)")
     out = "a new file for the table (default: scores.csv)"
     add("--out", metavar="FILE", default="scores.csv", help=out)
@@ -151,7 +152,9 @@ def run_score(options: argparse.Namespace) -> int:
 
     from ...errors import OptionError
     from ...show import plots
+    from ...train.runs import open_run
     from ...uses.anomaly import detector as anomaly
+    from ...uses.anomaly.of_run import of_run
     from .. import anomaly_report
 
     say = _nothing if options.quiet else print
@@ -159,7 +162,8 @@ def run_score(options: argparse.Namespace) -> int:
     paths = [new_file(options.out, ".csv")]
     if options.map is not None:
         paths.append(new_file(options.map, ".png", option="--map"))
-    detector = anomaly.load(options.model)
+    folder = Path(options.model).is_dir()
+    detector = of_run(open_run(options.model)) if folder else anomaly.load(options.model)
     if options.map is not None and not plots.has_picture(detector.shape):
         raise OptionError(
             f"examples of shape {detector.shape} have no picture; leave out --map: the column "

@@ -22,10 +22,11 @@ from ...models.base import Model
 from ...ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
 from ...ops.likelihoods.base import is_binary
 from ...show import plots
+from ...train.kept import describe
 from ...train.loop import fit
 from ...train.optim import OPTIMIZERS
 from ...train.prepare import prepare_data
-from ...train.runs import Run, describe, new_folder, open_run, source_of
+from ...train.runs import Run, new_folder, open_run, source_of
 from ...train.settings import Settings, Training
 from .. import train_options as opts
 from ..table_options import table_of

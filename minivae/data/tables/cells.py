@@ -117,10 +117,10 @@ class Cells:
         if separator == " ":
             lines = [" ".join(line.split()) for line in lines]
         quotes = '"' in text
-        flat = self.dtype.names is None
-        how = {"delimiter": separator, "comments": None, "quotechar": '"' if quotes else None}
+        flat, texts = self.dtype.names is None, dict[int, list[str]]()
+        how: dict[str, Any] = {"delimiter": separator, "quotechar": '"' if quotes else None}
         try:
-            found = np.loadtxt(lines, self.dtype, ndmin=2 if flat else 1, **how)
+            found = np.loadtxt(lines, self.dtype, comments=None, ndmin=2 if flat else 1, **how)
         except (ValueError, OverflowError):
             return None
         if (quotes and len(found) != len(lines)) or not len(found):
@@ -128,10 +128,9 @@ class Cells:
         if flat:
             if found.shape[1] != len(self.wanted):
                 return None
-            numbers, texts = found, {}
+            numbers = found
         else:
-            numbers = np.empty((len(found), len(self.of[NUMBERS])))
-            texts, at = {}, 0
+            numbers, at = np.empty((len(found), len(self.of[NUMBERS]))), 0
             columns = iter(self.of[TEXT])
             for name, what, width in self.runs:
                 if what == NUMBERS:
@@ -147,11 +146,12 @@ class Cells:
             if np.isinf(numbers).any():
                 return None
             # The first ones are looked for cell by cell, so that their line can be named.
-            columns = np.flatnonzero(~finite.all(axis=0))
-            if any(self.of[NUMBERS][d] not in self.tally.missing for d in columns):
+            count = (~finite).sum(axis=0).tolist()
+            some = {self.of[NUMBERS][k]: n for k, n in enumerate(count) if n}
+            if some.keys() - self.tally.missing.keys():
                 return None
-            for d in columns:
-                self.tally.miss(self.of[NUMBERS][d], 0, 0, int((~finite[:, d]).sum()))
+            for d, n in some.items():
+                self.tally.miss(d, 0, 0, n)
         for cell in set().union(*texts.values()):
             if len(cell) >= LONGEST or cell.startswith('"') or cell.lower() in NO_CLASS:
                 return None

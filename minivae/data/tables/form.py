@@ -13,7 +13,7 @@ of such noise, any other number would lie thousands of standard deviations away.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ class Form:
     sd: tuple[float, ...]
     fill: tuple[float, ...] = ()
     fields: tuple[Field, ...] = ()
-    options: TableOptions = TableOptions()
+    options: TableOptions = field(default_factory=TableOptions)
 
     @classmethod
     def of(
@@ -76,10 +76,10 @@ class Form:
         DataError
             If a column is constant, by its name.
         """
-        fields = tuple((f, ()) if isinstance(f, str) else f for f in fields)
+        known: tuple[Field, ...] = tuple((f, ()) if isinstance(f, str) else f for f in fields)
         x = np.asarray(x)
         N, D = x.shape
-        columns, whole = columns_of(fields), np.array([not t for _, t in fields for _ in t or [0]])
+        columns, whole = columns_of(known), np.array([not t for _, t in known for _ in t or [0]])
         mean, sd, fill = np.zeros(D), np.ones(D), np.zeros(D)
         low, high = np.zeros(D), np.zeros(D)
         few = np.zeros(D, bool)
@@ -98,19 +98,19 @@ class Form:
                 few[start + d] = spread[d] <= size[d] * ROUNDING or len(np.unique(block[:, d])) < 4
         constant = np.flatnonzero(few & whole)
         if constant.size:
-            raise DataError(_constant(columns, constant, (low, high), N))
+            raise DataError(_constant(columns, constant.tolist(), (low, high), N))
         vast = np.flatnonzero(whole & ~(np.isfinite(mean) & np.isfinite(sd) & (sd > 0)))
         if vast.size:
             raise DataError(
                 f"the column {columns[vast[0]]!r} holds numbers whose squares leave the range of "
                 "float64; give it in another unit."
             )
-        for group in groups(fields):
+        for group in groups(known):
             if len(group) > 1 or not whole[group.start]:
                 fill[group] = np.arange(len(group)) == mean[group].argmax()
         mean[~whole], sd[~whole] = 0, 1
-        numbers = (tuple(values.tolist()) for values in (mean, sd, fill))
-        return cls(tuple(columns), *numbers, fields, options or TableOptions())
+        m, s, f = (tuple(values.tolist()) for values in (mean, sd, fill))
+        return cls(tuple(columns), m, s, f, known, options or TableOptions())
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         """Standardised x (N, D), float32; what is beyond its range becomes its largest number.
@@ -139,6 +139,16 @@ class Form:
     def undo(self, u: np.ndarray) -> np.ndarray:
         """The table x (N, D), float64, that is u (N, D) when it is standardised."""
         return np.asarray(u, "float64") * self.sd + self.mean  # (1), solved for x
+
+    def cells(self, u: np.ndarray) -> dict[str, list[str]]:
+        """Standardised rows u (N, D) as the columns of a file: numbers, or the likeliest text."""
+        x, found = self.undo(u), {}
+        for (name, texts), at in zip(self.known_fields(), groups(self.known_fields()), strict=True):
+            if texts:
+                found[name] = [texts[k] for k in x[:, list(at)].argmax(axis=1)]
+            else:
+                found[name] = [f"{value:.7g}" for value in x[:, at.start].tolist()]
+        return found
 
     def groups(self) -> list[tuple[str, range]]:
         """Name of each of the file's columns, and its places among the model's."""
@@ -180,7 +190,7 @@ def _medians(block: np.ndarray, names: Sequence[str]) -> np.ndarray:
     missing = np.isnan(block).any(axis=0)
     found = np.empty(block.shape[1])
     found[~missing] = np.median(block[:, ~missing], axis=0)
-    for d in np.flatnonzero(missing):
+    for d in np.flatnonzero(missing).tolist():
         there = block[~np.isnan(block[:, d]), d]
         if not there.size:
             raise DataError(
@@ -192,14 +202,14 @@ def _medians(block: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
 
 def _constant(
-    columns: Sequence[str], which: np.ndarray, ends: tuple[np.ndarray, np.ndarray], n: int
+    columns: Sequence[str], which: list[int], ends: tuple[np.ndarray, np.ndarray], n: int
 ) -> str:
-    low, high = (end[which[0]] for end in ends)
-    others = f" (and {which.size - 1} more)" if which.size > 1 else ""
+    """The sentence about columns that do not vary."""
+    (low, high), names = (end[which[0]] for end in ends), [columns[d] for d in which]
+    others = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
     but = "" if low == high else " but for rounding"
-    names = [columns[d] for d in which]
     how = f" with --ignore {quoted(names)}" if len(names) <= 20 else ""
     return (
-        f"the column {columns[which[0]]!r}{others} is {low:g} in all {n} rows to train on{but}, "
-        f"so it has no scale; leave it out{how}, or bring rows in which it varies."
+        f"the column {names[0]!r}{others} is {low:g} in all {n} rows to train on{but}, so it has "
+        f"no scale; leave it out{how}, or bring rows in which it varies."
     )

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...errors import DataError
 from .options import listed
@@ -59,8 +60,8 @@ def parse(lines: Sequence[str], separator: str, *, strict: bool = False) -> list
     """Rows of cells, each with the number of the line that it ends on, from 1; no empty lines."""
     if separator == " ":
         lines = [" ".join(line.split()) for line in lines]
-    how = {"delimiter": separator, "skipinitialspace": True, "strict": strict}
-    reader = csv.reader(lines, **how)
+    style: dict[str, Any] = {"skipinitialspace": True, "strict": strict}
+    reader = csv.reader(lines, delimiter=separator, **style)
     return [(reader.line_num, row) for row in reader if row]
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from ..dataset import Dataset, held_out_rows
+from ..dataset import Dataset
+from ..hold_out import held_out_rows
 from .cells import VOID, Cells
 from .columns import assembled, collected, places, wanted_of
 from .form import Field, Form, columns_of
@@ -194,10 +195,10 @@ def table_data(
     hold_out : bool
         False leaves all rows together, in their order.
     """
-    options = options or TableOptions()
+    options, fields = options or TableOptions(), None
     if form is not None:
-        options = options.over(form.options)
-    table = read_table(path, options, fields=form and form.known_fields(), progress=progress)
+        options, fields = options.over(form.options), form.known_fields()
+    table = read_table(path, options, fields=fields, progress=progress)
     y, names = _classes(table.labels)
     held_out = held_out_rows(len(table.x), y) if hold_out else np.zeros(len(table.x), bool)
     if form is None:

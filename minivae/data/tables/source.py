@@ -36,6 +36,7 @@ HEAD_ROWS, HEAD_SIZE = 200, 1 << 20
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[TextIO, int]]:
     """The file as text, its line ends made equal, and its size in bytes."""
+    encoding = ""
     try:
         with path.open("rb") as raw:
             encoding = _encoding(path, raw.read(1 << 12))
@@ -67,15 +68,18 @@ def _encoding(path: Path, start: bytes) -> str:
 def _no_utf8(path: Path, encoding: str) -> str:
     if encoding.startswith("utf-16") or encoding.startswith("utf-32"):
         return f"{path} is cut short or damaged: it begins as {encoding.upper()} and is none."
+    number, byte = 0, ""
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for line in file:
+            number += 1
             try:
                 line.decode()
             except UnicodeDecodeError as error:
+                byte = f"0x{line[error.start]:02x}"
                 break
     return (
-        f"{path}, line {number}, holds the byte 0x{line[error.start]:02x}, which is not UTF-8, so "
-        "it was saved in an older code page; save it as CSV in UTF-8."
+        f"{path}, line {number}, holds the byte {byte}, which is not UTF-8, so it was saved in an "
+        "older code page; save it as CSV in UTF-8."
     )
 
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from .... import data as datasets
 from ....check.report.style import colours
 from ....data import Pixels
 from ....errors import OptionError, ShapeError
