@@ -1,23 +1,23 @@
 """The rows of a file of cells, in parts: by NumPy's parser where all is clean, else cell by cell.
 
-A part is about a megabyte of whole rows. `numpy.loadtxt` reads its numbers as fast as C can, but
+A part is about half a megabyte of whole rows. `numpy.loadtxt` reads its numbers as fast as C can, but
 has one word for all that may be wrong with them. So what it refuses, and what came out of it and is
 no finite number, is read again cell by cell, which says what is wrong and where.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from ...errors import DataError
 from .layout import MISSING, Layout, number, parse
 
-PART = 1 << 20
-"""Characters of a part."""
+PART = 1 << 19
+"""Bytes of a part."""
 
 LONGEST = 64
 """Characters of a text that the fast way keeps; a longer one is read cell by cell."""
@@ -85,38 +85,43 @@ class Cells:
         if len(runs) == 1 and runs[0][0] == NUMBERS:
             self.dtype = np.dtype("f8")
 
-    def parts(self, file: TextIO) -> Iterator[Part]:
-        """Read a file, opened with universal newlines, part after part.
+    def parts(self, texts: Iterable[str]) -> Iterator[Part]:
+        """Read the texts of a file, each of them whole lines, part after part.
 
         Raises
         ------
         DataError
             If a row has another width, or a cell holds neither a number nor nothing.
         """
-        for _ in range(self.layout.skip):
-            file.readline()
-        line = self.layout.skip
-        while text := file.read(PART):
-            text += file.readline()
-            while text.count('"') % 2 and (more := file.readline()):
-                text += more  # a cell in quotes goes on in the next line
-            part = self._fast(text) if text.strip() else None
-            yield self._by_cells(text, line) if part is None else part
-            line += text.count("\n")
+        line, skip, before = 0, self.layout.skip, ""
+        for text in texts:
+            text = before + text
+            if text.count('"') % 2:  # a cell in quotes goes on in the next line
+                before = text
+                continue
+            before = ""
+            lines = text.split("\n")
+            if not lines[-1]:
+                lines.pop()
+            if skip:
+                skipped = min(skip, len(lines))
+                lines, skip, line = lines[skipped:], skip - skipped, line + skipped
+            part = self._fast(lines) if any(map(str.strip, lines[:1])) else None
+            yield self._by_cells(lines, line) if part is None else part
+            line += len(lines)
+        if before:
+            yield self._by_cells(before.split("\n")[skip:], line + skip)
 
-    def _fast(self, text: str) -> Part | None:
+    def _fast(self, lines: list[str]) -> Part | None:
         """Read a clean part; None if it is not."""
         separator = self.layout.separator
         if self.layout.decimal == ",":
             if self.of[TEXT]:
                 return None
-            text = text.replace(".", "_").replace(",", ".")
-        lines = text.split("\n")
-        if not lines[-1]:
-            lines.pop()
+            lines = [line.replace(".", "_").replace(",", ".") for line in lines]
         if separator == " ":
             lines = [" ".join(line.split()) for line in lines]
-        quotes = '"' in text
+        quotes = any('"' in line for line in lines)
         flat, texts = self.dtype.names is None, dict[int, list[str]]()
         how: dict[str, Any] = {"delimiter": separator, "quotechar": '"' if quotes else None}
         try:
@@ -140,7 +145,7 @@ class Cells:
                     return None
                 elif what == TEXT:
                     for k in range(width):
-                        texts[next(columns)] = [cell.strip() for cell in found[name][:, k].tolist()]
+                        texts[next(columns)] = _stripped(found[name][:, k].tolist())
         finite = np.isfinite(numbers)
         if not finite.all():
             if np.isinf(numbers).any():
@@ -158,11 +163,11 @@ class Cells:
         self.tally.rows += len(found)
         return Part(numbers, texts)
 
-    def _by_cells(self, text: str, line: int) -> Part:
+    def _by_cells(self, lines: list[str], line: int) -> Part:
         """Read a part cell by cell, the first line of which is the one after `line`."""
         width, rows = len(self.wanted), []
         try:
-            parsed = parse(text.splitlines(keepends=True), self.layout.separator, strict=True)
+            parsed = parse([f"{text}\n" for text in lines], self.layout.separator, strict=True)
         except csv.Error as error:
             raise DataError(
                 f"{self.path}, in the rows after line {line}, is not written as cells are "
@@ -182,11 +187,12 @@ class Cells:
                 )
             rows.append((line + at, row))
         numbers = np.empty((len(rows), len(self.of[NUMBERS])))
-        lines, columns = [at for at, _ in rows], list(zip(*(row for _, row in rows), strict=True))
+        columns = list(zip(*(row for _, row in rows), strict=True))
+        ends = [end for end, _ in rows]
         if rows:
             for k, d in enumerate(self.of[NUMBERS]):
-                numbers[:, k] = self._numbers(d, columns[d], lines)
-        texts = {d: self._texts(d, columns[d] if rows else (), lines) for d in self.of[TEXT]}
+                numbers[:, k] = self._numbers(d, columns[d], ends)
+        texts = {d: self._texts(d, columns[d] if rows else (), ends) for d in self.of[TEXT]}
         for d in self.of[VOID] if rows else ():
             if any(cell.strip() for cell in columns[d]):
                 raise DataError(
@@ -229,3 +235,9 @@ class Cells:
                 self.tally.miss(column, self.tally.rows + i, lines[i])
                 found[i] = ""
         return found
+
+
+def _stripped(cells: list[str]) -> list[str]:
+    """Texts without blanks around them; there are few different ones."""
+    clean = all(cell == cell.strip() for cell in set(cells))
+    return cells if clean else [cell.strip() for cell in cells]

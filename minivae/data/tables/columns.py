@@ -1,17 +1,17 @@
 """The columns of a table: which are wanted, their numbers and texts, texts as zeros and ones."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
 
 import numpy as np
 
 from ...errors import DataError
-from .cells import IDLE, NUMBERS, TEXT, VOID, Cells
+from .cells import IDLE, NUMBERS, PART, TEXT, VOID, Cells
 from .form import Field
 from .layout import Layout
 from .options import TableOptions, listed, quoted
+from .source import Source
 
 MOST_TEXTS = 100
 """Texts of a column that is made one-hot, at most: beyond, it holds names rather than kinds."""
@@ -94,7 +94,7 @@ class _Texts:
 
 
 def collected(
-    cells: Cells, file: TextIO, size: int, moved: Any
+    cells: Cells, source: Source, moved: Callable
 ) -> tuple[np.ndarray, dict[int, tuple[np.ndarray, list[str]]]]:
     """All numbers (N, D), and the texts of each text column: codes (N,) and what they stand for.
 
@@ -104,11 +104,14 @@ def collected(
     D, n = len(cells.of[NUMBERS]), 0
     x = np.empty((0, D))
     texts = {d: _Texts() for d in cells.of[TEXT]}
-    for part in cells.parts(file):
+    for part in cells.parts(source.texts(PART)):
         m = len(part.numbers)
         if n + m > len(x):
-            more = (size / max(1, file.buffer.tell()) - 1) * (n + m)
-            x.resize((n + m + int(1.05 * max(0, more)), D), refcheck=False)
+            more = (source.size / max(1, source.raw.tell()) - 1) * (n + m)
+            enough = n + m + int(1.05 * max(0, more))
+            if n == 0:
+                x = np.empty((enough, D))
+            x.resize((enough, D), refcheck=False)
         x[n : n + m] = part.numbers
         for d, found in part.texts.items():
             texts[d].add(found)

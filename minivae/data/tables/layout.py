@@ -166,9 +166,13 @@ def _separated(body: list[str], declared: str | None) -> tuple[str, list[tuple[i
     """The separator, and the rows that it makes."""
     if declared is not None:
         return declared, parse(body, declared)
-    best, found = 0.0, (",", parse(body, ","))
+    best, found = 0.0, (",", parse([], ","))
     for separator in SEPARATORS:
-        rows = parse(body, separator)
+        try:
+            rows = parse(body, separator)
+        except csv.Error:  # a wide row is no cell
+            continue
+        found = found if found[1] else (separator, rows)
         widths = Counter(len(row) for _, row in rows)
         width, count = widths.most_common(1)[0] if rows else (0, 0)
         if width < 2:

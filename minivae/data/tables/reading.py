@@ -90,13 +90,13 @@ def read_table(
     named = [*options.ignore, *options.one_hot, *([options.label] if options.label else [])]
     if fields is not None:
         named = [*(name for name, _ in fields), *([options.label] if options.label else [])]
-    with opened(path) as (file, size):
-        layout = find_layout(str(path), head_of(file), options.header, named)
+    with opened(path) as source:
+        layout = find_layout(str(path), head_of(source), options.header, named)
         place = places(path, layout, named)
         wanted, chosen = wanted_of(path, layout, options, fields, place)
     cells = Cells(str(path), layout, wanted)
-    with opened(path) as (file, size), bar(file, size, path.name, progress) as moved:
-        numbers, texts = collected(cells, file, size, moved)
+    with opened(path) as source, bar(source, path.name, progress) as moved:
+        numbers, texts = collected(cells, source, moved)
     N = cells.tally.rows
     if N == 0:
         raise DataError(

@@ -5,8 +5,9 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ...errors import DataError
 
@@ -33,15 +34,52 @@ HEAD_ROWS, HEAD_SIZE = 200, 1 << 20
 """Lines from which the layout is found: so many, or fewer if they are long, but 8 at least."""
 
 
+class Source:
+    """A file of cells that is open.
+
+    Attributes
+    ----------
+    raw : file of bytes
+        The file.
+    encoding : str
+        Of its text.
+    size : int
+        Bytes.
+    """
+
+    def __init__(self, raw: BufferedReader, path: Path) -> None:
+        self.raw, self.size = raw, os.fstat(raw.fileno()).st_size
+        self.encoding = _encoding(path, raw.read(1 << 12))
+        raw.seek(0)
+
+    def texts(self, size: int) -> Iterator[str]:
+        """The text in whole lines, about `size` characters at a time; every line ends with a newline."""
+        if self.encoding.startswith("utf-8") and self.lines_end_with_newline():
+            encoding = self.encoding  # bytes are cut at line ends, and decoded in one go each
+            while block := self.raw.read(size):
+                text = (block + self.raw.readline()).decode(encoding)
+                yield text.replace("\r\n", "\n") if "\r" in text else text
+                encoding = "utf-8"
+        else:
+            file = io.TextIOWrapper(self.raw, self.encoding)
+            while text := file.read(size):
+                yield text + file.readline()
+
+    def lines_end_with_newline(self) -> bool:
+        """Whether there is a newline among the first characters, or no carriage return."""
+        start = self.raw.peek(1 << 16)
+        return b"\n" in start or b"\r" not in start
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[TextIO, int]]:
-    """The file as text, its line ends made equal, and its size in bytes."""
+def opened(path: Path) -> Iterator[Source]:
+    """Open a file; what goes wrong while it is read becomes a `DataError`."""
     encoding = ""
     try:
         with path.open("rb") as raw:
-            encoding = _encoding(path, raw.read(1 << 12))
-            raw.seek(0)
-            yield io.TextIOWrapper(raw, encoding), os.fstat(raw.fileno()).st_size
+            source = Source(raw, path)
+            encoding = source.encoding
+            yield source
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError(f"{path} cannot be read ({reason}); check its name.") from None
@@ -83,11 +121,11 @@ def _no_utf8(path: Path, encoding: str) -> str:
     )
 
 
-def head_of(file: TextIO) -> list[str]:
+def head_of(source: Source) -> list[str]:
     """Lines of the beginning, whole rows."""
     lines: list[str] = []
     size = quotes = 0
-    while line := file.readline():
+    for line in io.TextIOWrapper(source.raw, source.encoding):
         lines.append(line)
         size, quotes = size + len(line), quotes + line.count('"')
         if quotes % 2 == 0 and (len(lines) >= HEAD_ROWS or (size > HEAD_SIZE and len(lines) >= 8)):
@@ -96,7 +134,7 @@ def head_of(file: TextIO) -> list[str]:
 
 
 @contextmanager
-def bar(file: TextIO, size: int, name: str, progress: bool) -> Iterator[Any]:
+def bar(source: Source, name: str, progress: bool) -> Iterator[Any]:
     """What to call after each part: it moves a bar, which shows itself after a second."""
     if not progress:
         yield lambda: None
@@ -104,5 +142,5 @@ def bar(file: TextIO, size: int, name: str, progress: bool) -> Iterator[Any]:
     from tqdm.auto import tqdm
 
     how = {"unit": "B", "unit_scale": True, "desc": f"read {name}", "delay": 1, "leave": False}
-    with tqdm(total=size, **how) as bar:
-        yield lambda: bar.update(file.buffer.tell() - bar.n)
+    with tqdm(total=source.size, **how) as shown:
+        yield lambda: shown.update(source.raw.tell() - shown.n)
