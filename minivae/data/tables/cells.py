@@ -1,8 +1,8 @@
 """The rows of a file of cells, in parts: by NumPy's parser where all is clean, else cell by cell.
 
-A part is about half a megabyte of whole rows. `numpy.loadtxt` reads its numbers as fast as C can, but
-has one word for all that may be wrong with them. So what it refuses, and what came out of it and is
-no finite number, is read again cell by cell, which says what is wrong and where.
+A part is some hundred kilobytes of whole rows. `numpy.loadtxt` reads its numbers as fast as C can,
+but has one word for all that may be wrong with them. So what it refuses, and what came out of it
+and is no finite number, is read again cell by cell, which says what is wrong and where.
 """
 
 import csv

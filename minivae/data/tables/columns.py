@@ -69,13 +69,19 @@ def wanted_of(
 
 
 def _of_text(path: Path, layout: Layout, names: list[str]) -> str:
-    several, shown = len(names) > 1, quoted(names[:20]) + " ..." * (len(names) > 20)
+    """The sentence about columns of text; one that holds ever new texts is not to be one-hot."""
+    few = [name for name in names if len(layout.text[name]) <= MOST_TEXTS // 4]
+    one_hot = f"make zeros and ones of the texts with --one-hot {_some(few)}, " if few else ""
+    several = len(names) > 1
     return (
         f"{path}: the column{'s' * several} {listed(names)} hold{'s' * (not several)} text "
-        f"({listed(layout.text[names[0]])}), and a model takes numbers; make zeros and ones of "
-        f"the texts with --one-hot {shown}, leave the text out with --ignore {shown}, or name the "
-        "column of classes with --label."
+        f"({listed(layout.text[names[0]])}), and a model takes numbers; {one_hot}leave the text "
+        f"out with --ignore {_some(names)}, or name the column of classes with --label."
     )
+
+
+def _some(names: list[str]) -> str:
+    return quoted(names[:20]) + " ..." * (len(names) > 20)
 
 
 class _Texts:

@@ -137,7 +137,8 @@ def find_layout(
     elif names is None:
         names = [str(d + 1) for d in range(len(first))]
         notes.append(f"the columns have no names, so they are called 1 to {len(names)}")
-    columns = zip(names, kinds, zip(*(below or [first]), strict=True), strict=True)
+    shown = below if header else below or [first]
+    columns = zip(names, kinds, zip(*shown, strict=True), strict=bool(shown))
     text = {
         name: list(dict.fromkeys(cell.strip() for cell in column if kind(cell, decimal) == "text"))
         for name, count, column in columns
@@ -177,10 +178,10 @@ def _separated(body: list[str], declared: str | None) -> tuple[str, list[tuple[i
         width, count = widths.most_common(1)[0] if rows else (0, 0)
         if width < 2:
             continue
-        # A row with all its cells counts as much as a cell that is a number.
-        score = count / len(rows) + _numeric(
-            [row for _, row in rows[:20] if len(row) == width], separator
-        )
+        # Cells that are numbers count as much as rows that have all their cells; the first row may
+        # be one of names.
+        sample = [row for _, row in (rows[1:21] or rows) if len(row) == width]
+        score = count / len(rows) + _numeric(sample, separator)
         if score > best + 1e-9:
             best, found = score, (separator, rows)
     return found

@@ -53,7 +53,7 @@ class Source:
         raw.seek(0)
 
     def texts(self, size: int) -> Iterator[str]:
-        """The text in whole lines, about `size` characters at a time; every line ends with a newline."""
+        """The text in whole lines, about `size` bytes at a time; each line ends with a newline."""
         if self.encoding.startswith("utf-8") and self.lines_end_with_newline():
             encoding = self.encoding  # bytes are cut at line ends, and decoded in one go each
             while block := self.raw.read(size):
@@ -61,9 +61,18 @@ class Source:
                 yield text.replace("\r\n", "\n") if "\r" in text else text
                 encoding = "utf-8"
         else:
-            file = io.TextIOWrapper(self.raw, self.encoding)
-            while text := file.read(size):
-                yield text + file.readline()
+            with self.text() as file:
+                while text := file.read(size):
+                    yield text + file.readline()
+
+    @contextmanager
+    def text(self) -> Iterator[io.TextIOWrapper]:
+        """The file as text, its line ends made equal; it stays open afterwards."""
+        file = io.TextIOWrapper(self.raw, self.encoding)
+        try:
+            yield file
+        finally:
+            file.detach()
 
     def lines_end_with_newline(self) -> bool:
         """Whether there is a newline among the first characters, or no carriage return."""
@@ -125,11 +134,13 @@ def head_of(source: Source) -> list[str]:
     """Lines of the beginning, whole rows."""
     lines: list[str] = []
     size = quotes = 0
-    for line in io.TextIOWrapper(source.raw, source.encoding):
-        lines.append(line)
-        size, quotes = size + len(line), quotes + line.count('"')
-        if quotes % 2 == 0 and (len(lines) >= HEAD_ROWS or (size > HEAD_SIZE and len(lines) >= 8)):
-            break
+    with source.text() as file:
+        for line in file:
+            lines.append(line)
+            size, quotes = size + len(line), quotes + line.count('"')
+            enough = len(lines) >= HEAD_ROWS or (size > HEAD_SIZE and len(lines) >= 8)
+            if quotes % 2 == 0 and enough:
+                break
     return lines
 
 
