@@ -45,7 +45,7 @@ def load_image(path: str | Path) -> np.ndarray:
     -------
     ndarray, shape (H, W) or (H, W, 3), float32
         Grey or red, green, blue in [0, 1], turned as its EXIF entry says. An alpha channel is
-        dropped if it is opaque.
+        dropped if it is opaque; a palette of nothing but greys is grey.
 
     Raises
     ------
@@ -93,10 +93,11 @@ def _is_clear(image: Any, path: Path) -> bool:
     if image.mode == "P":
         return min(image.convert("RGBA").getchannel("A").getextrema()) < 255
     pixels = np.asarray(image)
-    if image.mode in ("RGB", "L", "1"):
-        top = 2 ** _bits(path) - 1
-        clear = np.asarray(clear) * 255 // top
-        pixels = np.asarray(image.convert("L" if image.mode == "1" else image.mode))
+    if image.mode == "1":
+        clear, pixels = (255 if clear else 0), np.asarray(image.convert("L"))
+    elif image.mode in ("RGB", "L"):
+        bits = _bits(path)
+        clear = np.asarray(clear) >> 8 if bits > 8 else np.asarray(clear) * 255 // (2**bits - 1)
     same = pixels == clear
     return bool((same.all(axis=-1) if pixels.ndim == 3 else same).any())
 
@@ -115,6 +116,9 @@ def _pixels(image: Any) -> np.ndarray:
     if image.mode == "F":
         return np.asarray(image)
     grey = image.mode in ("1", "L", "LA", "La")
+    if image.mode in ("P", "PA"):
+        rgb = np.asarray(image.convert("RGB"))
+        grey = bool((rgb == rgb[..., :1]).all())
     return np.asarray(image.convert("L" if grey else "RGB")) / np.float32(255)
 
 
@@ -212,18 +216,32 @@ def _passed_over(folder: Path, classes: dict[str, list[Path]]) -> tuple[str, ...
     return (f"{folder.name}: {'; '.join(what)}",) if what else ()
 
 
-def _stack(files: list[Path]) -> np.ndarray:
-    first = load_image(files[0])
-    stack = np.empty((len(files), *first.shape), np.float32)
-    for row, file in zip(stack, files, strict=True):
+def _stack(files: list[Path], colour: bool = False) -> np.ndarray:
+    """Pictures (N, H, W) or (N, H, W, 3); a grey palette among colours is a colour."""
+    stack, first = np.empty(0, np.float32), None
+    for i, file in enumerate(files):
         image = load_image(file)
+        if image.ndim == 2 and colour and _has_palette(file):
+            image = np.stack([image] * 3, axis=2)
+        if first is None:
+            first, colour = image, colour or image.ndim == 3
+            stack = np.empty((len(files), *image.shape), np.float32)
+        if image.ndim == 3 and not colour and all(map(_has_palette, files[:i])):
+            return _stack(files, colour=True)
         if image.shape != first.shape:
             raise DataError(
                 f"{files[0]} is {_size(first)} and {file} is {_size(image)}, expected pictures of "
                 f"one size and kind; scale or convert one of them"
             )
-        row[...] = image
+        stack[i] = image
     return stack
+
+
+def _has_palette(path: Path) -> bool:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return image.mode in ("P", "PA")
 
 
 def _size(image: np.ndarray) -> str:
