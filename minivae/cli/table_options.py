@@ -38,6 +38,9 @@ def add_table(parser: Any, *, known: bool = False) -> None:
     add("--missing", choices=MISSING_RULES, help=missing)
     drop = "leave out rows without a class instead of refusing them"
     add("--drop-unlabelled", action="store_true", default=None, help=drop)
+    if not known:
+        drop = "leave out columns that do not vary instead of refusing them"
+        add("--drop-constant", action="store_true", default=None, help=drop)
 
 
 def table_of(options: argparse.Namespace | dict[str, Any]) -> dict[str, Any]:

@@ -71,6 +71,18 @@ class Examples:
             files=None if self.files is None else [self.files[i] for i in rows],
         )
 
+    def as_in(self, form: Form) -> "Examples":
+        """These examples with the columns of a form alone."""
+        columns = self.columns or [str(d) for d in range(self.shape[0])]
+        return replace(
+            self,
+            x=form.pick(self.x[:], columns),
+            shape=(len(form.columns),),
+            columns=form.columns if self.columns else None,
+            fields=form.fields if self.columns else None,
+            notes=self.notes + form.note(self.name, columns),
+        )
+
     def only(
         self, normal: Collection[str], without: Collection[str]
     ) -> "tuple[Examples, list[str] | None]":

@@ -194,6 +194,22 @@ def test_a_detector_keeps_how_its_table_was_read(capsys):
     assert len(rows("scores.csv")) == 2
 
 
+def test_columns_that_do_not_vary_are_left_out_on_request(capsys):
+    lines = [f"{i % 7},5,{i % 6}" for i in range(200)]
+    Path("t.csv").write_text("\n".join(["a,b,c", *lines]) + "\n")
+    for words in (
+        ["anomaly", "fit", "t.csv", "--out", "d.npz"],
+        ["train", "t.csv", "--out", "run"],
+    ):
+        assert call(*words, *SMALL) == 2
+        assert "--ignore b, or with --drop-constant" in capsys.readouterr().err
+        assert call(*words, "--drop-constant", *SMALL) == 0
+        assert "1 columns that do not vary were left out" in capsys.readouterr().out
+    assert anomaly.load("d.npz").form.columns == ("a", "c")
+    assert call("anomaly", "score", "d.npz", "t.csv", "--quiet") == 0
+    assert call("evaluate", "run") == 0
+
+
 def test_one_hot_columns_are_odd_under_their_own_name():
     rng = np.random.default_rng(0)
     lines = [f"{a:.4f},{'hot' if a > 0 else 'cold'}" for a in rng.normal(0, 1, 600)]

@@ -469,6 +469,23 @@ def test_a_scale_is_refused(refuses):
         Form(("a", "b"), (0.0, 0.0), (1.0, 1.0)).apply(np.ones((2, 3)))
 
 
+def test_constant_columns_are_left_out_on_request():
+    x = np.column_stack([np.arange(9.0), np.ones(9), np.resize([0, 1], (2, 9)).T, np.ones(9)])
+    fields = ["a", "b", ("c", ("x", "y")), "d"]
+    form = Form.of(x, fields, TableOptions(drop_constant=True))
+    assert form.columns == ("a", "c=x", "c=y")
+    assert form.fields == (("a", ()), ("c", ("x", "y")))
+    columns = ["a", "b", "c=x", "c=y", "d"]
+    np.testing.assert_array_equal(form.pick(x, columns), x[:, [0, 2, 3]])
+    assert form.note("t.csv", columns) == ("t.csv: 2 columns that do not vary were left out",)
+    assert form.note("t.csv", form.columns) == ()
+
+
+def test_not_all_columns_are_left_out(refuses):
+    with refuses(DataError, "--drop-constant"):
+        Form.of(np.ones((3, 2)), ["a", "b"], TableOptions(drop_constant=True))
+
+
 # ---- data to train on ----
 
 

@@ -74,7 +74,7 @@ class Form:
         Raises
         ------
         DataError
-            If a column is constant, by its name.
+            If a column is constant, by its name, unless the options leave it out.
         """
         known: tuple[Field, ...] = tuple((f, ()) if isinstance(f, str) else f for f in fields)
         x = np.asarray(x)
@@ -98,7 +98,14 @@ class Form:
                 few[start + d] = spread[d] <= size[d] * ROUNDING or len(np.unique(block[:, d])) < 4
         constant = np.flatnonzero(few & whole)
         if constant.size:
-            raise DataError(_constant(columns, constant.tolist(), (low, high), N))
+            still = set(constant.tolist())
+            vary = [
+                (f, at) for f, at in zip(known, groups(known), strict=True) if at[0] not in still
+            ]
+            if not (vary and options and options.drop_constant):
+                raise DataError(_constant(columns, constant.tolist(), (low, high), N))
+            places = [d for _, at in vary for d in at]
+            return cls.of(x[:, places], [f for f, _ in vary], options)
         vast = np.flatnonzero(whole & ~(np.isfinite(mean) & np.isfinite(sd) & (sd > 0)))
         if vast.size:
             raise DataError(
@@ -135,6 +142,18 @@ class Form:
                 u = (u - mean) / sd  # (1)
             out[rows] = np.clip(u, -largest, largest)
         return out
+
+    def pick(self, x: np.ndarray, columns: Sequence[str]) -> np.ndarray:
+        """Of x (N, D') with these columns those of the form: all but the ones left out."""
+        if len(columns) == len(self.columns):
+            return x
+        place = {name: d for d, name in enumerate(columns)}
+        return x[:, [place[name] for name in self.columns]]
+
+    def note(self, name: str, columns: Sequence[str]) -> tuple[str, ...]:
+        """A sentence about the columns of a file of that name that are left out; none if none."""
+        n = len(columns) - len(self.columns)
+        return (f"{name}: {n} columns that do not vary were left out",) if n else ()
 
     def undo(self, u: np.ndarray) -> np.ndarray:
         """The table x (N, D), float64, that is u (N, D) when it is standardised."""
@@ -208,8 +227,8 @@ def _constant(
     (low, high), names = (end[which[0]] for end in ends), [columns[d] for d in which]
     others = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
     but = "" if low == high else " but for rounding"
-    how = f" with --ignore {quoted(names)}" if len(names) <= 20 else ""
+    how = f"--ignore {quoted(names)}, or with " if len(names) <= 20 else ""
     return (
         f"the column {names[0]!r}{others} is {low:g} in all {n} rows to train on{but}, so it has "
-        f"no scale; leave it out{how}, or bring rows in which it varies."
+        f"no scale; leave it out with {how}--drop-constant, or bring rows in which it varies."
     )

@@ -31,6 +31,8 @@ class TableOptions:
         one), or leave out its row.
     drop_unlabelled : bool
         Leave out the rows whose class is missing, instead of refusing them.
+    drop_constant : bool
+        Leave out the columns that do not vary in the rows to train on, instead of refusing them.
 
     Raises
     ------
@@ -44,6 +46,7 @@ class TableOptions:
     one_hot: tuple[str, ...] = ()
     missing: str = "refuse"
     drop_unlabelled: bool = False
+    drop_constant: bool = False
 
     def __post_init__(self) -> None:
         for name in ("ignore", "one_hot"):
@@ -87,7 +90,8 @@ class TableOptions:
             flags.append(f"--header {'yes' if self.header else 'no'}")
         if self.missing != "refuse":
             flags.append(f"--missing {self.missing}")
-        return [*flags, *(["--drop-unlabelled"] if self.drop_unlabelled else [])]
+        drops = {"--drop-unlabelled": self.drop_unlabelled, "--drop-constant": self.drop_constant}
+        return flags + [flag for flag, given in drops.items() if given]
 
     def refuse_for(self, name: str) -> None:
         """Raise `OptionError` if something is said about what is no table."""

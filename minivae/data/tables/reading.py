@@ -203,7 +203,7 @@ def table_data(
     held_out = held_out_rows(len(table.x), y) if hold_out else np.zeros(len(table.x), bool)
     if form is None:
         form = Form.of(table.x[~held_out] if held_out.any() else table.x, table.fields, options)
-    x = form.apply(table.x)
+    x = form.apply(form.pick(table.x, table.columns))
     train, test = x[~held_out], (x[held_out] if held_out.any() else None)
     y_train, y_test = (None, None) if y is None else (y[~held_out], y[held_out])
     return Dataset(
@@ -215,7 +215,7 @@ def table_data(
         (len(form.columns),),
         names,
         form,
-        table.notes,
+        table.notes + form.note(Path(path).name, table.columns),
     )
 
 

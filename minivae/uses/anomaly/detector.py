@@ -268,10 +268,12 @@ def fit(
             f"likelihood={chosen['likelihood']!r} was given, but the columns of a table are "
             f"standardised; choose one of: {', '.join(real)}."
         )
-    form, columns = None, examples.columns
+    form = None
     if is_rows:
         names = examples.fields or [str(d) for d in range(examples.shape[0])]
         form = Form.of(examples.x[rest], names, TableOptions(**table))
+        examples = examples.as_in(form)
+    columns = examples.columns
 
     settings = Settings(epochs=chosen["epochs"], batch=chosen["batch"], seed=seed)
     names = ("hidden", "latent", "likelihood")
