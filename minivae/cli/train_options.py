@@ -245,8 +245,10 @@ def complete(asked: dict[str, Any]) -> dict[str, Any]:
         if option.flag
     }
     usual = {name: value for name, value in model.defaults.items() if name in DEFAULTS}
-    tables = TABLES if is_table(asked.get("data")) else {}
+    # What rebuilds no data has no noise of the data to learn, but makes the mean of a Gaussian.
+    tables = TABLES if "reconstruct" in model.can else {"likelihood": "gaussian"}
     fitting = {k: v for k, v in tables.items() if k in (DEFAULTS | own) and k not in model.refused}
+    fitting = fitting if is_table(asked.get("data")) else {}
     options = {**DEFAULTS, **own, **usual, **fitting, **asked}
     if reasons := why_not(kind, network, asked):
         others = [f"--model {other}" for other in MODELS if not why_not(other, network, asked)]

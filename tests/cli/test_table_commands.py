@@ -110,6 +110,18 @@ def test_a_run_without_names_and_with_holes_keeps_what_was_said(capsys):
     assert "name another table with --data" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("model", ["gan", "autoencoder"])
+def test_other_models_learn_a_table_too(model):
+    table(kind=False)
+    assert call("train", "t.csv", "--model", model, *SMALL, "--out", "run", "--quiet") == 0
+    run = open_run("run")
+    x = table("new.csv", kind=False, seed=3)
+    made = "sample" if "sample" in run.can else "reconstruct"
+    words = ["--n", 5] if made == "sample" else ["--n", 5, "--data", "new.csv"]
+    assert call(made, "run", *words, "--out", "m.csv") == 0
+    np.testing.assert_allclose([float(row["a"]) for row in rows("m.csv")], x[:, 0].mean(), atol=99)
+
+
 def test_a_conditional_run_takes_its_classes_from_the_column(capsys):
     table()
     words = ["--label", "kind", "--conditional", *SMALL, "--out", "run", "--quiet"]

@@ -368,6 +368,33 @@ def test_many_missing_cells_are_counted_on_the_fast_way_too(read, few):
     assert "200 missing cells ('b' 200)" in table.notes[0]
 
 
+def test_a_bar_goes_over_all_bytes_and_changes_nothing(read, few, monkeypatch, tmp_path):
+    moves = []
+
+    class Bar:
+        def __init__(self, total, **how):
+            self.n, self.total = 0, total
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            moves.append(("end", self.n, self.total))
+
+        def update(self, n):
+            self.n += n
+            moves.append(n)
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    table = read(LABELLED, label="kind", ignore=["note"])
+    assert moves == []
+    options = TableOptions(label="kind", ignore=["note"])
+    again = read_table(tmp_path / "t.csv", options, progress=True)
+    np.testing.assert_array_equal(again.x, table.x)
+    assert len(moves) > 10
+    assert moves[-1] == ("end", len(LABELLED), len(LABELLED))
+
+
 def test_work_grows_with_the_columns_and_not_with_their_square(tmp_path, monkeypatch):
     asked = []
     known = reading.places
