@@ -87,15 +87,14 @@ class Form:
         for start in range(0, D, width):
             at = slice(start, start + width)
             with np.errstate(over="ignore", invalid="ignore"):
-                block = np.array(x[:, at], "float64")
+                block = np.array(x[:, at].T, "float64", order="C")  # a column is a run in memory
                 fill[at] = _medians(block, columns[at])
-                np.copyto(block, fill[at], where=np.isnan(block))
-                mean[at], sd[at] = block.mean(axis=0), block.std(axis=0)
-            low[at], high[at] = block.min(axis=0), block.max(axis=0)
+                mean[at], sd[at] = block.mean(axis=1), block.std(axis=1)
+            low[at], high[at] = block.min(axis=1), block.max(axis=1)
             size = np.maximum(np.abs(low[at]), np.abs(high[at]))
             spread = high[at] / 2 - low[at] / 2
             for d in np.flatnonzero(spread <= size * float(np.finfo(np.float32).eps)):
-                few[start + d] = spread[d] <= size[d] * ROUNDING or len(np.unique(block[:, d])) < 4
+                few[start + d] = spread[d] <= size[d] * ROUNDING or len(np.unique(block[d])) < 4
         constant = np.flatnonzero(few & whole)
         if constant.size:
             still = set(constant.tolist())
@@ -205,18 +204,19 @@ def _rows(x: np.ndarray) -> Iterator[slice]:
 
 
 def _medians(block: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Median of each column of a block (N, d), over the numbers that are there."""
-    missing = np.isnan(block).any(axis=0)
-    found = np.empty(block.shape[1])
-    found[~missing] = np.median(block[:, ~missing], axis=0)
+    """Median of each column of a block (d, N), over the numbers that are there; fills the holes."""
+    missing = np.isnan(block.sum(axis=1))
+    found = np.empty(len(block))
+    found[~missing] = np.median(block[~missing], axis=1)
     for d in np.flatnonzero(missing).tolist():
-        there = block[~np.isnan(block[:, d]), d]
-        if not there.size:
+        holes = np.isnan(block[d])
+        if holes.all():
             raise DataError(
-                f"the column {names[d]!r} is missing in all {len(block)} rows to train on; leave "
-                f"it out with --ignore {quoted([names[d]])}."
+                f"the column {names[d]!r} is missing in all {block.shape[1]} rows to train on; "
+                f"leave it out with --ignore {quoted([names[d]])}."
             )
-        found[d] = np.median(there)
+        found[d] = np.median(block[d, ~holes])
+        block[d, holes] = found[d]
     return found
 
 
