@@ -182,7 +182,7 @@ def test_names_of_everything_are_not_offered_as_one_hot(read, refuses):
         read("n,day,kind\n" + lines)
 
 
-@pytest.mark.parametrize("cell", ['"1,234.5"', "1'234", "12 %", "$5", "5 000"])
+@pytest.mark.parametrize("cell", ['"1,234.5"', "1'234", "12 %", "$5", "12€"])
 def test_numbers_with_more_than_digits_are_called_so(read, refuses, cell):
     with refuses(DataError, "'b' holds numbers written as", cell.strip('"'), "--ignore b"):
         read("a,b\n" + f"1,{cell}\n" * 5)
