@@ -91,6 +91,28 @@ def test_a_point_among_decimal_commas_is_refused(read, refuses):
         read("a;b\n" + "1,5;2,5\n" * 200 + "3,5;1.234\n")
 
 
+@pytest.mark.parametrize("name", ["<TICKER>", "PKey", "PAR1", "#", "{x}"])
+def test_names_may_begin_as_other_files_do(read, name):
+    assert read(f"b,{name}\n1,2\n").columns == ("b", name)
+    if name != "#":
+        assert read(f"{name},b\n1,2\n").columns == (name, "b")
+
+
+def test_an_export_with_all_that_goes_with_it(read):
+    x, text = rows(300, ";", ",")
+    lines = [f"10/03/2004;18.00.{i % 60:02};{line};;" for i, line in enumerate(text.splitlines())]
+    head = "Date;Time;CO(GT);NMHC, in ppm;T;;"
+    content = "\r\n".join([head, *lines, ";" * 6, ";" * 6, ""])
+    table = read(content, ignore=["Date", "Time"])
+    assert table.columns == ("CO(GT)", "NMHC, in ppm", "T")
+    np.testing.assert_array_equal(table.x, x)
+    assert [note.partition(": ")[2] for note in table.notes] == [
+        "decimal commas are read as points",
+        "2 rows without any entry were passed over",
+        "2 columns with neither a name nor an entry were passed over",
+    ]
+
+
 @pytest.mark.parametrize(
     ("head", "notes"),
     [
@@ -266,6 +288,7 @@ def test_columns_without_name_and_entry_are_passed_over(read, refuses):
         (b"PK\x03\x04" + b"\0" * 40, {}, ["Excel workbook"]),
         (b"\x1f\x8b" + b"\0" * 40, {}, ["compressed"]),
         (b"<!DOCTYPE html>\n<html>", {}, ["web page"]),
+        (b'{"a": [1, 2]}', {}, ["JSON"]),
         (b"a,b\n\0\0\0,\0\1\2\3", {}, ["no text"]),
         ("a,b\n1,2\n".encode("utf-16")[:-1], {}, ["cut short"]),
     ],

@@ -21,14 +21,16 @@ MARKS = {
 """What a file begins with, and its encoding; the longer marks come first."""
 
 OTHERS = {
-    b"PK": "a zip file or an Excel workbook; save the sheet as CSV in UTF-8",
+    b"PK\x03\x04": "a zip file or an Excel workbook; save the sheet as CSV in UTF-8",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV in UTF-8",
     b"\x1f\x8b": "compressed; unpack it with gunzip",
-    b"<": "a web page or XML; look whether the download went wrong",
-    b"{": "JSON; write a line of cells for each row",
-    b"PAR1": "a Parquet file; write it as CSV",
+    b"<!doctype": "a web page; look whether the download went wrong",
+    b"<html": "a web page; look whether the download went wrong",
+    b"<?xml": "XML; write a line of cells for each row",
+    b'{"': "JSON; write a line of cells for each row",
+    b"PAR1\x15": "a Parquet file; write it as CSV",
 }
-"""What a file begins with that is no table, and what it is."""
+"""What a file begins with, in small letters, that is no table, and what it is."""
 
 HEAD_ROWS, HEAD_SIZE = 200, 1 << 20
 """Lines from which the layout is found: so many, or fewer if they are long, but 8 at least."""
@@ -101,7 +103,7 @@ def _encoding(path: Path, start: bytes) -> str:
         if start.startswith(mark):
             return name
     for mark, what in OTHERS.items():
-        if start.startswith(mark):
+        if start.lower().startswith(mark.lower()):
             raise DataError(f"{path} is no file of cells but {what}.")
     # Letters of UTF-16 that are ASCII have a zero byte each, always on the same side.
     left, right = start[::2].count(0), start[1::2].count(0)
