@@ -390,6 +390,22 @@ def test_a_bad_cell_in_the_middle_is_named_by_its_line(read, few, refuses, old, 
         read(LABELLED.replace(old, new), label="kind", ignore=["note"])
 
 
+def test_a_part_that_is_read_twice_is_counted_once(read, few):
+    lines = [f"{'nan' if i % 2 else i},{'' if i == 301 else 'k'}" for i in range(400)]
+    options = {"label": "kind", "drop_unlabelled": True, "missing": "median"}
+    table = read("a,kind\n" + "\n".join(lines), **options)
+    assert "1 of 400 rows without a class" in table.notes[0]
+    assert "200 missing cells ('a' 200)" in table.notes[1]
+
+
+def test_a_quote_that_is_never_closed_is_not_looked_for_to_the_end(read, monkeypatch, refuses):
+    monkeypatch.setattr(cells, "LARGEST", 5000)
+    monkeypatch.setattr("minivae.data.tables.columns.PART", 400)
+    text = LABELLED + '"1,2,k,n\n' + LABELLED.partition("\n")[2]
+    with refuses(DataError, "after line", "opens a quote that does not close"):
+        read(text, label="kind", ignore=["note"])
+
+
 def test_many_missing_cells_are_counted_on_the_fast_way_too(read, few):
     text = "a,b\n" + "".join(f"{i},{'nan' if i % 2 else i}\n" for i in range(400))
     table = read(text, missing="median")

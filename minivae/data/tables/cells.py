@@ -19,6 +19,9 @@ from .layout import MISSING, Layout, number, parse
 PART = 1 << 19
 """Bytes of a part."""
 
+LARGEST = 1 << 24
+"""Characters between two quotes, at most; what goes on longer was never closed."""
+
 LONGEST = 64
 """Characters of a text that the fast way keeps; a longer one is read cell by cell."""
 
@@ -98,6 +101,11 @@ class Cells:
             text = before + text
             if text.count('"') % 2:  # a cell in quotes goes on in the next line
                 before = text
+                if len(before) > LARGEST:
+                    raise DataError(
+                        f"{self.path}, in the rows after line {line}, opens a quote that does not "
+                        "close; close it, or double a quote within quotes."
+                    )
                 continue
             before = ""
             lines = text.split("\n")
@@ -146,6 +154,9 @@ class Cells:
                 elif what == TEXT:
                     for k in range(width):
                         texts[next(columns)] = _stripped(found[name][:, k].tolist())
+        for cell in set().union(*texts.values()):
+            if len(cell) >= LONGEST or cell.startswith('"') or cell.lower() in NO_CLASS:
+                return None
         finite = np.isfinite(numbers)
         if not finite.all():
             if np.isinf(numbers).any():
@@ -157,9 +168,6 @@ class Cells:
                 return None
             for d, n in some.items():
                 self.tally.miss(d, 0, 0, n)
-        for cell in set().union(*texts.values()):
-            if len(cell) >= LONGEST or cell.startswith('"') or cell.lower() in NO_CLASS:
-                return None
         self.tally.rows += len(found)
         return Part(numbers, texts)
 
