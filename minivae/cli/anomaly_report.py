@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data.examples import Examples
 from ..uses.anomaly.detector import Detector
+from ..uses.anomaly.odd import odd_columns
 from ..uses.anomaly.rates import auroc
 from ..uses.anomaly.scores import explain
 from ..uses.statistics import Interval, proportion_interval
@@ -21,6 +22,7 @@ def fitted(detector: Detector) -> str:
     lines = [
         f"data   {data['name']}{classes}: {data['n_train']} to train on, {alarm.n_threshold} for "
         f"the thresholds, {alarm.n_checked} to check them",
+        *(f"       {note}" for note in data["notes"]),
         f"model  {detector.model!r}",
         f"loss   {last['loss']:.2f} nats per example after {last['epoch']} epochs",
         "",
@@ -57,20 +59,18 @@ def judged(scores: dict[str, Any], alarms: np.ndarray, is_normal: np.ndarray) ->
     return "\n".join(lines)
 
 
-def table(
-    detector: Detector, examples: Examples, scores: dict[str, Any], alarms: np.ndarray
-) -> str:
-    """CSV text: a line for each example, numbered from 0 as in the data."""
+def table(detector: Detector, examples: Examples, scores: dict[str, Any], name: str) -> str:
+    """CSV text: a line for each example, numbered from 0 as in the data; alarms by one score."""
     columns: dict[str, Any] = {"row": examples.rows}
     if examples.files is not None:
         columns["file"] = examples.files
     if examples.labels is not None:
         columns["label"] = examples.labels
     columns |= {name: [f"{value:.6g}" for value in values] for name, values in scores.items()}
-    columns["alarm"] = alarms.astype(int)
-    if detector.scale is not None:
-        parts, _ = explain(detector.model, detector.prepare(examples), detector.noise)
-        columns["odd_column"] = [detector.scale.columns[d] for d in parts.argmax(axis=1)]
+    columns["alarm"] = (scores[name] > detector.alarms[name].threshold).astype(int)
+    if detector.form is not None:
+        u = detector.prepare(examples)
+        columns["odd_column"] = odd_columns(detector, u, scores[name], name)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

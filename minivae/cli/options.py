@@ -2,6 +2,8 @@
 
 import argparse
 
+from .table_options import add_table
+
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Which run."""
@@ -11,5 +13,6 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Data other than the run's."""
-    what = "name of a data set, a path, or a PNG file (default: what the run was trained on)"
+    what = "name of a data set, a path, or a picture (default: what the run was trained on)"
     parser.add_argument("--data", metavar="DATA", help=what)
+    add_table(parser.add_argument_group("if --data is a table"), known=True)

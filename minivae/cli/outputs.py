@@ -1,16 +1,21 @@
 """What `sample`, `reconstruct` and `evaluate` share: which run, which data, where to write."""
 
 import argparse
+import csv
 import io
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import data as datasets
 from ..data import Pixels
+from ..data.images import is_picture
+from ..data.tables.form import Form
+from ..data.tables.options import TableOptions
 from ..errors import OptionError, ShapeError
 from ..files import first_free, new_file, new_folder, whole_folder, write_atomically
 from ..show import plots
@@ -18,6 +23,7 @@ from ..train.prepare import prepare_data
 from ..train.runs import Run, newest, open_run
 
 KINDS = (".png", ".npz", ".npy")
+"""Endings of what is written; rows of a table are written to a `.csv` file instead of a picture."""
 
 
 def chosen_run(options: argparse.Namespace) -> Run:
@@ -32,7 +38,9 @@ def chosen_run(options: argparse.Namespace) -> Run:
     return run
 
 
-def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray | Pixels, str]:
+def chosen_rows(
+    run: Run, name_or_path: str | None, table: dict[str, Any] | None = None
+) -> tuple[np.ndarray | Pixels, str]:
     """Load test rows as the model takes them, and say what they are.
 
     Parameters
@@ -40,29 +48,35 @@ def chosen_rows(run: Run, name_or_path: str | None) -> tuple[np.ndarray | Pixels
     run : Run
         Gives the data by default, the shape, and the binarization.
     name_or_path : str, optional
-        Other data: a data set's name or path, or a PNG file.
+        Other data: a data set's name or path, or a picture.
+    table : dict, optional
+        What is said of them if they are a table, as `table_of` gives it.
 
     Raises
     ------
     ShapeError
         If the examples have another shape than those of the run.
     """
-    if name_or_path is None:
-        data = run.load_data()
-    elif Path(name_or_path).suffix.lower() == ".png" and not Path(name_or_path).is_dir():
+    if name_or_path is not None and is_picture(Path(name_or_path)):
         if "condition" in run.can:
             raise OptionError(
                 f"{run.folder} is {run.training.model.title}, which takes each example with its "
                 f"class, and {name_or_path} names none; give labelled data, such as a folder with "
-                "one subfolder of PNG files for each class."
+                "one subfolder of pictures for each class."
             )
         image = datasets.load_image(name_or_path)
         check_shape(run, image.shape, name_or_path)
         x = prepare_data(image.reshape(1, -1), run.training.settings, "val")
         return x, Path(name_or_path).name
-    else:
-        data = datasets.load(name_or_path)
-        check_shape(run, data.shape, name_or_path)
+    if name_or_path is None and table:
+        raise OptionError(
+            f"{TableOptions(**table).given()[0]} was given, but the run's own table is read as it "
+            "was; leave it out, or name another table with --data."
+        )
+    data = run.load_data(name_or_path, **table or {})
+    for note in data.notes if name_or_path is not None else ():
+        print(note, file=sys.stderr)
+    check_shape(run, data.shape, data.name)
     x, _, part = run.test_rows(data)
     return x, f"{data.name} ({part})"
 
@@ -79,8 +93,8 @@ def check_shape(run: Run, shape: tuple[int, ...], name: str) -> None:
 def output(run: Run, out: str | None, stem: str, *, folders: bool = False) -> Path:
     """Where to write: `out`, or the first free `<stem>-<number>.png` in the run folder.
 
-    Rows of a table have no picture, so without `out` theirs is an `.npz` file. With `folders`, a
-    name without a suffix is that of a folder of pictures.
+    Rows of a table make a `.csv` file, and other rows without a picture an `.npz` file. With
+    `folders`, a name without a suffix is that of a folder of pictures.
 
     Raises
     ------
@@ -88,25 +102,32 @@ def output(run: Run, out: str | None, stem: str, *, folders: bool = False) -> Pa
         If `out` exists, or is of an unknown kind, or is a picture of a table.
     """
     pictured = plots.has_picture(run.shape)
+    kinds = KINDS if run.form is None else (".csv", *KINDS[1:])
     if out is None:
-        suffix = ".png" if pictured else ".npz"
+        suffix = kinds[0] if pictured or run.form is not None else ".npz"
         return first_free(run.folder, stem, suffix)
     path = Path(out).expanduser()
     folder = folders and path.suffix == ""
-    if path.suffix.lower() not in KINDS and not folder:
+    if (folder or path.suffix.lower() == ".png") and not pictured:
+        others = " or ".join(kind for kind in kinds if kind != ".png")
+        raise OptionError(
+            f"examples of shape {run.shape} have no picture; name a file with --out that ends in "
+            f"{others}."
+        )
+    if path.suffix.lower() not in kinds and not folder:
         folder_too = ", or in nothing for a folder of pictures" if folders else ""
         raise OptionError(
-            f"{path} was given as --out; its name must end in {', '.join(KINDS)}{folder_too}."
+            f"{path} was given as --out; its name must end in {', '.join(kinds)}{folder_too}."
         )
-    if (folder or path.suffix.lower() == ".png") and not pictured:
-        raise OptionError(
-            f"examples of shape {run.shape} have no picture; name an .npz or .npy file with --out."
-        )
-    return new_folder(path) if folder else new_file(path, *KINDS)
+    return new_folder(path) if folder else new_file(path, *kinds)
 
 
 def write(
-    path: Path, picture: Callable | None, arrays: dict[str, np.ndarray], shape: tuple
+    path: Path,
+    picture: Callable | None,
+    arrays: dict[str, np.ndarray],
+    shape: tuple,
+    form: Form | None = None,
 ) -> None:
     """Write what was computed, in the kind that the file's name asks for, and print the name.
 
@@ -120,20 +141,44 @@ def write(
         For a `.npz` file, by name; a `.npy` file gets the last one alone.
     shape : tuple of int
         Shape that each row is given in the file.
+    form : Form, optional
+        Of a table: its rows are written in the units of the table.
     """
-    if path.suffix.lower() == ".png":
+    suffix = path.suffix.lower()
+    if suffix == ".csv" and form is not None:
+        write_atomically(path, lambda file: file.write(csv_text(arrays, form).encode()))
+    elif suffix == ".png" and picture is not None:
         plots.save(picture(), path)
     else:
         arrays = {
-            name: x.reshape(len(x), *shape) if x.ndim == 2 else x for name, x in arrays.items()
+            name: (x if form is None else form.undo(x)).reshape(len(x), *shape)
+            if x.ndim == 2
+            else x
+            for name, x in arrays.items()
         }
         content = io.BytesIO()
-        if path.suffix.lower() == ".npz":
+        if suffix == ".npz":
             np.savez(content, **arrays)
         else:
             np.save(content, list(arrays.values())[-1])
         write_atomically(path, lambda file: file.write(content.getvalue()))
     print(path)
+
+
+def csv_text(arrays: dict[str, np.ndarray], form: Form) -> str:
+    """CSV text of rows of a table; beside `x` or `original`, other arrays' columns bear a name."""
+    columns: dict[str, Any] = {}
+    for name, array in arrays.items():
+        if array.ndim == 1:
+            columns[form.options.label or "class" if name == "y" else name] = array.tolist()
+        else:
+            more = "" if name in ("x", "original") else f" ({name})"
+            columns |= {column + more: cells for column, cells in form.cells(array).items()}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue()
 
 
 def write_folder(

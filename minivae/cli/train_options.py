@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from ..data.tables.reading import is_table
 from ..engine.backend import backend_names
 from ..errors import OptionError
 from ..models import MODELS, NETWORKS
@@ -20,7 +21,9 @@ from ..models.vae import OBJECTIVE
 from ..ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
 from ..train.optim import OPTIMIZERS
 from ..train.settings import BINARIZE
+from ..uses.anomaly.detector import TABLES
 from .numbers import finite, seed, whole
+from .table_options import add_table, table_names
 
 EPILOG = """\
 examples:
@@ -29,6 +32,7 @@ examples:
   minivae train digits8 --likelihood gaussian --sigma 0.3 --hidden 64 --latent 8
   minivae train mnist --beta 4 --schedule linear --warmup 10
   minivae train my_pictures/ --likelihood gaussian_shared --out runs/mine
+  minivae train table.csv --label kind            columns are standardised, under a Gaussian
   minivae train mnist5k --samples 5               the importance-weighted bound, K = 5
   minivae train --model gan                       a GAN on the same layers
   minivae train --conditional                     with labels: then `minivae sample --label 7`
@@ -38,6 +42,7 @@ examples:
 DEFAULTS: dict[str, Any] = {
     "data": "mnist5k",
     "limit": None,
+    **dict.fromkeys(table_names()),
     "model": DEFAULT,
     "network": NETWORK,
     "latent": 20,
@@ -90,6 +95,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     binarize = "draw binary pixels from grey ones: anew each time, once, or not (default: dynamic "
     binarize += "for grey pictures under a bernoulli, else none)"
     add(data, "--binarize", binarize, choices=BINARIZE)
+    add_table(parser.add_argument_group("if the data are a table"))
 
     kinds = parser.add_argument_group("model")
     add(kinds, "--model", "what to train", choices=tuple(MODELS))
@@ -239,7 +245,11 @@ def complete(asked: dict[str, Any]) -> dict[str, Any]:
         if option.flag
     }
     usual = {name: value for name, value in model.defaults.items() if name in DEFAULTS}
-    options = {**DEFAULTS, **own, **usual, **asked}
+    # What rebuilds no data has no noise of the data to learn, but makes the mean of a Gaussian.
+    tables = TABLES if "reconstruct" in model.can else {"likelihood": "gaussian"}
+    fitting = {k: v for k, v in tables.items() if k in (DEFAULTS | own) and k not in model.refused}
+    fitting = fitting if is_table(asked.get("data")) else {}
+    options = {**DEFAULTS, **own, **usual, **fitting, **asked}
     if reasons := why_not(kind, network, asked):
         others = [f"--model {other}" for other in MODELS if not why_not(other, network, asked)]
         others += [f"--network {other}" for other in NETWORKS if not why_not(kind, other, asked)]

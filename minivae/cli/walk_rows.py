@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import data as datasets
 from ..data import Dataset, Pixels
+from ..data.images import is_picture
 from ..errors import OptionError
 from ..train.prepare import prepare_data
 from ..train.runs import Run
@@ -72,10 +73,10 @@ def groups(
 
 
 def all_rows(run: Run, name: str) -> np.ndarray:
-    """All rows of a data set, of a folder, or of a single PNG file."""
-    if Path(name).suffix.lower() == ".png" and not Path(name).is_dir():
+    """All rows of a data set, of a folder, or of a single picture."""
+    if is_picture(Path(name)):
         return picture(run, name)
-    data = datasets.load(name)
+    data = run.load_data(name)
     check_shape(run, data.shape, name)
     parts = [part for part in (data.pixels_train, data.pixels_test) if part is not None]
     return prepare_data(np.concatenate([part[:] for part in parts]), run.training.settings, "val")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import data as datasets
 from ..data import Dataset, Pixels
 from ..errors import OptionError
 from ..files import first_free, new_folder, whole_folder
@@ -215,7 +214,7 @@ def latents(
 
 def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[[], Iterator]]:
     """The pictures that are asked for; what cannot be drawn is said, or refused if it was named."""
-    data = run.load_data() if options.data is None else datasets.load(options.data)
+    data = run.load_data(options.data)
     check_shape(run, data.shape, data.name)
     x, y, part = run.test_rows(data)
     latent = run.training.model.latent

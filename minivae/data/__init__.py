@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ..errors import DataError, OptionError
 from . import download, embedded, files
 from .dataset import Dataset, thin
 from .images import load_image
 from .pixels import Pixels
+from .tables.form import Form
+from .tables.options import TableOptions
+from .tables.reading import SUFFIXES, is_table, table_data
 
 __all__ = ["NAMES", "Available", "Dataset", "Pixels", "available", "fetch", "load", "load_image"]
 
@@ -54,19 +58,33 @@ class Available:
 
 
 def load(
-    name_or_path: str | PathLike, *, limit: int | None = None, hold_out: bool = True
+    name_or_path: str | PathLike,
+    *,
+    limit: int | None = None,
+    hold_out: bool = True,
+    form: Form | None = None,
+    progress: bool = False,
+    **table: Any,
 ) -> Dataset:
     """Load a data set by its name, or the user's own by its path.
 
     Parameters
     ----------
     name_or_path : str or path
-        One of `NAMES`, or the path of a `.npy`, `.npz` or IDX file or of a folder of PNG files. A
-        name wins over a path; write `./mnist` for a folder of that name.
+        One of `NAMES`, or the path of a `.npy`, `.npz` or IDX file, of a table (`.csv` and the
+        like) or of a folder of pictures. A name wins over a path; write `./mnist` for a folder of
+        that name.
     limit : int, optional
         Keep at most so many training rows, and so many test rows, spread evenly over the data.
     hold_out : bool
         False leaves all rows of data without a test set in `pixels_train`, in their order.
+    form : Form, optional
+        Of a model whose table had one: another table is read and standardised as that one was.
+    progress : bool
+        Show a progress bar while a big table is read.
+    **table
+        `label`, `ignore`, `header`, `one_hot`, `missing`, `drop_unlabelled` of a table, as in
+        `TableOptions`. Its columns are standardised, by the rows of the training set.
 
     Returns
     -------
@@ -80,7 +98,7 @@ def load(
         If the name or path is unknown, the data cannot be read or downloaded, or they hold values
         that are NaN or infinite.
     OptionError
-        If `limit` is not a positive whole number.
+        If `limit` is not a positive whole number, or something is said of a table that is none.
     """
     whole = isinstance(limit, Integral) and not isinstance(limit, bool)
     if limit is not None and not (whole and limit >= 1):
@@ -90,14 +108,19 @@ def load(
             f"load was given a {type(name_or_path).__name__}, expected the name of a data set "
             f"({', '.join(NAMES)}) or a path"
         )
+    options = TableOptions(**table)
+    path = Path(name_or_path).expanduser()
+    if name_or_path in NAMES or not is_table(path) or path.is_dir():
+        options.refuse_for(str(name_or_path))
     if name_or_path in embedded.EMBEDDED:
         data = embedded.load(embedded.EMBEDDED[name_or_path])
     elif name_or_path in download.SOURCES:
         data = download.load(download.SOURCES[name_or_path])
+    elif not path.exists():
+        raise _unknown(str(name_or_path), or_a_path=True)
+    elif is_table(path) and not path.is_dir():
+        data = table_data(path, options, form=form, hold_out=hold_out, progress=progress)
     else:
-        path = Path(name_or_path).expanduser()
-        if not path.exists():
-            raise _unknown(str(name_or_path), or_a_path=True)
         data = files.load_path(path, hold_out=hold_out)
     return data if limit is None else thin(data, limit)
 
@@ -151,7 +174,7 @@ def available() -> list[Available]:
 def _unknown(name: str, *, or_a_path: bool) -> DataError:
     close = difflib.get_close_matches(name.lower().replace("-", "_"), NAMES)
     meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-    path = " or the path of a .npy, .npz or IDX file or of a folder of PNG files"
+    path = f" or the path of a .npy, .npz, IDX or {SUFFIXES[0]} file or of a folder of pictures"
     return DataError(
         f"there is no data set {'or file ' if or_a_path else ''}{name!r}, expected one of "
         f"{', '.join(NAMES)}{path if or_a_path else ''}{meant}"

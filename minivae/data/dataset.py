@@ -26,10 +26,9 @@ from math import prod
 import numpy as np
 
 from ..errors import DataError, DtypeError, ShapeError
+from .hold_out import HOLD_OUT, class_by_class, held_out_rows
 from .pixels import Pixels
-
-HOLD_OUT = 10
-"""Data that come without a test set lend it every `HOLD_OUT`-th row: rows 9, 19, 29, ..."""
+from .tables.form import Form
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +51,10 @@ class Dataset:
         Shape of one example: `(28, 28)`, `(H, W, 3)`, or `(D,)` for a table.
     labels : tuple of str, or None
         `labels[k]` is the name of class `k`.
+    form : Form, or None
+        Of a table: names and scale of its columns, which are standardised in the rows.
+    notes : tuple of str
+        What was passed over or left out when the data were read, a sentence each.
 
     Attributes
     ----------
@@ -76,6 +79,8 @@ class Dataset:
     y_test: np.ndarray | None
     shape: tuple[int, ...]
     labels: tuple[str, ...] | None = None
+    form: Form | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part, x, y in (
@@ -121,16 +126,6 @@ class Dataset:
         return text + ")"
 
 
-def _class_by_class(n: int, y: np.ndarray | None) -> np.ndarray:
-    """Order n rows by class, at random (with a fixed seed) within a class.
-
-    Rows that are taken from this order at equal distances come from every class in proportion,
-    whether the rows lie sorted by class, in turns, or anyhow.
-    """
-    anyhow = np.random.default_rng(0).permutation(n)
-    return np.lexsort((anyhow, np.zeros(n) if y is None else y))
-
-
 def thin(data: Dataset, limit: int) -> Dataset:
     """Keep at most `limit` rows of the training set and at most `limit` of the test set.
 
@@ -140,7 +135,7 @@ def thin(data: Dataset, limit: int) -> Dataset:
     def kept(x: np.ndarray | Pixels, y: np.ndarray | None) -> np.ndarray | slice:
         if len(x) <= limit:
             return slice(None)
-        return np.sort(_class_by_class(len(x), y)[np.arange(limit) * len(x) // limit])
+        return np.sort(class_by_class(len(x), y)[np.arange(limit) * len(x) // limit])
 
     def rows(x: np.ndarray | Pixels | None, y: np.ndarray | None) -> tuple:
         if x is None:
@@ -160,6 +155,7 @@ def from_arrays(
     x_test: np.ndarray | None = None,
     y_test: np.ndarray | None = None,
     labels: tuple[str, ...] | None = None,
+    notes: tuple[str, ...] = (),
     hold_out: bool = True,
 ) -> Dataset:
     """Check somebody's arrays, scale their pixels and hold out a test set if they bring none.
@@ -174,6 +170,8 @@ def from_arrays(
         Whole numbers, or strings, which become `labels`.
     labels : tuple of str, optional
         Names of the classes that `y` counts.
+    notes : tuple of str
+        What was passed over; kept with the data.
     hold_out : bool
         False leaves all rows of `x` together, in their order.
 
@@ -202,12 +200,11 @@ def from_arrays(
     divisor = _divisor([x] if x_test is None else [x, x_test])
     rows, test = _rows(x, divisor), None if x_test is None else _rows(x_test, divisor)
     if test is None and hold_out and len(x) >= HOLD_OUT:
-        held_out = np.zeros(len(x), bool)
-        held_out[_class_by_class(len(x), y)[HOLD_OUT - 1 :: HOLD_OUT]] = True
+        held_out = held_out_rows(len(x), y)
         rows, test = _select(rows, ~held_out), _select(rows, held_out)
         if y is not None:
             y, y_test = y[~held_out], y[held_out]
-    return Dataset(name, rows, y, test, y_test, x.shape[1:], labels or names)
+    return Dataset(name, rows, y, test, y_test, x.shape[1:], labels or names, notes=notes)
 
 
 def _rows(x: np.ndarray, divisor: int) -> np.ndarray | Pixels:

@@ -5,7 +5,7 @@ about each of its rows, so they stay together and keep their class, their file's
 columns.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ import numpy as np
 from ..errors import OptionError
 from . import NAMES, load, load_image
 from .dataset import from_arrays
-from .images import picture_files
+from .images import is_picture, picture_files
 from .pixels import Pixels
-from .table import SUFFIXES, read_csv
+from .tables.form import Field, Form
+from .tables.options import TableOptions
+from .tables.reading import is_table, read_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,10 @@ class Examples:
         Number of each in the source, from 0.
     columns : tuple of str, optional
         Names of a table's columns.
+    fields : tuple of (str, tuple of str), optional
+        The file's columns that they are made of; see `Form`.
+    notes : tuple of str
+        What was passed over or left out, a sentence each.
     labels : numpy.ndarray of str, (N,), optional
         Class of each.
     files : list of str, optional
@@ -49,6 +55,8 @@ class Examples:
     columns: tuple[str, ...] | None = None
     labels: np.ndarray | None = None
     files: list[str] | None = None
+    fields: tuple[Field, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
@@ -61,6 +69,18 @@ class Examples:
             rows=self.rows[rows],
             labels=None if self.labels is None else self.labels[rows],
             files=None if self.files is None else [self.files[i] for i in rows],
+        )
+
+    def as_in(self, form: Form) -> "Examples":
+        """These examples with the columns of a form alone."""
+        columns = self.columns or [str(d) for d in range(self.shape[0])]
+        return replace(
+            self,
+            x=form.pick(self.x[:], columns),
+            shape=(len(form.columns),),
+            columns=form.columns if self.columns else None,
+            fields=form.fields if self.columns else None,
+            notes=self.notes + form.note(self.name, columns),
         )
 
     def only(
@@ -82,7 +102,7 @@ class Examples:
         if self.labels is None:
             raise OptionError(
                 f"{self.name} has no classes, but {', '.join(asked)} was named; for a CSV file, "
-                "name the column that holds them as the label."
+                "name the column that holds them with --label."
             )
         there = [str(name) for name in np.unique(self.labels)]
         absent = [name for name in asked if name not in there]
@@ -101,44 +121,49 @@ def read(
     source: str | Path | np.ndarray,
     part: str = "test",
     *,
-    label: str | None = None,
-    ignore: Collection[str] = (),
-    columns: Sequence[str] | None = None,
+    form: Form | None = None,
     limit: int | None = None,
+    progress: bool = False,
+    **table: Any,
 ) -> Examples:
     """Read a source.
 
     Parameters
     ----------
     source : str, path or numpy.ndarray
-        The name of a data set, the path of anything that `load` takes or of a CSV file or of one
-        PNG file, or an array (N, D), (N, H, W) or (N, H, W, C).
+        The name of a data set, the path of anything that `load` takes or of one picture, or an
+        array (N, D), (N, H, W) or (N, H, W, C).
     part : {"train", "test"}
         Which rows, of a source that brings a test set; else all.
-    label, ignore, columns
-        As in `read_csv`, for a CSV file.
+    form : Form, optional
+        Of a model whose table had one: the same columns are read, as they were.
     limit : int, optional
         Keep at most so many, evenly spread.
+    progress : bool
+        Show a progress bar while a big table is read.
+    **table
+        `label`, `ignore`, `header`, `one_hot`, `missing`, `drop_unlabelled` of a table, as in
+        `TableOptions`. Its columns are not standardised here.
 
     Raises
     ------
     DataError
         If it cannot be read.
     OptionError
-        If columns are named and it is no CSV file.
+        If something is said of a table, and it is none.
     """
+    options = TableOptions(**table)
     path = None if isinstance(source, np.ndarray) else Path(source).expanduser()
-    if path is not None and path.suffix.lower() in SUFFIXES:
-        table = read_csv(path, label=label, ignore=ignore, columns=columns)
-        shape, rows = (len(table.columns),), np.arange(len(table.x))
-        found = Examples(path.name, table.x, shape, rows, table.columns, table.labels)
+    if path is not None and is_table(path) and not path.is_dir():
+        fields = None
+        if form is not None:
+            options, fields = options.over(form.options), form.known_fields()
+        t = read_table(path, options, fields=fields, progress=progress)
+        named: dict[str, Any] = {"columns": t.columns, "labels": t.labels}
+        named |= {"fields": t.fields, "notes": t.notes}
+        found = Examples(path.name, t.x, (len(t.columns),), t.rows, **named)
     else:
-        if label is not None or ignore:
-            named = ", ".join(map(repr, [*([label] if label else []), *ignore]))
-            raise OptionError(
-                f"the columns {named} were named, but only a CSV file has named columns; leave the "
-                "names out, or give a file that ends in .csv."
-            )
+        options.refuse_for("the array" if path is None else str(source))
         found = _of_pixels(source, path, part)
     if limit is None or limit >= len(found):
         return found
@@ -150,7 +175,7 @@ def read(
 def _of_pixels(source: Any, path: Path | None, part: str) -> Examples:
     if path is None:
         data = from_arrays("the array", source, hold_out=False)
-    elif path.suffix.lower() == ".png" and not path.is_dir():
+    elif is_picture(path):
         image = load_image(path)
         row, number = image.reshape(1, -1), np.arange(1)
         return Examples(path.name, row, image.shape, number, files=[path.name])
@@ -166,4 +191,5 @@ def _of_pixels(source: Any, path: Path | None, part: str) -> Examples:
         labels = np.array([known[k] for k in y.tolist()])
     if path is not None and str(source) not in NAMES and path.is_dir():
         files = [str(file.relative_to(path)) for file in picture_files(path)]
-    return Examples(data.name, x, data.shape, np.arange(len(x)), labels=labels, files=files)
+    also: dict[str, Any] = {"labels": labels, "files": files, "notes": data.notes}
+    return Examples(data.name, x, data.shape, np.arange(len(x)), **also)

@@ -1,4 +1,4 @@
-"""The user's own data: `.npy`, `.npz` and IDX files, and folders of PNG pictures.
+"""The user's own arrays: `.npy`, `.npz` and IDX files, and folders of pictures.
 
 What a file is, its first bytes tell, not its name. Pickled objects are never loaded.
 """
@@ -30,7 +30,7 @@ def load_path(path: Path, *, hold_out: bool = True) -> Dataset:
         - a `.npy` file, or an IDX file (gzip-compressed or not), of examples;
         - a `.npz` file with the examples as `x_train`, `x`, `images` or `data`, or as its only
           array, and optionally labels (`y_train`, `y` or `labels`), `x_test` and `y_test`;
-        - a folder of PNG files, or of one subfolder of PNG files for each class.
+        - a folder of pictures, or of one subfolder of pictures for each class.
     hold_out : bool
         False leaves the rows together, in their order, if the file brings no test set.
 
@@ -61,8 +61,8 @@ def _read_file(path: Path) -> dict[str, np.ndarray]:
     if start.startswith((idx.GZIP, b"\0\0")):
         return {"x": idx.read(path)}
     raise DataError(
-        f"{path} is of an unknown kind (it starts with {start!r}), expected a .npy, .npz or IDX "
-        f"file or a folder of PNG files; numpy.save writes a .npy file"
+        f"{path} is of an unknown kind (it starts with {start!r}), expected a .npy, .npz, IDX or "
+        f".csv file or a folder of pictures; numpy.save writes a .npy file"
     )
 
 

@@ -29,8 +29,8 @@ def class_names(data: Dataset) -> tuple[str, ...]:
         part = "training" if y is None else "test"
         raise DataError(
             f"{data.name!r} has no labels of its {part} examples, but a class has to be learned "
-            "from them; give labelled data, such as an .npz file with x and y, or a folder with "
-            "one subfolder of PNG files for each class."
+            "from them; give labelled data, such as an .npz file with x and y, a table with "
+            "--label, or a folder with one subfolder of pictures for each class."
         )
     every = y if y_test is None else np.concatenate([y, y_test])
     if every.min() < 0:

@@ -10,7 +10,6 @@ Nothing in these files depends on the clock, so a seed makes them again, byte fo
 replaced as a whole, so an interrupted run has the files of its last whole epoch.
 """
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -21,14 +20,15 @@ import numpy as np
 
 from .. import data as datasets
 from ..data import Dataset, Pixels
-from ..data.batches import batches
 from ..data.labelled import labelled, numbers_of
+from ..data.tables.form import Form
 from ..engine.backend import Backend
-from ..errors import CheckpointError, DataError, OptionError
+from ..errors import CheckpointError, OptionError
 from ..files import write_atomically
 from ..interrupts import held
 from ..models.rows import encode, reconstruct
 from .checkpoint import load_checkpoint, save_checkpoint
+from .kept import form_of, load_again
 from .metrics import metrics
 from .prepare import prepare_data
 from .settings import Training
@@ -114,22 +114,32 @@ class Run:
             self._written = len(history)
             write_atomically(self.folder / METRICS, lambda f: f.write(self._metrics.encode()))
 
-    def load_data(self) -> Dataset:
-        """Load the data that the run was trained on.
+    @property
+    def form(self) -> Form | None:
+        """Columns and scale of the table that the run was trained on, if it was one."""
+        return form_of(self.extra["data"])
+
+    def load_data(self, other: str | Path | None = None, **table: Any) -> Dataset:
+        """Load the data that the run was trained on, or others, as its model takes them.
+
+        Parameters
+        ----------
+        other : str or Path, optional
+            A data set's name or a path.
+        **table
+            What is said of another table, as in `TableOptions`.
 
         Raises
         ------
         DataError
-            If they cannot be loaded, or are others now.
+            If they cannot be loaded, or the run's own are others now.
         """
-        source, limit = self.extra["options"]["data"], self.extra["options"]["limit"]
-        data = datasets.load(source, limit=limit)
-        if fingerprint(data) != self.extra["data"]["sha256"]:
-            raise DataError(
-                f"{source} no longer holds the data that {self.folder} was trained on; "
-                "put them back, or train a new run."
+        if other is not None:
+            own = (
+                {"label": self.form.options.label} if self.form and "condition" in self.can else {}
             )
-        return data
+            return datasets.load(other, form=self.form, **own | table)
+        return load_again(self.extra["options"], self.extra["data"], self.folder)
 
     def rows(self, data: Dataset) -> tuple[np.ndarray | Pixels, np.ndarray | Pixels | None]:
         """Training rows and test rows, those of a conditional VAE with their labels."""
@@ -167,32 +177,10 @@ class Run:
         return reconstruct(self.training.model, x)
 
 
-def fingerprint(data: Dataset) -> str:
-    """SHA-256 of the training rows and of the test rows as float32, in whatever form they are."""
-    digest = hashlib.sha256()
-    for x in (data.pixels_train, data.pixels_test):
-        if x is not None:
-            for rows in batches(len(x), 1000):
-                digest.update(np.ascontiguousarray(x[rows]).data)
-    return digest.hexdigest()
-
-
 def source_of(name_or_path: str) -> str:
     """Name of a data set, or a path that is valid in every working directory."""
     known = name_or_path in datasets.NAMES
     return name_or_path if known else str(Path(name_or_path).expanduser().resolve())
-
-
-def describe(data: Dataset) -> dict[str, Any]:
-    """What a run keeps of its data, as JSON types, to show them and to know them again."""
-    return {
-        "name": data.name,
-        "shape": list(data.shape),
-        "range": [float(data.pixels_train.min()), float(data.pixels_train.max())],
-        "n_train": len(data.pixels_train),
-        "n_test": 0 if data.pixels_test is None else len(data.pixels_test),
-        "sha256": fingerprint(data),
-    }
 
 
 def new_folder(out: str | Path | None, name: str) -> Path:

@@ -40,21 +40,22 @@ def train_generator(
     latent: int = 16,
     epochs: int = 50,
     batch: int = 128,
+    likelihood: str = "bernoulli",
     binarize: bool = True,
     seed: int = 0,
     progress: bool = False,
 ) -> ConditionalVAE:
-    """Train a conditional VAE with a Bernoulli decoder.
+    """Train a conditional VAE.
 
     Parameters
     ----------
     x : numpy.ndarray or Pixels, (N, D)
-        Examples in [0, 1].
+        Examples, in [0, 1] under a Bernoulli likelihood.
     y : numpy.ndarray, (N,), int
         Their classes.
     labels : sequence of str
         Names of the classes.
-    hidden, latent, epochs, batch, seed, progress
+    hidden, latent, epochs, batch, likelihood, seed, progress
         As everywhere.
     binarize : bool
         Draw binary pixels from grey ones, anew each time.
@@ -66,11 +67,11 @@ def train_generator(
     """
     rows = labelled(x, y, len(labels))
     rng = np.random.default_rng(seed)
-    model = ConditionalVAE(x.shape[1], hidden, latent, labels=labels, rng=rng)
+    how = {"labels": labels, "likelihood": likelihood, "rng": rng}
+    model = ConditionalVAE(x.shape[1], hidden, latent, **how)
     model.likelihood.note(x)
-    dynamic = binarize and not is_binary(x)
-    how = {"binarize": "dynamic" if dynamic else "none", "seed": seed}
-    settings = Settings(epochs=epochs, batch=batch, **how)
+    drawn = "dynamic" if binarize and not is_binary(x) else "none"
+    settings = Settings(epochs=epochs, batch=batch, binarize=drawn, seed=seed)
     return fit(Training(model, Adam(), rng, settings), rows, progress=progress).model
 
 

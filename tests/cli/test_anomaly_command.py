@@ -179,7 +179,7 @@ def there_already():
 
 BAD_FITS = [
     ("nowhere.csv", None, "nowhere.csv cannot be read (No such file"),
-    ("normal.csv", word_file, "row 1 (line 2), column 'x', holds 'hot'"),
+    ("normal.csv", word_file, "the column 'x' holds text ('hot')"),
     ("normal.csv", constant_file, "'x' is 7 in all 160 rows"),
     ("normal.csv --limit 50", normal_table, "needs 19"),
     ("normal.csv --label kind", normal_table, "lacks the column 'kind'"),

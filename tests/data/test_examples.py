@@ -75,7 +75,7 @@ def test_refusals(refuses):
         digits.only([], [str(k) for k in range(10)])
     with refuses(OptionError, "no classes, but 1 was named"):
         read(np.ones((3, 2))).only(["1"], [])
-    with refuses(OptionError, "'kind', 'id'", ".csv"):
+    with refuses(OptionError, "--label kind was given, but digits8", ".csv"):
         read("digits8", label="kind", ignore=["id"])
     with refuses(OptionError, "at least 1"):
         read("digits8", limit=0)

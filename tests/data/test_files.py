@@ -97,7 +97,9 @@ def test_a_file_cut_short_is_named(tmp_path, idx_bytes, x, kind):
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\x89PNG\r\n\x1a\n"])
 def test_an_unknown_kind_is_refused(tmp_path, content):
     (tmp_path / "what").write_bytes(content)
-    with pytest.raises(DataError, match=r"what is of an unknown kind .* a \.npy, \.npz or IDX"):
+    with pytest.raises(
+        DataError, match=r"what is of an unknown kind .* a \.npy, \.npz, IDX or \.csv"
+    ):
         load(tmp_path / "what")
 
 

@@ -11,9 +11,10 @@ from minivae.data import load, load_image
 from minivae.errors import DataError
 
 
-def save(path, pixels):
+def save(path, pixels, **how):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.save(path, **how)
     return path
 
 
@@ -53,6 +54,47 @@ def test_transparency_is_refused(tmp_path, pixels):
     path = save(tmp_path / "a.png", np.dstack([pixels, pixels[..., :1]]))
     with pytest.raises(DataError, match=r"a\.png is partly transparent, expected grey or RGB"):
         load_image(path)
+
+
+def picture(mode, seen):
+    """A picture of one value, in which one pixel is clear if `seen`; and how to save it."""
+    values = np.full((4, 5), 20, np.uint8)
+    values[1, 1] = 9 if seen else 20
+    if mode in ("LA", "RGBA"):
+        alpha = np.where(values == 20, 255, 254).astype(np.uint8)
+        parts = [values] * (len(mode) - 1) + [alpha]
+        return Image.merge(mode, [Image.fromarray(part) for part in parts]), {}
+    if mode == "RGB":
+        return Image.fromarray(np.dstack([values] * 3)), {"transparency": (9, 9, 9)}
+    image = Image.fromarray(values.astype(np.uint16) if mode == "I;16" else values)
+    if mode == "P":
+        image.putpalette([value for i in range(256) for value in (i, 0, 0)])
+    return image, {"transparency": 9}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "LA", "RGBA", "I;16"])
+def test_whatever_says_that_a_pixel_is_clear_is_seen(tmp_path, mode):
+    """An alpha that is full everywhere, and a clear colour that no pixel has, do no harm."""
+    image, how = picture(mode, seen=True)
+    with pytest.raises(DataError, match="is partly transparent"):
+        load_image(save(tmp_path / "clear.png", image, **how))
+    image, how = picture(mode, seen=False)
+    loaded = load_image(save(tmp_path / "opaque.png", image, **how))
+    assert loaded.shape == ((4, 5) if mode in ("L", "LA", "I;16") else (4, 5, 3))
+    top = 65535 if mode == "I;16" else 255
+    np.testing.assert_allclose(loaded.reshape(4, 5, -1)[..., 0], 20 / top, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("clear", [0, 1])
+def test_a_clear_grey_of_few_bits_is_meant_in_those_bits(tmp_path, bits, clear):
+    content = few_bits([1] * 8, bits, b"\0" + bytes([clear]))
+    (tmp_path / "grey.png").write_bytes(content)
+    if clear == 1:
+        with pytest.raises(DataError, match="is partly transparent"):
+            load_image(tmp_path / "grey.png")
+    else:
+        np.testing.assert_allclose(load_image(tmp_path / "grey.png"), 1 / (2**bits - 1), atol=1e-6)
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "cut", "header"])
@@ -115,21 +157,19 @@ def test_unequal_pictures_are_both_named(tmp_path, other, size):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(DataError, match="holds no PNG files"):
+    with pytest.raises(DataError, match="holds no pictures"):
         load(tmp_path)
 
 
 def test_pictures_beside_classes_are_refused(tmp_path):
     save(tmp_path / "a.png", grey(0))
     save(tmp_path / "one" / "a.png", grey(0))
-    with pytest.raises(DataError, match=r"PNG files and subfolders of PNG files \(one\)"):
+    with pytest.raises(DataError, match=r"pictures and subfolders of pictures \(one\)"):
         load(tmp_path)
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-def test_grey_is_between_zero_and_one_whatever_the_bit_depth(tmp_path, bits):
-    top = 2**bits - 1
-    row = np.array([0, top // 2 if bits > 1 else 0, top], np.uint32)
+def few_bits(row, bits, clear=b""):
+    """Bytes of a grey PNG of one row, with a clear grey if there is one."""
     packed = "".join(f"{value:0{bits}b}" for value in row)
     packed = packed.ljust(-(-len(packed) // 8) * 8, "0")
     scan = b"\0" + bytes(int(packed[i : i + 8], 2) for i in range(0, len(packed), 8))
@@ -138,9 +178,104 @@ def test_grey_is_between_zero_and_one_whatever_the_bit_depth(tmp_path, bits):
         check = zlib.crc32(kind + content).to_bytes(4, "big")
         return len(content).to_bytes(4, "big") + kind + content + check
 
-    header = struct.pack(">IIBBBBB", 3, 1, bits, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", len(row), 1, bits, 0, 0, 0, 0)
     content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-    content += chunk(b"IDAT", zlib.compress(scan)) + chunk(b"IEND", b"")
-    (tmp_path / "grey.png").write_bytes(content)
+    content += chunk(b"tRNS", clear) if clear else b""
+    return content + chunk(b"IDAT", zlib.compress(scan)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_grey_is_between_zero_and_one_whatever_the_bit_depth(tmp_path, bits):
+    top = 2**bits - 1
+    row = [0, top // 2 if bits > 1 else 0, top]
+    (tmp_path / "grey.png").write_bytes(few_bits(row, bits))
     image = load_image(tmp_path / "grey.png")
-    np.testing.assert_allclose(image, [row / top], atol=1e-6)
+    np.testing.assert_allclose(image, [np.array(row) / top], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["jpg", "JPEG", "bmp", "webp", "tif", "gif", "ppm"])
+def test_other_kinds_are_read_in_a_folder(tmp_path, kind):
+    if kind == "webp":
+        features = pytest.importorskip("PIL.features")
+        if not features.check("webp"):
+            pytest.skip("Pillow is built without WebP")
+    for i in range(3):
+        pixels = np.full((16, 16, 3), (200, 100, 50 * i), np.uint8)
+        save(tmp_path / f"{i}.{kind}", pixels)
+    data = load(tmp_path)
+    assert data.shape == (16, 16, 3)
+    assert data.notes == ()
+    found = data.x_train.reshape(3, 256, 3).mean(axis=1) * 255
+    np.testing.assert_allclose(found, [(200, 100, 50 * i) for i in range(3)], atol=5)
+
+
+def test_a_grey_jpeg_is_grey(tmp_path):
+    assert load_image(save(tmp_path / "a.jpg", grey(100, (8, 8)))).shape == (8, 8)
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_a_picture_stands_as_its_exif_entry_says(tmp_path, kind):
+    pixels = np.zeros((8, 24), np.uint8)
+    pixels[:, 16:] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned to the right by a quarter
+    image = load_image(save(tmp_path / f"a.{kind}", pixels, exif=exif))
+    assert image.shape == (24, 8)
+    assert image[:8].max() < 0.1
+    assert image[18:].min() > 0.9
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "png", "tif"])
+def test_a_film_is_refused(tmp_path, pixels, kind):
+    frames = [Image.fromarray(pixels), Image.fromarray(255 - pixels)]
+    frames[0].save(tmp_path / f"a.{kind}", save_all=True, append_images=frames[1:])
+    with pytest.raises(DataError, match=r"holds 2 pictures, expected one"):
+        load_image(tmp_path / f"a.{kind}")
+
+
+def test_grey_palettes_are_grey_and_colours_among_colours(tmp_path):
+    first = Image.fromarray(grey(100))
+    save(tmp_path / "grey" / "0.png", first.convert("P"))
+    save(tmp_path / "grey" / "1.png", first)
+    assert load(tmp_path / "grey").shape == (2, 3)
+    coloured = Image.fromarray(np.full((2, 3, 3), (255, 0, 0), np.uint8))
+    for names in ("01", "10"):
+        folder = tmp_path / names
+        save(folder / f"{names[0]}.png", first.convert("P"))
+        save(folder / f"{names[1]}.png", coloured.convert("P"))
+        assert load(folder).shape == (2, 3, 3)
+
+
+def test_what_systems_leave_is_nobodys_class(tmp_path):
+    for name in ("cat", "dog"):
+        for i in range(2):
+            save(tmp_path / name / f"{i}.png", grey(i))
+    for name in (".ipynb_checkpoints", "__MACOSX", "@eaDir"):
+        save(tmp_path / name / "0.png", grey(9, (7, 7)))
+    save(tmp_path / "cat" / "._0.png", grey(9, (7, 7)))
+    (tmp_path / "dog" / "Thumbs.db").write_bytes(b"x")
+    (tmp_path / "dog" / "notes.txt").write_text("x")
+    (tmp_path / "labels.csv").write_text("x")
+    save(tmp_path / "dog" / "puppies" / "0.png", grey(1))
+    (tmp_path / "bird").mkdir()
+    data = load(tmp_path)
+    assert data.labels == ("cat", "dog")
+    assert len(data.x_train) == 4
+    (note,) = data.notes
+    assert "5 hidden or left by the system, 2 that are no pictures (1" in note
+    assert "folders without pictures, or below a class, passed over: 2" in note
+
+
+def test_a_flat_folder_with_checkpoints_is_flat(tmp_path):
+    for i in range(3):
+        save(tmp_path / f"{i}.png", grey(i))
+    save(tmp_path / ".ipynb_checkpoints" / "0-checkpoint.png", grey(0))
+    data = load(tmp_path)
+    assert (data.labels, len(data.x_train)) == (None, 3)
+    assert "1 hidden" in data.notes[0]
+
+
+def test_pictures_two_folders_down_are_pointed_at(tmp_path):
+    save(tmp_path / "train" / "cat" / "0.png", grey(0))
+    with pytest.raises(DataError, match=r"holds no pictures.*; give .*train, whose subfolders"):
+        load(tmp_path)

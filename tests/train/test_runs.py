@@ -13,11 +13,10 @@ from minivae import VAE, Adam, Autoencoder, Settings, Training, fit, load_checkp
 from minivae import data as datasets
 from minivae.errors import CheckpointError, DataError, OptionError
 from minivae.train.checkpoint import save_checkpoint
+from minivae.train.kept import describe, fingerprint
 from minivae.train.prepare import binarize
 from minivae.train.runs import (
     Run,
-    describe,
-    fingerprint,
     metrics,
     new_folder,
     newest,

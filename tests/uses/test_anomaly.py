@@ -75,7 +75,7 @@ def test_the_same_seed_makes_the_same_detector(detector):
 def test_a_file_gives_the_detector_back(detector, tmp_path):
     detector.save(tmp_path / "d.npz")
     again = anomaly.load(tmp_path / "d.npz")
-    assert (again.data, again.alarms, again.scale) == (detector.data, detector.alarms, None)
+    assert (again.data, again.alarms, again.form) == (detector.data, detector.alarms, None)
     for name, values in again.score("digits8").items():
         np.testing.assert_array_equal(values, detector.score("digits8")[name])
     assert [path.name for path in tmp_path.iterdir()] == ["d.npz"]
@@ -85,11 +85,11 @@ def test_a_table_is_standardised_and_its_columns_are_known_by_name(tables, tmp_p
     path, x, write = tables
     detector = anomaly.fit(path, **SMALL)
     _, _, rest = split(300, 0.2, 0.95, np.random.default_rng(0))
-    np.testing.assert_allclose(detector.scale.mean, x[rest].mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(detector.scale.sd, x[rest].std(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(detector.form.mean, x[rest].mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(detector.form.sd, x[rest].std(axis=0), rtol=1e-12)
     detector.save(tmp_path / "d.npz")
     again = anomaly.load(tmp_path / "d.npz")
-    assert again.scale == detector.scale
+    assert again.form == detector.form
     mixed = np.c_[x[:, 2], np.arange(300), x[:, 0], x[:, 1]]
     other = write("mixed.csv", ["c", "number", "a", "b"], mixed)
     scores = again.score(other)
@@ -107,7 +107,7 @@ def test_a_detector_finds_what_breaks_a_relation(tables):
     shuffled = np.column_stack([rng.permutation(column) for column in x.T])
     broken, whole = (detector.score(rows)["neg_log_px"] for rows in (shuffled, x))
     assert auroc(broken, whole) > 0.65
-    distance = [((detector.scale.apply(rows)) ** 2).sum(axis=1) for rows in (shuffled, x)]
+    distance = [((detector.form.apply(rows)) ** 2).sum(axis=1) for rows in (shuffled, x)]
     assert auroc(*distance) < 0.6
 
 
@@ -131,7 +131,7 @@ def test_grey_pictures_are_judged_by_the_deviance_and_the_map_shows_where():
 def test_arrays_are_tables_too():
     x = np.random.default_rng(0).standard_normal((200, 3))
     detector = anomaly.fit(x, **SMALL)
-    assert detector.scale.columns == ("0", "1", "2")
+    assert detector.form.columns == ("0", "1", "2")
     assert detector.score(x)["kl"].shape == (200,)
     assert not detector.data["note"]
 

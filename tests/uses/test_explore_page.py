@@ -469,8 +469,8 @@ class FakeRun:
 
     shape, folder = (8, 8), "runs/one"
 
-    def load_data(self):
-        return DIGITS
+    def load_data(self, other=None):
+        return DIGITS if other is None else data.load(other)
 
 
 @pytest.mark.parametrize(

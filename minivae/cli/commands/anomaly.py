@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...files import new_file
 from ..numbers import finite, seed, whole
+from ..table_options import add_table, table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +23,8 @@ examples:
   minivae anomaly fit patients.csv --label diagnosis --normal benign
   minivae anomaly fit my_pictures/ --quantile 0.99
 
-DATA is the name of a data set, a .npy, .npz, IDX or PNG file, a folder of PNG files, or a CSV file
-with a header. `minivae anomaly fit --help` and `minivae anomaly score --help` list the options.
+DATA is the name of a data set, a .npy, .npz or IDX file, a picture, a folder of pictures, or a
+table such as a CSV file. `minivae anomaly fit --help` and `... score --help` list the options.
 """
 
 FIT = """\
@@ -37,6 +38,7 @@ SCORE = """\
 examples:
   minivae anomaly score no-fours.npz mnist5k --out scores.csv --map map.png
   minivae anomaly score machine.npz new.csv --score neg_log_px
+  minivae anomaly score runs/001-machine-vae new.csv    thresholds from the run's test rows
   minivae anomaly score machine.npz new.csv --label kind --normal good
 
 where the normal classes are known, the AUROC of each score is printed
@@ -58,8 +60,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def configure_classes(parser: argparse.ArgumentParser) -> None:
     """Define the options that say which classes are normal."""
-    label = "column of a CSV file that holds the class"
-    parser.add_argument("--label", metavar="COLUMN", help=label)
     parser.add_argument("--normal", nargs="+", default=[], metavar="CLASS", help="normal classes")
     without = "classes that are not normal"
     parser.add_argument("--without", nargs="+", default=[], metavar="CLASS", help=without)
@@ -72,7 +72,7 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
     out = "a new .npz file for the detector (default: DATA-detector.npz)"
     add("--out", metavar="MODEL", help=out)
     configure_classes(parser)
-    add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to pass over")
+    add_table(parser.add_argument_group("if the data are a table"))
     add("--limit", type=whole, metavar="N", help="use at most N examples, evenly spread")
     held_out = "part to set and to check the thresholds with, half each (default: 0.2)"
     add("--held-out", type=finite, default=0.2, metavar="PART", help=held_out)
@@ -96,7 +96,7 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
 def configure_score(parser: argparse.ArgumentParser) -> None:
     """Define the options of `score`."""
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a detector, from `minivae anomaly fit`")
+    add("model", metavar="MODEL", help="a detector from `anomaly fit`, or a run folder")
     add("data", metavar="DATA", help="data to score (of a set with a test part: that part)")
     out = "a new file for the table (default: scores.csv)"
     add("--out", metavar="FILE", default="scores.csv", help=out)
@@ -105,6 +105,7 @@ def configure_score(parser: argparse.ArgumentParser) -> None:
     score = "neg_elbo, reconstruction, kl, neg_log_px or deviance (default: neg_elbo)"
     add("--score", default="neg_elbo", metavar="NAME", help=score)
     configure_classes(parser)
+    add_table(parser.add_argument_group("if the data are a table"), known=True)
     add("--limit", type=whole, metavar="N", help="score at most N examples, evenly spread")
     add("--quiet", action="store_true", help="print the files' names and nothing else")
 
@@ -129,11 +130,11 @@ def run_fit(options: argparse.Namespace) -> int:
     path = new_file(options.out or _free(f"{Path(options.data).stem}-detector"), ".npz")
     if options.likelihood is not None:
         _known("--likelihood", options.likelihood, LIKELIHOODS)
-    names = ("normal", "without", "label", "ignore", "limit", "held_out", "quantile", "samples")
+    names = ("normal", "without", "limit", "held_out", "quantile", "samples")
     names += ("hidden", "latent", "likelihood", "epochs", "batch", "lr", "seed", "backend")
     how = {name: getattr(options, name) for name in names}
     progress = not options.quiet and sys.stderr.isatty()
-    detector = anomaly.fit(options.data, **how, progress=progress)
+    detector = anomaly.fit(options.data, **how, **table_of(options), progress=progress)
     detector.save(path)
     say(anomaly_report.fitted(detector))
     print(path)
@@ -151,7 +152,9 @@ def run_score(options: argparse.Namespace) -> int:
 
     from ...errors import OptionError
     from ...show import plots
+    from ...train.runs import open_run
     from ...uses.anomaly import detector as anomaly
+    from ...uses.anomaly.of_run import of_run
     from .. import anomaly_report
 
     say = _nothing if options.quiet else print
@@ -159,7 +162,8 @@ def run_score(options: argparse.Namespace) -> int:
     paths = [new_file(options.out, ".csv")]
     if options.map is not None:
         paths.append(new_file(options.map, ".png", option="--map"))
-    detector = anomaly.load(options.model)
+    folder = Path(options.model).is_dir()
+    detector = of_run(open_run(options.model)) if folder else anomaly.load(options.model)
     if options.map is not None and not plots.has_picture(detector.shape):
         raise OptionError(
             f"examples of shape {detector.shape} have no picture; leave out --map: the column "
@@ -167,11 +171,13 @@ def run_score(options: argparse.Namespace) -> int:
         )
     if options.top < 1:
         raise OptionError("--top 0 was given; ask for one example or more.")
-    examples = detector.read(options.data, label=options.label, limit=options.limit)
+    progress = not options.quiet and sys.stderr.isatty()
+    said = {**table_of(options), "limit": options.limit, "progress": progress}
+    examples = detector.read(options.data, **said)
     is_normal = normal_rows(detector, examples, options)
-    scores = detector.score(examples, progress=not options.quiet and sys.stderr.isatty())
+    scores = detector.score(examples, progress=progress)
     alarms = scores[options.score] > detector.alarms[options.score].threshold
-    contents = [anomaly_report.table(detector, examples, scores, alarms).encode()]
+    contents = [anomaly_report.table(detector, examples, scores, options.score).encode()]
     if options.map is not None:
         top = np.argsort(-scores[options.score], kind="stable")[: options.top]
         contents.append(
@@ -181,6 +187,8 @@ def run_score(options: argparse.Namespace) -> int:
 
     threshold = detector.alarms[options.score].threshold
     say(f"data   {len(examples)} examples of {examples.name}")
+    for note in examples.notes:
+        say(f"       {note}")
     say(f"alarm  {options.score} above {threshold:.2f}: {int(alarms.sum())} of {len(examples)}")
     if is_normal is not None:
         say(anomaly_report.judged(scores, alarms, is_normal))

@@ -1,10 +1,11 @@
 """`minivae augment`: make new labelled examples with a conditional VAE."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...files import new_file, new_folder, whole_folder
 from ..numbers import finite, seed, whole
+from ..table_options import add_table, table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 EPILOG = """\
 examples:
   minivae augment mnist5k --per-class 100 --out more.npz     train a conditional VAE, and use it
-  minivae augment my_pictures/ --per-class 50 --out more.npz   a subfolder of PNGs for each class
+  minivae augment my_pictures/ --per-class 50 --out more.npz   a subfolder for each class
+  minivae augment table.csv --label kind --per-class 50 --out more.csv
   minivae augment --run runs/001-mnist5k-cvae --per-class 100 --out more.npz
   minivae augment digits8 --per-class 50 --how posterior --out more.npz    around real examples
   minivae augment digits8 --per-class 50 --with-real --out all.npz
@@ -43,12 +45,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", type=finite, default=1.0, metavar="T", help=temperature)
     real = "put the real training examples in too, and the test examples as they are"
     parser.add_argument("--with-real", action="store_true", help=real)
-    hidden = "widths of the VAE's hidden layers (default: 256)"
-    parser.add_argument("--hidden", type=whole, nargs="+", default=[256], metavar="N", help=hidden)
-    parser.add_argument(
-        "--latent", type=whole, default=16, metavar="N", help="its latent dimensions (default: 16)"
-    )
-    epochs = "of its training (default: as many as make 2000 updates, at least 10)"
+    add_table(parser.add_argument_group("if the data are a table"))
+    hidden = "widths of the VAE's hidden layers (images: 256, tables: 64)"
+    parser.add_argument("--hidden", type=whole, nargs="+", metavar="N", help=hidden)
+    latent = "its latent dimensions (images: 16, tables: 4)"
+    parser.add_argument("--latent", type=whole, metavar="N", help=latent)
+    epochs = "of its training (images: as many as make 2000 updates, at least 10; tables: 200)"
     parser.add_argument("--epochs", type=whole, metavar="N", help=epochs)
     parser.add_argument(
         "--seed", type=seed, default=0, metavar="N", help="of everything random (default: 0)"
@@ -57,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", action="store_true", help=experiment)
     seeds = "repetitions of the experiment (default: 20)"
     parser.add_argument("--seeds", type=whole, default=20, metavar="N", help=seeds)
-    out = "a new .npz file; of the experiment, a new folder"
+    out = "a new .npz file, for a table a .csv file too; of the experiment, a new folder"
     parser.add_argument("--out", required=True, metavar="PATH", help=out)
 
 
@@ -68,15 +70,23 @@ def run(options: argparse.Namespace) -> int:
 
 def augment(options: argparse.Namespace) -> int:
     """Get a conditional VAE, draw from it, and write the examples."""
+    import sys
+
     import numpy as np
 
     from ...data.labelled import named, numbers_of
+    from ...data.tables.reading import is_table
     from .. import outputs
 
-    path = new_file(options.out, ".npz")
+    table = is_table(options.data) and not options.with_real
+    path = new_file(options.out, ".npz", *([".csv"] if table or options.run else []))
     if options.per_class < 1:
         raise _wrong("--per-class must be at least 1")
     data, model, y = source(options)
+    if path.suffix == ".csv" and (data.form is None or options.with_real):
+        raise _wrong(f"{path} would hold new rows of a table alone; name an .npz file with --out")
+    for note in data.notes:
+        print(note, file=sys.stderr)
     rng = np.random.default_rng([options.seed, 1])
     x_new, y_new, how = draw(model, data.x_train, y, options, rng)
 
@@ -91,7 +101,7 @@ def augment(options: argparse.Namespace) -> int:
             arrays |= {"x_test": data.x_test, "y_test": named(y_test, names)}
     else:
         arrays = {"x": x_new, "y": named(y_new, names), "how": how}
-    outputs.write(path, None, arrays, data.shape)
+    outputs.write(path, None, arrays, data.shape, data.form)
     return 0
 
 
@@ -109,21 +119,24 @@ def source(options: argparse.Namespace) -> "tuple[Dataset, ConditionalVAE, np.nd
     from ... import data as datasets
     from ...data.labelled import class_names, numbers_of
     from ...train.runs import open_run
+    from ...uses.anomaly.detector import TABLES
     from ...uses.augment import train_generator
     from .. import outputs
 
     if options.run is None:
         if options.data is None:
             raise _wrong("there are no data; name a data set or a path, or a run with --run")
-        data = datasets.load(options.data)
+        data = datasets.load(options.data, progress=sys.stderr.isatty(), **table_of(options))
         labels, steps = class_names(data), math.ceil(len(data.pixels_train) / 128)
+        usual: dict[str, Any] = {"hidden": [256], "latent": 16, "batch": 128}
+        usual |= {"epochs": max(10, round(2000 / steps))}
+        own = {"hidden": options.hidden, "latent": options.latent, "epochs": options.epochs}
         model = train_generator(
             data.pixels_train,
             data.y_train,
             labels,
-            hidden=options.hidden,
-            latent=options.latent,
-            epochs=max(10, round(2000 / steps)) if options.epochs is None else options.epochs,
+            **(usual if data.form is None else TABLES)
+            | {name: value for name, value in own.items() if value is not None},
             binarize=len(data.shape) == 2,
             seed=options.seed,
             progress=sys.stderr.isatty(),
@@ -135,7 +148,7 @@ def source(options: argparse.Namespace) -> "tuple[Dataset, ConditionalVAE, np.nd
             f"{run.folder} was trained without labels; train a model with `minivae train "
             "--conditional`"
         )
-    data = run.load_data() if options.data is None else datasets.load(options.data)
+    data = run.load_data(options.data, **table_of(options))
     outputs.check_shape(run, data.shape, data.name)
     return data, run.training.model, numbers_of(data, data.y_train, run.training.model.labels)
 

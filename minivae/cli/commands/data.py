@@ -8,7 +8,8 @@ examples:
   minivae data fetch mnist           download MNIST, verify it, and print where it is
   MINIVAE_DATA=~/data minivae data   look for the files of MNIST in ~/data too
 
-your own data need no list: `minivae train FILE` takes a .npy, .npz or IDX file or a folder of PNGs
+your own data need no list: `minivae train PATH` takes a table (.csv and the like), a .npy, .npz or
+IDX file, or a folder of pictures
 """
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ...engine.backend import backend_names
 from ..numbers import whole
 from ..options import add_data, add_run
+from ..table_options import table_of
 
 EPILOG = """\
 examples:
@@ -81,7 +82,7 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         raise OptionError(
             f"{lacks(model)}, so ln p(x) cannot be estimated; leave out --importance-samples."
         )
-    x, what = outputs.chosen_rows(run, options.data)
+    x, what = outputs.chosen_rows(run, options.data, table_of(options))
     if options.limit is not None:
         x = pictures.spread(x, options.limit)
     note = model.likelihood.note(x)
@@ -132,16 +133,12 @@ def quality(run: Any, options: argparse.Namespace) -> dict[str, Any]:
 
     import numpy as np
 
-    from ... import data as datasets
     from ...data.labelled import class_names
     from ...uses.quality.judge import Judge
     from .. import outputs, pictures
 
-    if options.data is None:
-        data = run.load_data()
-    else:
-        data = datasets.load(options.data)
-        outputs.check_shape(run, data.shape, options.data)
+    data = run.load_data(options.data, **table_of(options))
+    outputs.check_shape(run, data.shape, data.name)
     judge = Judge.train(data, progress=sys.stderr.isatty())
     real = pictures.spread(data.pixels_test, options.limit or len(data.pixels_test))
     samples = pictures.sampled(run, len(real), seed=run.training.settings.seed)

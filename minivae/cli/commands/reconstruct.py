@@ -4,6 +4,7 @@ import argparse
 
 from ..numbers import whole
 from ..options import add_data, add_run
+from ..table_options import table_of
 
 EPILOG = """\
 examples:
@@ -22,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     n = "how many, evenly spread over the test part (default: 40)"
     parser.add_argument("--n", type=whole, default=40, metavar="N", help=n)
-    out = "a new .png, .npz or .npy file (default: a picture in the run folder)"
+    out = "a new .png, .npz or .npy file, of a table .csv too (default: in the run folder)"
     parser.add_argument("--out", metavar="FILE", help=out)
 
 
@@ -35,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("0 reconstructions were asked for; --n must be at least 1.")
     run = outputs.chosen_run(options)
     path = outputs.output(run, options.out, "reconstruction")
-    x, what = outputs.chosen_rows(run, options.data)
+    x, what = outputs.chosen_rows(run, options.data, table_of(options))
     x = pictures.spread(x, options.n)
     arrays = {"original": run.pixels(x), "reconstruction": run.reconstruct(x)}
-    outputs.write(path, lambda: pictures.reconstructions(run, x, what), arrays, run.shape)
+    outputs.write(path, lambda: pictures.reconstructions(run, x, what), arrays, run.shape, run.form)
     return 0

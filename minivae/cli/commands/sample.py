@@ -47,8 +47,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", metavar="CLASS", help=label)
     nearest = "find each sample's nearest training example: is it memorized?"
     parser.add_argument("--nearest", action="store_true", help=nearest)
-    out = "a new .png, .npz or .npy file, or a new folder for PNG files (default: a picture in the "
-    out += "run folder)"
+    out = (
+        "a new .png, .npz or .npy file (of a table .csv instead of .png), or a new folder for PNG "
+    )
+    out += "files (default: a picture, or a table, in the run folder)"
     parser.add_argument("--out", metavar="PATH", help=out)
 
 
@@ -88,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
         found, distance = nearest_training(run, x)
         arrays = {"nearest": found, "distance": distance, **arrays}
         picture = partial(pictures.beside_nearest, run, x, found, **how)
-    outputs.write(path, picture, arrays, run.shape)
+    outputs.write(path, picture, arrays, run.shape, run.form)
     return 0
 
 

@@ -24,12 +24,14 @@ from ...models.base import Model
 from ...ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
 from ...ops.likelihoods.base import is_binary
 from ...show import plots
+from ...train.kept import describe
 from ...train.loop import fit
 from ...train.optim import OPTIMIZERS
 from ...train.prepare import prepare_data
-from ...train.runs import Run, describe, new_folder, open_run, source_of
+from ...train.runs import Run, new_folder, open_run, source_of
 from ...train.settings import Settings, Training
 from .. import train_options as opts
+from ..table_options import table_of
 from ..train_options import configure
 
 __all__ = ["configure", "run"]
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Train; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
     asked = opts.given(options)
     if options.resume is None:
-        run, data = begin(asked, options.out)
+        run, data = begin(asked, options.out, quiet=options.quiet)
     else:
         if options.out is not None:
             raise OptionError("a resumed run stays in its folder; leave out --out or --resume.")
@@ -74,10 +76,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def begin(asked: dict[str, Any], out: str | None) -> tuple[Run, Dataset]:
+def begin(asked: dict[str, Any], out: str | None, *, quiet: bool) -> tuple[Run, Dataset]:
     """Make a new run from the options; its folder is made last, when all else is well."""
     options = opts.complete(asked)
-    data = datasets.load(options["data"], limit=options["limit"])
+    data = datasets.load(
+        options["data"],
+        limit=options["limit"],
+        progress=not quiet and sys.stderr.isatty(),
+        **table_of(options),
+    )
+    check_likelihood(data, options["likelihood"])
     options["data"] = source_of(options["data"])
     if options["binarize"] is None:
         options["binarize"] = default_binarize(data, options["likelihood"])
@@ -101,6 +109,16 @@ def begin(asked: dict[str, Any], out: str | None) -> tuple[Run, Dataset]:
         run.save()
         run.save_config()
     return run, data
+
+
+def check_likelihood(data: Dataset, name: str) -> None:
+    """Refuse a likelihood of pixels for a table, whose columns are standardised."""
+    real = [other for other, kind in LIKELIHOODS.items() if kind.real]
+    if data.form is not None and name not in real:
+        raise OptionError(
+            f"--likelihood {name} was given, but the columns of a table are standardised; choose "
+            f"one of: {', '.join(real)}."
+        )
 
 
 def default_binarize(data: Dataset, likelihood: str) -> str:
@@ -191,6 +209,10 @@ def introduce(run: Run, data: Dataset, say: Callable) -> None:
         "fixed": ", binary pixels drawn once",
     }[training.settings.binarize]
     say(f"data   {data!r}{pixels}")
+    if data.form is not None:
+        say("       columns standardised: mean 0, standard deviation 1 on the training rows")
+    for note in data.notes:
+        say(f"       {note}")
     say(f"model  {training.model!r}")
     say(f"run    {run.folder}")
     say(f"loss   {meaning(run)}")

@@ -19,7 +19,8 @@ import numpy as np
 
 from ...data.examples import Examples, read
 from ...data.pixels import Pixels
-from ...data.table import Scale
+from ...data.tables.form import Form
+from ...data.tables.options import TableOptions
 from ...engine.backend import Backend
 from ...errors import CheckpointError, OptionError, ShapeError
 from ...models import VAE
@@ -80,9 +81,10 @@ class Detector:
         The trained model.
     data : dict
         What it was fitted to, JSON types: `name`, `shape`, `normal` (classes, or None), `columns`
-        (of a CSV file, or None), `n_train`, and `note`, why its scores are no likelihoods, or "".
-    scale : Scale, optional
-        Of a table's columns.
+        (of a table's file, or None), `n_train`, and `note`, why its scores are no likelihoods, or
+        "".
+    form : Form, optional
+        Columns of a table and their scale.
     samples, seed : int
         Importance samples K, and the seed of their noise.
     alarms : dict of str to Alarm
@@ -91,7 +93,7 @@ class Detector:
 
     training: Training
     data: dict[str, Any]
-    scale: Scale | None
+    form: Form | None
     samples: int
     seed: int
     alarms: dict[str, Alarm]
@@ -116,12 +118,16 @@ class Detector:
     def read(self, source: str | Path | np.ndarray, **options: Any) -> Examples:
         """Read examples to score, their columns in the detector's order; options as for `read`.
 
+        Where nothing is said of a table's header and its missing cells, what the detector was
+        fitted with counts.
+
         Raises
         ------
         DataError, ShapeError
             If they are not of the kind that the detector was fitted to.
         """
-        examples = read(source, "test", columns=self.data["columns"], **options)
+        form = self.form if self.data["columns"] else None  # those of an array have no names
+        examples = read(source, "test", form=form, **options)
         if examples.shape != self.shape:
             raise ShapeError(
                 f"{examples.name} has examples of shape {examples.shape}, but the detector was "
@@ -137,7 +143,7 @@ class Detector:
         DataError
             If they lie outside the likelihood's domain.
         """
-        x = examples.x if self.scale is None else self.scale.apply(examples.x)
+        x = examples.x if self.form is None else self.form.apply(examples.x)
         self.model.likelihood.note(x)
         return x
 
@@ -152,7 +158,7 @@ class Detector:
         """Write the detector as one file, as a whole or not at all."""
         extra = {
             "data": self.data,
-            "scale": None if self.scale is None else asdict(self.scale),
+            "scale": None if self.form is None else self.form.record(),
             "samples": self.samples,
             "seed": self.seed,
             "alarms": {name: asdict(alarm) for name, alarm in self.alarms.items()},
@@ -175,9 +181,9 @@ def load(path: str | Path, backend: str | Backend = "auto") -> Detector:
         )
     try:
         kept = extra["anomaly"]
-        scale = kept["scale"] and Scale(**{k: tuple(v) for k, v in kept["scale"].items()})
+        form = kept["scale"] and Form.from_record(kept["scale"])
         alarms = {name: Alarm(**kept["alarms"][name]) for name in SCORES}
-        return Detector(training, kept["data"], scale, kept["samples"], kept["seed"], alarms)
+        return Detector(training, kept["data"], form, kept["samples"], kept["seed"], alarms)
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} is a detector whose contents are damaged ({error!r}); fit it again."
@@ -189,8 +195,6 @@ def fit(
     *,
     normal: Collection[str] = (),
     without: Collection[str] = (),
-    label: str | None = None,
-    ignore: Collection[str] = (),
     limit: int | None = None,
     held_out: float = 0.2,
     quantile: float = 0.95,
@@ -204,6 +208,7 @@ def fit(
     seed: int = 0,
     backend: str | Backend = "auto",
     progress: bool = False,
+    **table: Any,
 ) -> Detector:
     """Train a VAE on normal examples, and set the thresholds of its scores on others.
 
@@ -214,8 +219,6 @@ def fit(
         part.
     normal, without : collection of str
         Classes to take as normal, or to leave out; by default all rows are normal.
-    label, ignore
-        Columns of a CSV file, as in `read_csv`.
     limit : int, optional
         Use at most so many rows.
     held_out : float
@@ -235,6 +238,9 @@ def fit(
         Where to compute.
     progress : bool
         Show a progress bar.
+    **table
+        `label`, `ignore`, `header`, `one_hot`, `missing`, `drop_unlabelled` of a table, as in
+        `TableOptions`.
 
     Raises
     ------
@@ -247,25 +253,27 @@ def fit(
             f"samples={samples} and held_out={held_out} were given; samples must be at least 1, "
             "and held_out a part between 0 and 1."
         )
-    examples = read(source, "train", label=label, ignore=ignore, limit=limit)
+    examples = read(source, "train", limit=limit, progress=progress, **table)
     examples, classes = examples.only(normal, without)
     rng = np.random.default_rng(seed)
     first, second, rest = split(len(examples), held_out, quantile, rng)
 
-    table = len(examples.shape) == 1
+    is_rows = len(examples.shape) == 1
     asked = {"hidden": hidden, "latent": latent, "likelihood": likelihood}
     asked |= {"epochs": epochs, "batch": batch}
-    chosen = (TABLES if table else IMAGES) | {k: v for k, v in asked.items() if v is not None}
+    chosen = (TABLES if is_rows else IMAGES) | {k: v for k, v in asked.items() if v is not None}
     real = [name for name, kind in LIKELIHOODS.items() if kind.real]
-    if table and chosen["likelihood"] not in real:
+    if is_rows and chosen["likelihood"] not in real:
         raise OptionError(
             f"likelihood={chosen['likelihood']!r} was given, but the columns of a table are "
             f"standardised; choose one of: {', '.join(real)}."
         )
-    scale, columns = None, examples.columns
-    if table:
-        names = columns or [str(d) for d in range(examples.shape[0])]
-        scale = Scale.of(examples.x[rest], names)
+    form = None
+    if is_rows:
+        names = examples.fields or [str(d) for d in range(examples.shape[0])]
+        form = Form.of(examples.x[rest], names, TableOptions(**table))
+        examples = examples.as_in(form)
+    columns = examples.columns
 
     settings = Settings(epochs=chosen["epochs"], batch=chosen["batch"], seed=seed)
     names = ("hidden", "latent", "likelihood")
@@ -273,8 +281,9 @@ def fit(
     model = VAE(math.prod(examples.shape), **how, rng=rng, backend=backend)
     data = {"name": examples.name, "shape": list(examples.shape)}
     data |= {"normal": classes, "columns": columns and list(columns), "n_train": len(rest)}
+    data["notes"] = list(examples.notes)
     training = Training(model, Adam(lr), rng, settings)
-    detector = Detector(training, data, scale, samples, seed, {})
+    detector = Detector(training, data, form, samples, seed, {})
 
     x = detector.prepare(examples.select(rest))
     data["note"] = model.likelihood.note(x)

@@ -50,7 +50,10 @@ def as_table(X: Any, dtype: np.dtype, who: str, columns: int | None = None) -> n
     except (TypeError, ValueError) as error:
         refusal = DtypeError if isinstance(error, TypeError) else DataError
         reason = str(error).partition(". ")[0].rstrip(".")
-        raise refusal(f"X is no table of numbers: {reason}.") from None
+        raise refusal(
+            f"X is no table of numbers: {reason}; leave columns of text out, or make zeros and "
+            "ones of them first."
+        ) from None
     if x.dtype != dtype:
         what = "Complex" if given.dtype.kind == "c" else given.dtype
         raise DataError(f"{what} data not supported: {who} takes real numbers; convert X to them.")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data.table import Scale
+from ...data.tables.form import Form
 from ...errors import OptionError
 from ..anomaly.rates import auroc
 from ..anomaly.scores import SCORES, score
@@ -59,9 +59,9 @@ def tumours(seeds: Iterable[int], *, progress: bool) -> list[dict[str, Any]]:
     for seed in tqdm(list(seeds), desc="tumours", disable=not progress):
         order = np.random.default_rng(seed).permutation(len(benign))
         cut = len(benign) * 2 // 3
-        scale = Scale.of(benign[order[:cut]], source.feature_names)
+        form = Form.of(benign[order[:cut]], source.feature_names.tolist())
         parts = (benign[order[:cut]], malignant, benign[order[cut:]])
-        x, odd, normal = (scale.apply(part) for part in parts)
+        x, odd, normal = (form.apply(part) for part in parts)
 
         def add(model: str, name: str, anomalous: Any, others: Any, seed: int = seed) -> None:
             area = auroc(anomalous, others)

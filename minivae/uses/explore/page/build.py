@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from .... import data as datasets
 from ....check.report.style import colours
 from ....data import Pixels
 from ....errors import OptionError, ShapeError
@@ -82,7 +81,7 @@ def write_page(run: Run, path: str | Path, *, data: str | None = None) -> Path:
     >>> write_page(open_run("runs/001-mnist5k-vae"), "page.html")
     """
     path = new_file(path, ".html", ".htm", option="--html")
-    examples = run.load_data() if data is None else datasets.load(data)
+    examples = run.load_data(data)
     if tuple(examples.shape) != run.shape:
         raise ShapeError(
             f"{examples.name} has examples of shape {tuple(examples.shape)}, but {run.folder} was "
