@@ -28,11 +28,11 @@ from .verdict.compare import (
     _projection,
     compare,
 )
-from .verdict.contract import contract_breaches
 from .verdict.conventions.objects import methods_of
 from .verdict.doubts import confirm
 from .verdict.frozen import OWN_STREAMS, kept_randomness
 from .verdict.functions import from_functions, from_object
+from .verdict.habits import gradients_and_habits
 from .verdict.numerical import numerical_gradient
 from .verdict.subject import Subject, from_case, from_layer, from_model
 
@@ -177,7 +177,7 @@ def check_subject(
         computed = min((y.dtype for y in outputs), key=lambda t: t.itemsize).name
         tolerance = TOLERANCES["float32" if "float32" in (computed, dtype) else "float64"]
 
-    gradients, breaches = contract_breaches(subject, upstream, dtype, seed)
+    gradients, habits = gradients_and_habits(subject, upstream, dtype, seed)
     function = _projection(subject, upstream, seed)
     analytic = subject.analytic and _complex_step_agrees(subject, function, rng)
 
@@ -201,7 +201,7 @@ def check_subject(
     report = Report(
         name=subject.name,
         arrays=arrays,
-        contract=breaches,
+        habits=habits,
         method="complex step" if analytic else "central differences",
         tolerance=tolerance,
         evaluations=evaluations,

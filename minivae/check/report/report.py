@@ -21,7 +21,7 @@ class Report(Result):
             "method": self.method,
             "tolerance": self.tolerance,
             "evaluations": self.evaluations,
-            "contract": list(self.contract),
+            "habits": list(self.habits),
             "notes": list(self.notes),
             "gradients": [_array_dict(array) for array in self.arrays],
         }

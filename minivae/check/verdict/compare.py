@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import MinivaeError
-from ..report.result import RIGHT, UNKNOWN, WRONG, ArrayCheck
+from ..report.result import NOT_CHECKED, RIGHT, WRONG, ArrayCheck
 from .doubts import excuse_single_precision, gradients_in_double
 from .numerical import Derivative, best_central_slope, complex_slope
 from .subject import Subject
@@ -92,7 +92,7 @@ def compare(
         )
         check.reason = left_out
         if unclear.sum() > check.checked / 2:
-            check.verdict = UNKNOWN
+            check.verdict = NOT_CHECKED
     return check
 
 

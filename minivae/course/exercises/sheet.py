@@ -23,7 +23,7 @@ def share(finding: "Report | ValueCheck") -> float:
         return float(finding.passed)
     if isinstance(finding, Report):
         gradients = [array.verdict == "right" for array in finding.arrays]
-        return score(gradients, keeps_contract=not finding.contract)
+        return score(gradients, keeps_contract=not finding.habits)
     raise OptionError(
         f"a {type(finding).__name__} was given, but points are given for what check_gradients "
         "returns, or for one of what check_values returns."

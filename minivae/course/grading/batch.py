@@ -115,7 +115,7 @@ def _remarks(grade: Grade) -> str:
                 if array.verdict != "right":
                     likely = array.diagnoses[0].text if array.diagnoses else array.reason
                     found.append(f"d{array.name}: {likely or array.verdict}")
-        found += exercise.breaches
+        found += exercise.habits
         told = [what for what in found if what]
         if told:
             remarks.append(f"{exercise.name}: {told[0]}")

@@ -12,8 +12,14 @@ examples:
   minivae check homework.py --points rubric.toml --gradescope results.json
   minivae check --batch submissions --points rubric.toml --csv grades.csv
 
-the exit code is 0 if all is right, 1 if something is wrong, 2 for wrong usage; the file is run in
-another process, with a limit on its time and memory
+exit codes:
+  0  right: every gradient was compared with a numerical one, and agrees
+  1  wrong: a gradient disagrees
+  2  wrong usage
+  3  right, but ...: a habit is worth a word, such as noise of its own or work in place
+  4  not checked: something could not be paired, called or compared; the report says what would help
+
+the file is run in another process, with a limit on its time and memory
 """
 
 
@@ -91,11 +97,12 @@ def _single(options: argparse.Namespace) -> int:
     if grade.printed and not options.json:
         print(f"\nthe file printed:\n{grade.printed[:2000].rstrip()}")
     unreadable = grade.problem and not Path(path).exists()
-    return 2 if unreadable else 0 if grade.passed else 1
+    return 2 if unreadable else grade.exit_code
 
 
 def _batch(options: argparse.Namespace) -> int:
     """Grade a folder of submissions."""
+    from ...check.report.result import EXIT_CODES, worst_of
     from .batch import grade_folder, write_csv
     from .grade import Grade
     from .rubric import load_rubric
@@ -115,4 +122,4 @@ def _batch(options: argparse.Namespace) -> int:
         print(json.dumps([grade.to_dict() for grade in grades], indent=2))
     else:
         print(f"{target} has {len(grades)} submissions")
-    return 0 if all(grade.passed for grade in grades) else 1
+    return EXIT_CODES[worst_of(grade.verdict for grade in grades)]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...check.report.report import Report
-from ...check.report.result import RIGHT, UNKNOWN, WRONG
-from ...check.report.text import WIDTH
+from ...check.report.result import BUT, EXIT_CODES, NOT_CHECKED, RIGHT, WRONG, worst_of
+from ...check.report.text import WIDTH, tally
 from ..score import score
 from .sandbox import printable
 
@@ -43,7 +43,7 @@ class PointResult:
 
     @property
     def verdict(self) -> str:
-        """Right, wrong or cannot tell, at this point."""
+        """The verdict at this point."""
         if self.problem or self.forward or self.report is None:
             return WRONG
         return self.report.verdict
@@ -56,7 +56,7 @@ class PointResult:
             if array.verdict != RIGHT:
                 likely = array.diagnoses[0].key if array.diagnoses else array.reason
                 found.add(f"{array.name} {array.verdict} {likely}")
-        return found | set(self.report.contract if self.report is not None else ())
+        return found | set(self.report.habits if self.report is not None else ())
 
 
 @dataclass
@@ -118,26 +118,23 @@ class ExerciseGrade:
         found: dict[str, str] = {}
         for point in self.deciding:
             for array in point.report.arrays if point.report else ():
-                order = [RIGHT, UNKNOWN, WRONG]
-                worst = max(found.get(array.name, RIGHT), array.verdict, key=order.index)
-                found[array.name] = worst
+                found[array.name] = worst_of([found.get(array.name, RIGHT), array.verdict])
         if any(point.problem for point in self.deciding):
             return dict.fromkeys(found, WRONG)
         return found
 
     @property
-    def breaches(self) -> list[str]:
-        """What broke the contract of a backward pass."""
-        found = [b for point in self.deciding if point.report for b in point.report.contract]
+    def habits(self) -> list[str]:
+        """What is right and worth a word."""
+        found = [h for point in self.deciding if point.report for h in point.report.habits]
         return list(dict.fromkeys(found))
 
     @property
     def verdict(self) -> str:
-        """Wrong if anything is; cannot tell if any part is that; else right."""
-        verdicts = {point.verdict for point in self.deciding} | set(self.gradients.values())
-        if self.problem or not verdicts or WRONG in verdicts:
-            return WRONG
-        return UNKNOWN if UNKNOWN in verdicts else RIGHT
+        """The worst of all parts at all points."""
+        if self.problem:
+            return NOT_CHECKED
+        return worst_of([*(point.verdict for point in self.deciding), *self.gradients.values()])
 
     @property
     def score(self) -> float:
@@ -147,7 +144,7 @@ class ExerciseGrade:
             return 0.0
         forward = [not any(point.forward for point in self.deciding)] if self.trusted else []
         worth = {"points": self.max_score, "contract_points": self.contract_points}
-        return round(score(gradients, forward, keeps_contract=not self.breaches, **worth), 4)
+        return round(score(gradients, forward, keeps_contract=not self.habits, **worth), 4)
 
     @property
     def text(self) -> str:
@@ -187,7 +184,7 @@ class ExerciseGrade:
             "inputs": self.origin,
             "problem": self.problem,
             "gradients": self.gradients,
-            "contract": self.breaches,
+            "habits": self.habits,
             "notes": self.notes,
             "points": [
                 {
@@ -245,16 +242,19 @@ class Grade:
 
     @property
     def verdict(self) -> str:
-        """Wrong if any exercise is; cannot tell if any is that; else right."""
-        verdicts = {exercise.verdict for exercise in self.exercises}
-        if self.problem or not verdicts or WRONG in verdicts:
-            return WRONG
-        return UNKNOWN if UNKNOWN in verdicts else RIGHT
+        """The worst of all exercises; not checked where a part of the file could not be."""
+        unchecked = [NOT_CHECKED] if self.problem or self.left_out else []
+        return worst_of([*(exercise.verdict for exercise in self.exercises), *unchecked])
 
     @property
     def passed(self) -> bool:
-        """Whether everything is right."""
-        return self.verdict == RIGHT
+        """Whether every gradient was compared and is right, whatever the habits."""
+        return self.verdict in (RIGHT, BUT)
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        return EXIT_CODES[self.verdict]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON types."""
@@ -286,9 +286,8 @@ class Grade:
             )
             note += "a loss and its gradients, write an example() that returns its arguments"
             lines.append("\n" + textwrap.fill(note, WIDTH))
-        right = sum(exercise.verdict == RIGHT for exercise in self.exercises)
         if self.exercises:
-            line = f"\n{self.file}: {right} of {len(self.exercises)} right"
+            line = f"\n{self.file}: {tally(exercise.verdict for exercise in self.exercises)}"
             if any(exercise.counts for exercise in self.exercises):
                 line += f", {self.score:g} of {self.max_score:g} points"
             lines.append(line)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ...check.report.result import BUT, RIGHT
 from ...errors import OptionError
 from ...files import write_atomically
 from .grade import Grade
@@ -21,7 +22,7 @@ def results(grade: Grade) -> dict[str, Any]:
             "name": exercise.title or exercise.name,
             "score": exercise.score,
             "max_score": exercise.max_score,
-            "status": "passed" if exercise.verdict == "right" else "failed",
+            "status": "passed" if exercise.verdict in (RIGHT, BUT) else "failed",
             "output": exercise.text[:MAX_OUTPUT],
             "output_format": "text",
             "visibility": exercise.visibility,

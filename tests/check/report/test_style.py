@@ -25,7 +25,7 @@ def test_text_is_readable(scheme):
     for ink in ("ink", "soft", "accent"):
         for ground in ("page", "bg", "panel"):
             assert contrast(scheme[ink], scheme[ground]) >= 4.5, (ink, ground)
-    for verdict in ("good", "bad", "open"):
+    for verdict in ("good", "but", "bad", "open"):
         assert contrast(scheme[verdict], scheme[f"{verdict}-bg"]) >= 4.5, verdict
         assert contrast(scheme[verdict], scheme["panel"]) >= 4.5, verdict
     assert contrast(scheme["ink"], scheme["accent-bg"]) >= 4.5

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from minivae.check import check_gradients
-from minivae.check.verdict.contract import contract_breaches
 from minivae.check.verdict.frozen import frozen_randomness, kept_randomness
+from minivae.check.verdict.habits import gradients_and_habits
 
 
 def scale(x, w):
@@ -29,8 +29,8 @@ def breaches(forward, backward, inputs=None, **options):
     """The breaches; the numbers must be right, so that they alone make the verdict."""
     report = check_gradients(forward, backward, inputs or point(), **options)
     assert all(array.verdict == "right" for array in report.arrays), str(report)
-    assert report.verdict == ("wrong" if report.contract else "right")
-    return report.contract
+    assert report.verdict == ("right, but" if report.habits else "right")
+    return report.habits
 
 
 def test_a_pair_that_keeps_the_contract():
@@ -101,7 +101,7 @@ def test_gradients_that_add_up_from_call_to_call(in_place):
     assert (
         "dw grows with each call: it is added to the last one; set it with `=` instead of `+=`, or "
         "clear it first"
-    ) in report.contract
+    ) in report.habits
 
 
 def test_backward_that_returns_something_else_the_second_time():
@@ -114,7 +114,7 @@ def test_backward_that_returns_something_else_the_second_time():
 
     report = check_gradients(scale, backward, point())
     assert "backward returned something else the second time, with the same inputs and cache" in (
-        report.contract
+        report.habits
     )
 
 
@@ -126,7 +126,7 @@ def test_forward_that_keeps_a_state():
         return x * w + len(calls), (x, w)
 
     report = check_gradients(forward, scale_backward, point())
-    assert any("forward returned something else the second time" in b for b in report.contract)
+    assert any("forward returned something else the second time" in b for b in report.habits)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_gradient_that_is_not_linear_in_the_upstream_gradient():
 
     report = check_gradients(scale, backward, point())
     assert report["w"].verdict == "wrong"
-    assert report.contract == [
+    assert report.habits == [
         "dw does not double when the upstream gradient doubles: multiply by it, once"
     ]
 
@@ -206,7 +206,7 @@ def test_breaches_come_with_the_gradients_in_the_dtype_asked_for():
     from minivae.check.verdict.functions import from_functions
 
     subject = from_functions(scale, scale_backward, point(), None, "scale")
-    gradients, found = contract_breaches(subject, [np.ones((3, 4))], "float32", seed=0)
+    gradients, found = gradients_and_habits(subject, [np.ones((3, 4))], "float32", seed=0)
     assert found == []
     assert {gradient.dtype for gradient in gradients.values()} == {np.dtype("float32")}
 

@@ -14,7 +14,7 @@ from .conventions.values import same, try_copy
 from .subject import Subject
 
 
-def contract_breaches(
+def gradients_and_habits(
     subject: Subject, upstream: list[np.ndarray], dtype: str, seed: int
 ) -> tuple[dict[str, Any], list[str]]:
     """Run the pair in several ways; return the gradients, and what it did that it must not.
