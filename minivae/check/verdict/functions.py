@@ -125,9 +125,7 @@ class LocalDoor:
         """See `Door`."""
         generators = find_generators(*self.pair.functions).found
         arguments = self.reading.nested(self.reading.arguments)
-        return manners_of(
-            self.pair.manners(arguments, lambda: frozen_randomness(0, generators))
-        )
+        return manners_of(self.pair.manners(arguments, lambda: frozen_randomness(0, generators)))
 
     def forward(self, values: Arrays) -> tuple[list[np.ndarray], Any]:
         """See `Door`."""

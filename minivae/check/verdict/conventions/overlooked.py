@@ -16,7 +16,7 @@ DEPTH = 4
 
 
 def overlooked(
-    instance: Any, known: set[int], outputs: Callable[[], Any]
+    instance: Any, known: set[int], names: dict[int, str], outputs: Callable[[], Any]
 ) -> list[tuple[str, tuple[int, ...]]]:
     """Names and shapes of the arrays of an object that change its output.
 
@@ -26,6 +26,8 @@ def overlooked(
         With a forward pass.
     known : set of int
         `id` of each array that is none: arguments, and parameters with a gradient.
+    names : dict of int to str
+        What arrays are called, by their `id`; the others by the way to them.
     outputs : callable
         Runs forward.
     """
@@ -44,7 +46,7 @@ def overlooked(
         finally:
             array[...] = kept
         if changed and same(outputs(), before):
-            found.append((name, array.shape))
+            found.append((names.get(id(array), name), array.shape))
     return found
 
 
@@ -62,6 +64,10 @@ def _arrays(holder: Any, path: str, depth: int, seen: set[int]) -> Iterator[tupl
         seen.add(id(value))
         if is_float(value):
             yield name, value
-        elif depth and (isinstance(value, dict | list | tuple) or hasattr(value, "__dict__")):
-            if not callable(value) or not hasattr(value, "__code__"):
-                yield from _arrays(value, name, depth - 1, seen)
+        elif depth and _is_container(value):
+            yield from _arrays(value, name, depth - 1, seen)
+
+
+def _is_container(value: Any) -> bool:
+    holds = isinstance(value, dict | list | tuple) or hasattr(value, "__dict__")
+    return holds and not hasattr(value, "__code__") and not isinstance(value, type)

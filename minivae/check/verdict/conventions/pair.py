@@ -128,8 +128,8 @@ class Pair:
         found = [
             (n, required)
             for n, required in self.backward_parameters or []
-            if id(named.get(n)) in given or isinstance(named.get(n), tuple)
-            and given & set(map(id, named[n]))
+            if id(named.get(n)) in given
+            or (isinstance(named.get(n), tuple) and given & set(map(id, named[n])))
         ]
         return found or (self.backward_parameters or [("dout", True)])[:1]
 
@@ -150,7 +150,8 @@ class Pair:
         if self.instance is not None:
             graded = [p for n, p in self.parameters.items() if n in self.kept()]
             known = {id(v) for v in arguments.values()} | {id(p[0].get()) for p in graded}
-            found = overlooked(self.instance, known, lambda: self._outputs(own, frozen))
+            names = {id(p[0].get()): n for n, p in self.parameters.items()}
+            found = overlooked(self.instance, known, names, lambda: self._outputs(own, frozen))
         return {
             "upstream": [list(pair) for pair in self.upstream],
             "stopped": purpose.stopped,
