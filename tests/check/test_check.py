@@ -319,7 +319,6 @@ def test_a_gradient_that_is_missing():
     ("gradient", "shape"),
     [
         (lambda dy: dy, (3, 2)),
-        (lambda dy: dy.sum(0, keepdims=True), (1, 2)),
         (lambda dy: dy.sum(), ()),
         (lambda dy: dy.sum(1), (3,)),
     ],
@@ -332,6 +331,16 @@ def test_a_gradient_of_another_shape(gradient, shape):
     assert report["b"].verdict == "wrong"
     assert report["b"].reason == (f"the gradient has shape {shape}, but its argument has {(2,)}")
     assert report["x"].verdict == report["w"].verdict == "right"
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "right, but"), (2, "wrong")])
+def test_an_axis_of_one_more_is_a_habit(factor, verdict):
+    def backward(dy, cache):
+        return (*affine_gradients(dy, cache)[:2], factor * dy.sum(0, keepdims=True))
+
+    report = check_gradients(affine, backward, AFFINE)
+    assert report["b"].verdict == report.verdict == verdict
+    assert "(1, 2) instead of (2,)" in report["b"].reason or factor == 2
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
