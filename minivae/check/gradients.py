@@ -192,6 +192,7 @@ def check_subject(
     function = _projection(subject, upstream, seed)
     analytic = subject.analytic and _complex_step_agrees(subject, function, rng)
 
+    single = all(y.ndim == 1 for y in outputs)
     arrays, evaluations = [], 0
     for n in subject.vary:
         x, gradient = subject.arguments[n], found.gradients.get(n)
@@ -201,10 +202,10 @@ def check_subject(
             entries = rng.choice(x.size, max_entries, replace=False)
         numerical = numerical_gradient(f, x, analytic=analytic, entries=entries)
         evaluations += numerical.evaluations
-        arrays.append(compare(n, x, gradient, numerical, tolerance))
+        arrays.append(compare(n, x, gradient, numerical, tolerance, single))
         if arrays[-1].verdict == WRONG:
             evaluations += confirm(numerical, arrays[-1].yours, f, x, tolerance)
-            arrays[-1] = compare(n, x, gradient, numerical, tolerance)
+            arrays[-1] = compare(n, x, gradient, numerical, tolerance, single)
         if entries is not None and arrays[-1].verdict == RIGHT:
             evaluations += _check_directions(arrays[-1], f, x, analytic, tolerance, rng)
         judge_alone(arrays[-1], f, x, subject)

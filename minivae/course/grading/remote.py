@@ -90,7 +90,7 @@ def remote_subject(
     try:
         vary, scalar, manners = read_pair(door, inputs, wrt)
     except Unreadable as error:
-        raise StudentError(str(error)) from None
+        raise NotReadError(str(error)) from None
     reading = door.reading
     if target.form == "loss" and wrt is None:
         _check_loss(reading, scalar)
@@ -111,6 +111,10 @@ def remote_subject(
         manners=manners,
         state=door.state,
     )
+
+
+class NotReadError(StudentError):
+    """Code that may be right, but whose way of being called is not known here."""
 
 
 class NoLossError(StudentError):
