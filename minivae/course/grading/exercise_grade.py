@@ -36,6 +36,8 @@ class PointResult:
         Whether the problem may be the doctor's: it did not understand the code.
     crash : str
         The exception with which the doctor itself failed, and its line; not for students.
+    asked : tuple of str
+        Names of the gradients that the solution has.
     """
 
     label: str
@@ -45,6 +47,7 @@ class PointResult:
     decides: bool = True
     doubtful: bool = False
     crash: str = ""
+    asked: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -158,7 +161,9 @@ class ExerciseGrade:
         if self.problem:
             return 0.0
         gradients = self.gradients
-        names = self.asked or tuple(gradients)
+        solved = next((p.asked for p in self.deciding if p.asked), ())
+        by_solution = solved if set(solved) <= gradients.keys() else ()
+        names = self.asked or by_solution or tuple(gradients)
         right = [gradients.get(n) in (RIGHT, BUT) for n in names]
         forward = self.forward_points
         if not self.deciding or any(p.forward or p.problem for p in self.deciding):
@@ -207,7 +212,13 @@ class ExerciseGrade:
                 lines += _wrapped(what)
             if point.report is not None:
                 lines.append(str(point.report))
-        for note in self.notes:
+        notes = list(self.notes)
+        if self.guessed and self.verdict == NOT_CHECKED:
+            notes.append(
+                "the inputs were a guess; write a function example() into the file that returns a "
+                "dict of arguments"
+            )
+        for note in notes:
             lines += ["", *_wrapped(f"note: {note}")]
         return printable("\n".join(lines))
 

@@ -59,7 +59,7 @@ def try_point(
             result.forward = forward_difference(subject, truth)
             if result.forward.startswith("forward returns the shapes"):
                 return result
-            subject = believing(subject, truth)
+            subject, result.asked = believing(subject, truth), truth.asked
         result.report = check_subject(
             subject,
             np.random.default_rng(29),
@@ -93,6 +93,8 @@ def _matched(
     elif exercise.kind:
         truth = kind_truth(exercise, point.inputs)
     wrt = wanted_gradients(exercise)
+    if wrt is None and truth is not None and truth.asked:
+        wrt = [n for n in truth.asked if n in point.inputs]
     own = [n for n, _ in target.parameters if not n.startswith("*")]
     given = list(point.inputs)
     if target.form == "class" or set(given) <= set(own) or len(given) > len(own):
@@ -101,10 +103,7 @@ def _matched(
     if wrt is not None:
         wrt = [".".join([names[n.partition(".")[0]], *n.split(".")[1:]]) for n in wrt]
     renamed = replace(point, inputs={names[n]: v for n, v in point.inputs.items()})
-    back = {own: n for n, own in names.items()}
-    if truth is None:
-        return renamed, wrt, None
-    return renamed, wrt, lambda values: truth({back.get(n, n): v for n, v in values.items()})
+    return renamed, wrt, None if truth is None else truth.renamed(names)
 
 
 def _entries(subject: Subject, seconds: float) -> int:
