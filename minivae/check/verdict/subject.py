@@ -44,7 +44,7 @@ class Manners:
         Whether a course's conventions may stand in it.
     """
 
-    upstream: tuple[tuple[str, bool], ...] = (("dy", True),)
+    upstream: tuple[tuple[str, bool], ...] = (("dout", True),)
     stopped: str = ""
     epsilon: float = 0.0
     overlooked: dict[str, tuple[int, ...]] = field(default_factory=dict)
