@@ -7,6 +7,7 @@ f = sum(dy * y), whose gradient with respect to an input is exactly what `backwa
 import copy
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,6 +53,7 @@ def check_gradients(
     tolerance: float | None = None,
     max_entries: int = 150,
     sizes: dict[str, int] | None = None,
+    strict: bool = False,
     seed: int = 0,
 ) -> Report:
     """Check a backward pass; say whether it is right, and if not, what is likely wrong.
@@ -83,6 +85,9 @@ def check_gradients(
         its other entries are checked along random directions.
     sizes : dict, optional
         Other axis sizes for one of minivae's operations, see `Case.draw`.
+    strict : bool
+        Whether a course's conventions are wrong too: a 1/m in each layer, a small constant that
+        backward leaves out.
     seed : int
         Draws the point, the upstream gradients and the entries.
 
@@ -100,6 +105,8 @@ def check_gradients(
     kept = None if params is None else (params.theta.copy(), params.grad.copy())
     try:
         subject = _subject(target, backward, inputs, wrt, name, rng, sizes)
+        if strict:
+            subject.manners = replace(subject.manners, foreign=False)
         return check_subject(
             subject, rng, dtype=dtype, tolerance=tolerance, max_entries=max_entries, seed=seed
         )

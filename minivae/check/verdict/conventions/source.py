@@ -38,8 +38,12 @@ class Purpose:
 
 
 def purpose_of(functions: Iterable[Callable]) -> Purpose:
-    """Read the source of functions, of a method's whole class; nothing where there is none."""
+    """Read the source of functions, of a method's whole class; nothing where there is none.
+
+    What a function is called says nothing.
+    """
     text = "\n".join(dict.fromkeys(_source(function) for function in functions))
+    text = re.sub(r"(?m)^(\s*(?:def|class)\s+)\w+", r"\1_", text)
     word = STOPPED.search(text)
     small = [value for value in _numbers(text) if 0 < value <= LARGEST_EPSILON]
     return Purpose(word.group().strip("[_ ") if word else "", max(small, default=0.0))
