@@ -383,7 +383,7 @@ def test_lying_forward_earns_nothing_where_the_truth_is_known(graded):
     assert "forward returns other values" in known.exercises[0].text
     unknown = graded(zeros, exercise)
     assert unknown.score == 0.0
-    assert "does not depend on x at these numbers" in unknown.exercises[0].text
+    assert "does not change with x at these numbers" in unknown.exercises[0].text
 
 
 def test_forward_that_lies_after_the_first_call_earns_no_more(graded):
