@@ -22,7 +22,7 @@ from ...check.verdict.functions import arrays_of, manners_of, read_pair
 from ...check.verdict.subject import Manners, Subject
 from ...errors import OptionError
 from .discover import Target
-from .sandbox import StudentError
+from .sandbox import NotReadError, StudentError
 from .worker.messages import Opaque
 
 
@@ -111,10 +111,6 @@ def remote_subject(
         manners=manners,
         state=door.state,
     )
-
-
-class NotReadError(StudentError):
-    """Code that may be right, but whose way of being called is not known here."""
 
 
 class NoLossError(StudentError):

@@ -14,9 +14,9 @@ from ...errors import MinivaeError
 from .discover import Target
 from .exercise_grade import ExerciseGrade, PointResult
 from .points import Point, wanted_gradients
-from .remote import NoLossError, NotReadError, remote_subject
+from .remote import NoLossError, remote_subject
 from .rubric import Exercise
-from .sandbox import Sandbox, SandboxError, StudentError
+from .sandbox import NotReadError, Sandbox, SandboxError, StudentError
 from .truth import Solution, Truth, believing, forward_difference, kind_truth
 
 CRASHED = "the doctor itself failed here, so this says nothing about the code; tell your instructor"
