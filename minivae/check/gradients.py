@@ -7,6 +7,7 @@ f = sum(dy * y), whose gradient with respect to an input is exactly what `backwa
 import copy
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,6 +53,7 @@ def check_gradients(
     tolerance: float | None = None,
     max_entries: int = 150,
     sizes: dict[str, int] | None = None,
+    strict: bool = False,
     seed: int = 0,
 ) -> Report:
     """Check a backward pass; say whether it is right, and if not, what is likely wrong.
@@ -83,6 +85,9 @@ def check_gradients(
         its other entries are checked along random directions.
     sizes : dict, optional
         Other axis sizes for one of minivae's operations, see `Case.draw`.
+    strict : bool
+        Whether a course's conventions are wrong too: a 1/m in each layer, a small constant that
+        backward leaves out.
     seed : int
         Draws the point, the upstream gradients and the entries.
 
@@ -100,6 +105,8 @@ def check_gradients(
     kept = None if params is None else (params.theta.copy(), params.grad.copy())
     try:
         subject = _subject(target, backward, inputs, wrt, name, rng, sizes)
+        if strict:
+            subject.manners = replace(subject.manners, foreign=False)
         return check_subject(
             subject, rng, dtype=dtype, tolerance=tolerance, max_entries=max_entries, seed=seed
         )
@@ -192,6 +199,7 @@ def check_subject(
     function = _projection(subject, upstream, seed)
     analytic = subject.analytic and _complex_step_agrees(subject, function, rng)
 
+    single = all(y.ndim == 1 for y in outputs)
     arrays, evaluations = [], 0
     for n in subject.vary:
         x, gradient = subject.arguments[n], found.gradients.get(n)
@@ -201,10 +209,10 @@ def check_subject(
             entries = rng.choice(x.size, max_entries, replace=False)
         numerical = numerical_gradient(f, x, analytic=analytic, entries=entries)
         evaluations += numerical.evaluations
-        arrays.append(compare(n, x, gradient, numerical, tolerance))
+        arrays.append(compare(n, x, gradient, numerical, tolerance, single))
         if arrays[-1].verdict == WRONG:
             evaluations += confirm(numerical, arrays[-1].yours, f, x, tolerance)
-            arrays[-1] = compare(n, x, gradient, numerical, tolerance)
+            arrays[-1] = compare(n, x, gradient, numerical, tolerance, single)
         if entries is not None and arrays[-1].verdict == RIGHT:
             evaluations += _check_directions(arrays[-1], f, x, analytic, tolerance, rng)
         judge_alone(arrays[-1], f, x, subject)

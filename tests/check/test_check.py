@@ -319,6 +319,7 @@ def test_a_gradient_that_is_missing():
     ("gradient", "shape"),
     [
         (lambda dy: dy, (3, 2)),
+        (lambda dy: dy.sum(0, keepdims=True), (1, 2)),
         (lambda dy: dy.sum(), ()),
         (lambda dy: dy.sum(1), (3,)),
     ],
@@ -334,13 +335,18 @@ def test_a_gradient_of_another_shape(gradient, shape):
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1, "right, but"), (2, "wrong")])
-def test_an_axis_of_one_more_is_a_habit(factor, verdict):
-    def backward(dy, cache):
-        return (*affine_gradients(dy, cache)[:2], factor * dy.sum(0, keepdims=True))
+def test_a_single_example_may_come_back_as_a_row(factor, verdict):
+    def forward(x, w):
+        return x @ w, (x, w)
 
-    report = check_gradients(affine, backward, AFFINE)
-    assert report["b"].verdict == report.verdict == verdict
-    assert "(1, 2) instead of (2,)" in report["b"].reason or factor == 2
+    def backward(dy, cache):
+        x, w = cache
+        return factor * dy[None] @ w.T, x[:, None] * dy
+
+    report = check_gradients(forward, backward, normal(x=(3,), w=(3, 2)))
+    assert report["x"].verdict == report.verdict == verdict
+    if verdict != "wrong":
+        assert report["x"].reason == "the right numbers, in the shape (1, 3) instead of (3,)"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

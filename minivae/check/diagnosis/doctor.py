@@ -5,8 +5,10 @@ gradient that was returned, at several points; those that agree to within roundi
 most specific first. If none agrees, the doctor says so, and where the gradient is wrong.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -40,9 +42,11 @@ def diagnose(report: Report, subject: Subject, upstream: list[np.ndarray], seed:
     found = {array.name: doctor.examine(array) for array in wrong}
     common = Counter(text for result in found.values() for text in _causes(result))
     for array in wrong:
-        array.diagnoses = _ranked(found[array.name], common) or [
+        diagnoses = _ranked(found[array.name], common) or [
             Diagnosis("unknown", doctor.unknown(array), float("nan"))
         ]
+        own = subject.manners.name or "dout"
+        array.diagnoses = [replace(d, text=re.sub(r"\bdout\b", own, d.text)) for d in diagnoses]
 
 
 def _causes(findings: list[Finding]) -> set[str]:
@@ -145,6 +149,7 @@ class Doctor:
     ) -> Iterator[Finding]:
         """The mutants of the known operations, alone and together with a known factor."""
         probes, scalar = self.evidence.probes, self.evidence.subject.scalar
+        takes = bool(self.evidence.subject.manners.upstream)
         factors = known_factors(self.evidence)
         for match in self.matches:
             for mutant in match.known.mutants:
@@ -155,7 +160,7 @@ class Doctor:
                 found = [match.predict(mutant.gradient, probe) for probe in probes]
                 if any(g is None for g in found) or misfit(found, true) < 1e-9:
                     continue
-                text = match.words(mutant.text, scalar, mutant.term)
+                text = match.words(mutant.text, takes, scalar, mutant.term)
                 yield Finding(mutant.key, text, misfit(found, yours), 0)
                 if found[0].shape != yours[0].shape:
                     continue

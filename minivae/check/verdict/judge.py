@@ -21,26 +21,19 @@ Function = Callable[[np.ndarray], Any]
 
 def judge_alone(check: ArrayCheck, f: Function, x: np.ndarray, subject: Subject) -> None:
     """Look at one gradient again, at an output that may not depend on its argument smoothly."""
-    if check.numerical is None:
+    if check.numerical is None or not x.size:
         return
     known = check.numerical[np.isfinite(check.numerical)]
     flat = not known.any()
-    if flat and is_constant(f, x):
-        returned = check.yours is not None and np.any(check.yours)
-        if not returned:
-            check.verdict, check.silent = NOT_CHECKED, True
-            check.reason = (
-                f"the output does not depend on {check.name} at these numbers, so that nothing can "
-                "be seen; is forward finished, or are all weights 0?"
-            )
-    elif (flat or check.verdict == WRONG) and check.yours is not None and jumps(f, x):
-        check.verdict = NOT_CHECKED
+    returned = check.yours is not None
+    if returned and (flat or check.verdict == WRONG) and jumps(f, x):
+        check.verdict, check.silent = NOT_CHECKED, flat and not np.any(check.yours)
         check.reason = (
             f"the output jumps where {check.name} moves (it is rounded, or a sign or an index is "
             "taken of it), and a numerical gradient does not see jumps: a gradient that goes "
             "straight through cannot be checked"
         )
-    elif check.verdict == WRONG and subject.manners.stopped and check.yours is not None:
+    elif returned and check.verdict == WRONG and subject.manners.stopped:
         if np.shape(check.yours) == check.shape and np.isfinite(check.yours).all():
             check.verdict = NOT_CHECKED
             check.reason = (
@@ -48,11 +41,13 @@ def judge_alone(check: ArrayCheck, f: Function, x: np.ndarray, subject: Subject)
                 f"the slope of the value on purpose; for {check.name} it does, by "
                 f"{check.error:.1e}, and a numerical gradient cannot tell whether rightly"
             )
-    elif flat and check.verdict == RIGHT and not np.any(check.yours):
+    elif flat and (is_constant(f, x) if not returned else not np.any(check.yours)):
+        if returned and check.verdict != RIGHT:
+            return  # zeros of another shape
         check.verdict, check.silent = NOT_CHECKED, True
         check.reason = (
-            f"the output does not change with {check.name} near these numbers, so that a gradient "
-            "of 0 shows nothing"
+            f"the output does not change with {check.name} at these numbers, so that a gradient of "
+            "0 shows nothing; is forward finished, or are all weights 0?"
         )
 
 

@@ -34,7 +34,7 @@ class Manners:
         What it calls the upstream gradients, and whether it must be given them; empty where it
         takes none.
     stopped : str
-        A word in the source that says that a gradient is stopped, or goes straight through.
+        A word in the source that says that a gradient is stopped.
     epsilon : float
         The largest of the small constants in the source.
     overlooked : dict of str to tuple of int
@@ -44,7 +44,7 @@ class Manners:
         Whether a course's conventions may stand in it.
     """
 
-    upstream: tuple[tuple[str, bool], ...] = (("dy", True),)
+    upstream: tuple[tuple[str, bool], ...] = (("dout", True),)
     stopped: str = ""
     epsilon: float = 0.0
     overlooked: dict[str, tuple[int, ...]] = field(default_factory=dict)

@@ -82,7 +82,8 @@ What is not defended:
 """
 
 from .batch import grade_folder, grades_csv, write_csv
-from .grade import ExerciseGrade, Grade
+from .exercise_grade import ExerciseGrade
+from .grade import Grade
 from .rubric import Rubric, load_rubric, rubric_from_dict
 from .sandbox import Limits
 from .submission import grade_file

@@ -22,7 +22,7 @@ from ...check.verdict.functions import arrays_of, manners_of, read_pair
 from ...check.verdict.subject import Manners, Subject
 from ...errors import OptionError
 from .discover import Target
-from .sandbox import StudentError
+from .sandbox import NotReadError, StudentError
 from .worker.messages import Opaque
 
 
@@ -90,7 +90,7 @@ def remote_subject(
     try:
         vary, scalar, manners = read_pair(door, inputs, wrt)
     except Unreadable as error:
-        raise StudentError(str(error)) from None
+        raise NotReadError(str(error)) from None
     reading = door.reading
     if target.form == "loss" and wrt is None:
         _check_loss(reading, scalar)

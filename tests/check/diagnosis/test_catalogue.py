@@ -53,7 +53,12 @@ def inputs_of(known: Known, seed: int) -> dict:
 def check(known: Known, mutant: Mutant | None, seed: int):
     forward, backward, _, _ = pair(known, mutant)
     return check_gradients(
-        forward, backward, inputs_of(known, seed), wrt=list(known.gradients), name=known.name
+        forward,
+        backward,
+        inputs_of(known, seed),
+        wrt=list(known.gradients),
+        name=known.name,
+        strict=True,
     )
 
 

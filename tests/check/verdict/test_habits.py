@@ -148,13 +148,19 @@ def test_backward_that_returns_something_else_the_second_time():
     )
 
 
-@pytest.mark.parametrize(("grows", "verdict"), [("sum", "right, but"), ("factor", "not checked")])
+@pytest.mark.parametrize(
+    ("grows", "verdict"),
+    [("sum", "right, but"), ("factor", "not checked"), ("settles", "not checked")],
+)
 def test_forward_that_keeps_a_state(grows, verdict):
     calls = []
 
     def forward(x, w):
         calls.append(1)
-        return (x * w + len(calls) if grows == "sum" else x * w * len(calls)), (x, w)
+        if grows == "sum":
+            return x * w + len(calls), (x, w)
+        factor = len(calls) if grows == "factor" else 2 if len(calls) <= 3 else 1
+        return factor * x * w, (factor * x, factor * w)
 
     report = check_gradients(forward, scale_backward, point())
     assert any("forward returned something else the second time" in h for h in report.habits)
@@ -226,6 +232,21 @@ def test_a_loss_leaves_its_upstream_gradient_out_only_where_it_takes_none():
         (diagnosis,) = array.diagnoses
         assert diagnosis.key == "no_upstream"
         assert f"d{array.name} is right only where dloss is 1: multiply by dloss" in diagnosis.text
+
+
+def test_a_loss_is_tried_at_another_number_than_1():
+    seen = []
+
+    def backward(dloss, cache):
+        seen.append(dloss)
+        x, w = cache
+        return dloss * w, dloss * x
+
+    def loss(x, w):
+        return np.sum(x * w), (x, w)
+
+    assert check_gradients(loss, backward, point()).verdict == "right"
+    assert any(abs(dloss) not in (1, 2) for dloss in seen)
 
 
 def test_a_default_of_the_upstream_gradient_may_be_relied_on():

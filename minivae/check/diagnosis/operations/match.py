@@ -75,11 +75,14 @@ class Match:
         except (ValueError, IndexError, TypeError, AttributeError, ZeroDivisionError):
             return None
 
-    def words(self, text: str, scalar: bool, term: int = 0) -> str:
-        """A text of the library with the function's own names."""
+    def words(self, text: str, upstream: bool, scalar: bool, term: int = 0) -> str:
+        """A text of the library with the function's own names.
+
+        With an `upstream` gradient, which is called dout until the report is written.
+        """
         factor = self.factors[term]
-        parts = [] if scalar else ["dout"]
-        if self.summed[term] and not scalar:
+        parts = ["dout"] if upstream else []
+        if self.summed[term] and upstream and not scalar:
             parts[0] = "dout[:, None]" if len(self.summed[term]) == 1 else "dout"
         if abs(factor - 1) > 1e-9:
             parts.append(_number(factor))

@@ -1,8 +1,8 @@
 """What the source of a pair says about its purpose, beyond its numbers.
 
-Some gradients differ from the slope of the value on purpose, and only words tell: a stopped or a
-straight-through gradient. And a small constant that keeps a logarithm finite is left out of many
-a backward pass.
+A gradient that is stopped differs from the slope of the value on purpose, and only words tell; one
+that goes straight through a step is seen by the step. And a small constant that keeps a logarithm
+finite is left out of many a backward pass.
 """
 
 import ast
@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 STOPPED = re.compile(
-    r"\bsg\b|\bsg\[|_sg\b|stop_?grad|stops? the gradient|stopped gradient|detach|no_grad"
-    r"|straight[ _-]?through|\bste\b",
+    r"\bsg\b|_sg\b|stop_?grad|stops? the gradient|stopped gradient|detach|no_grad",
     re.IGNORECASE,
 )
 LARGEST_EPSILON = 1e-4
@@ -28,7 +27,7 @@ class Purpose:
     Attributes
     ----------
     stopped : str
-        The word that says that a gradient is stopped, or goes straight through; empty without one.
+        The word that says that a gradient is stopped; empty without one.
     epsilon : float
         The largest of the small positive constants; 0 without one.
     """
@@ -38,8 +37,12 @@ class Purpose:
 
 
 def purpose_of(functions: Iterable[Callable]) -> Purpose:
-    """Read the source of functions, of a method's whole class; nothing where there is none."""
+    """Read the source of functions, of a method's whole class; nothing where there is none.
+
+    What a function is called says nothing.
+    """
     text = "\n".join(dict.fromkeys(_source(function) for function in functions))
+    text = re.sub(r"(?m)^(\s*(?:def|class)\s+)\w+", r"\1_", text)
     word = STOPPED.search(text)
     small = [value for value in _numbers(text) if 0 < value <= LARGEST_EPSILON]
     return Purpose(word.group().strip("[_ ") if word else "", max(small, default=0.0))
