@@ -138,9 +138,13 @@ class LocalDoor:
 
         return self.editable.describe(run)
 
-    def exchange(self, index: int, text: str | None) -> None:
+    def trial(
+        self, index: int, text: str, arguments: Arrays, upstream: list[np.ndarray]
+    ) -> tuple[list[np.ndarray], dict[str, Any]]:
         """See `Editor`."""
-        self.editable.exchange(index, text)
+        with self.editable.exchanged(index, text):
+            outputs, cache = self.forward({n: a.copy() for n, a in arguments.items()})
+            return outputs, self.backward([dy.copy() for dy in upstream], cache)
 
     def forward(self, values: Arrays) -> tuple[list[np.ndarray], Any]:
         """See `Door`."""

@@ -67,8 +67,10 @@ class Editor(Protocol):
     def functions(self, upstream: list[np.ndarray]) -> list[dict[str, Any]]:
         """Name, line, text and scope of each; see `conventions.editable.Editable.describe`."""
 
-    def exchange(self, index: int, text: str | None) -> None:
-        """Let a function run another text, or with None its own again."""
+    def trial(
+        self, index: int, text: str, arguments: Arrays, upstream: list[np.ndarray]
+    ) -> tuple[list[np.ndarray], dict[str, Any]]:
+        """Outputs and gradients with another text in the place of one function's."""
 
 
 @dataclass

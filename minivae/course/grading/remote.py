@@ -167,9 +167,21 @@ class RemoteDoor:
         answer = self.answers.call("functions", upstream=upstream)
         return [_function(found) for found in (answer if isinstance(answer, list) else [])]
 
-    def exchange(self, index: int, text: str | None) -> None:
-        """Let a function run another text, or its own again."""
-        self.answers.call("exchange", index=index, text=text)
+    def trial(
+        self, index: int, text: str, arguments: Arrays, upstream: list[np.ndarray]
+    ) -> tuple[list[np.ndarray], dict[str, Any]]:
+        """Outputs and gradients with another text of a function; see `Editor`."""
+        answer = self.answers.call(
+            "trial",
+            index=index,
+            text=text,
+            arguments=self.reading.nested(arguments),
+            upstream=list(upstream),
+            frozen=self.state.get("frozen"),
+        )
+        answer = answer if isinstance(answer, dict) else {}
+        outputs = [number_array(y, "forward") for y in parts_of(answer.get("outputs"))]
+        return outputs, self._gradients(answer)
 
     @contextlib.contextmanager
     def watch(self, repeat: bool) -> Iterator[list[np.ndarray]]:
@@ -209,6 +221,9 @@ class RemoteDoor:
             if isinstance(changed, np.ndarray):
                 overwrite(dy, changed)
         cache["changes"] += bool(answer.get("cache_changed"))
+        return self._gradients(answer)
+
+    def _gradients(self, answer: dict[str, Any]) -> dict[str, Any]:
         left = answer.get("parameters")
         gradients = self.reading.gradients(
             answer.get("returned"), left if isinstance(left, dict) else {}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...check.report.result import WRONG
 from ...check.verdict.conventions.names import is_base
 from ...errors import OptionError
 from .discover import Target, choose, discover
@@ -265,7 +266,10 @@ class Submission:
                 return True
             if i == 0:
                 sandbox.restart_clock()
-            result = try_point(sandbox, target, point, exercise, solution, SECONDS[min(i, 1)])
+            seek = all(found.verdict != WRONG for found in grade.points)  # once is enough
+            result = try_point(
+                sandbox, target, point, exercise, solution, SECONDS[min(i, 1)], seek=seek
+            )
             died = bool(sandbox.died)
             if result.problem and not point.must_run and i:
                 grade.notes.append(f"not tried at {point.label}: {result.problem}")

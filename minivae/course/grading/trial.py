@@ -49,8 +49,13 @@ def try_point(
     exercise: Exercise | None,
     solution: Solution | None,
     seconds: float,
+    *,
+    seek: bool = True,
 ) -> PointResult:
-    """Check a target at one point; what goes wrong in the student's code is in the result."""
+    """Check a target at one point; what goes wrong in the student's code is in the result.
+
+    With `seek`, the line that is wrong is looked for.
+    """
     result = PointResult(point.label, decides=point.decides)
     point, wrt, truth = _matched(target, point, exercise, solution)
     try:
@@ -61,7 +66,7 @@ def try_point(
                 return result
             subject, result.asked = believing(subject, truth), truth.asked
         result.report = check_subject(
-            subject,
+            subject if seek else replace(subject, editor=None),
             np.random.default_rng(29),
             tolerance=exercise.tolerance if exercise is not None else None,
             max_entries=_entries(subject, seconds),

@@ -82,6 +82,8 @@ def changes(function: ast.FunctionDef, scope: Scope) -> list[Change]:
             found += [Change(k, t, place, n) for k, t, n in _others(node, scope)]
             if place.term:
                 found += [Change(k, t, place, n) for k, t, n in _longer(node, scope, shape)]
+            elif place.factor:
+                found += [Change(k, t, place, n) for k, t, n in _sums(node, scope, shape, 3)]
     order = {id(change): i for i, change in enumerate(found)}
     return sorted(found, key=lambda c: (c.tier, -c.place.line, order[id(c)]))
 
@@ -135,7 +137,7 @@ def _others(node: ast.expr, scope: Scope) -> Others:
         for op in COMPARISONS.get(type(node.ops[0]), []):
             yield "comparison", 0, ast.Compare(node.left, [op()], node.comparators)
     elif isinstance(node, ast.Constant):
-        yield from _numbers(node)
+        yield from _numbers(node, scope)
     elif isinstance(node, ast.Attribute) and node.attr == "T":
         yield "transposed", 0, node.value
     elif isinstance(node, ast.Call):
@@ -145,7 +147,7 @@ def _others(node: ast.expr, scope: Scope) -> Others:
     yield from _names(node, scope)
 
 
-def _numbers(node: ast.Constant) -> Others:
+def _numbers(node: ast.Constant, scope: Scope) -> Others:
     value = node.value
     if isinstance(value, bool):
         yield "constant", 0, ast.Constant(not value)
@@ -157,6 +159,12 @@ def _numbers(node: ast.Constant) -> Others:
             if other not in seen:
                 seen.append(other)
                 yield "constant", 0, _signed(other)
+        for name, (shape, _) in scope.items():
+            if shape:
+                v = ast.parse(name, mode="eval").body
+                yield "no_term", 2, ast.BinOp(node, ast.Sub(), v)
+                yield "no_term", 3, ast.BinOp(node, ast.Sub(), _put("v**2", v))
+                yield "no_term", 3, ast.BinOp(node, ast.Add(), v)
 
 
 def _signed(value: float) -> ast.expr:
@@ -168,7 +176,10 @@ def _slices(node: ast.Slice) -> Others:
     for name in ("lower", "upper"):
         bound = getattr(node, name)
         if bound is None:
-            values: list[ast.expr | None] = [ast.Constant(1), ast.UnaryOp(ast.USub(), ast.Constant(1))]
+            values: list[ast.expr | None] = [
+                ast.Constant(1),
+                ast.UnaryOp(ast.USub(), ast.Constant(1)),
+            ]
         else:
             one = ast.Constant(1)
             values = [ast.BinOp(bound, ast.Add(), one), ast.BinOp(bound, ast.Sub(), one), None]
@@ -207,7 +218,9 @@ def _calls(node: ast.Call) -> Others:
         yield "order", 0, ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], [])
     if name in ("range", "reversed") and len(node.args) == 1:
         inner = node.args[0]
-        other = inner if name == "reversed" else ast.Call(ast.Name("reversed", ast.Load()), [node], [])
+        other = (
+            inner if name == "reversed" else ast.Call(ast.Name("reversed", ast.Load()), [node], [])
+        )
         yield "direction", 1, other
     if len(node.args) == 1 and name not in ("range", "len", "int", "float"):
         yield "call_too_much", 1, node.args[0]
@@ -281,14 +294,16 @@ def _names(node: ast.expr, scope: Scope) -> Others:
     if whole:
         for op in (ast.Sub(), ast.Add()):
             yield "index", 1, ast.BinOp(node, op, ast.Constant(1))
-    for other, (its, also_whole) in scope.items():
-        if other == written or (shape == () and whole != also_whole):
+    for other, (its, _) in scope.items():
+        if other == written:
             continue
         expression = ast.parse(other, mode="eval").body
         if its == shape:
             yield "name", 1, expression
         elif len(shape) == 2 and its == shape[::-1]:
             yield "name", 2, _t(expression)
+        else:
+            yield "name", 3, expression
 
 
 def _longer(node: ast.expr, scope: Scope, shape: tuple[int, ...] | None) -> Others:
@@ -318,12 +333,20 @@ def _longer(node: ast.expr, scope: Scope, shape: tuple[int, ...] | None) -> Othe
             for form in ("1 - v**2", "v * (1 - v)", "1 - v", "v > 0", "2 * v", "v**2"):
                 yield "no_factor", 3, ast.BinOp(node, ast.Mult(), _put(form, v))
             yield "no_divisor", 3, ast.BinOp(node, ast.Div(), v)
+            yield "no_divisor", 4, ast.BinOp(node, ast.Div(), _put("v.size", v))
             yield "no_factor", 4, ast.BinOp(node, ast.Mult(), _put("np.exp(v)", v))
-        if shape is None or its == shape:
-            yield "no_term", 2, ast.BinOp(node, ast.Add(), v)
-            yield "no_term", 3, ast.BinOp(node, ast.Sub(), v)
+    yield from _sums(node, scope, shape, 2)
     for term in _products(scope, shape):
         yield "no_term", 4, ast.BinOp(node, ast.Add(), term)
+
+
+def _sums(node: ast.expr, scope: Scope, shape: tuple[int, ...] | None, tier: int) -> Others:
+    """An expression with one more term."""
+    for other, (its, _) in scope.items():
+        if its and shape in (None, its):
+            v = ast.parse(other, mode="eval").body
+            yield "no_term", tier, ast.BinOp(node, ast.Add(), v)
+            yield "no_term", tier, ast.BinOp(node, ast.Sub(), v)
 
 
 def _products(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[ast.expr]:
@@ -333,13 +356,17 @@ def _products(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[ast.expr]
     names = [(n, its) for n, (its, _) in scope.items() if its]
     for i, (a, a_shape) in enumerate(names):
         for b, b_shape in names[i:]:
-            if shape in (a_shape, b_shape) and _spreads(a_shape, shape) and _spreads(b_shape, shape):
+            if (
+                shape in (a_shape, b_shape)
+                and _spreads(a_shape, shape)
+                and _spreads(b_shape, shape)
+            ):
                 yield ast.parse(f"{a} * {b}", mode="eval").body
 
 
 def _put(form: str, v: ast.expr) -> ast.expr:
     class Put(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802
+        def visit_Name(self, node: ast.Name) -> ast.expr:
             return v if node.id == "v" else node
 
     return Put().visit(ast.parse(form, mode="eval").body)

@@ -28,6 +28,8 @@ class Place:
     term : bool
         Whether something may be multiplied or added here: a whole right side, a term, an entry of
         a tuple, an argument.
+    factor : bool
+        Whether it is a factor, or an exponent's base, to which something may be added.
     """
 
     parent: ast.AST
@@ -39,6 +41,7 @@ class Place:
     target: str = ""
     whole: bool = False
     term: bool = False
+    factor: bool = False
 
     @contextmanager
     def holding(self, new: ast.AST) -> Iterator[None]:
@@ -105,8 +108,20 @@ def _of_expression(
     line, statement, target = stands
     if reading:
         term = whole or _is_term(parent, field)
-        term = term and not isinstance(node, ast.Constant | ast.Slice | ast.Tuple | ast.Dict)
-        place = Place(parent, field, index, node, line, statement, target, whole, term)
+        plain = not isinstance(node, ast.Constant | ast.Slice | ast.Tuple | ast.Dict)
+        factor = isinstance(parent, ast.BinOp) and not term
+        place = Place(
+            parent,
+            field,
+            index,
+            node,
+            line,
+            statement,
+            target,
+            whole,
+            term and plain,
+            factor and plain,
+        )
         found.append(place)
     for name, value in ast.iter_fields(node):
         for i, part in _parts(value):

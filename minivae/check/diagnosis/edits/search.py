@@ -7,8 +7,7 @@ mend some do.
 
 import ast
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +41,8 @@ class Mend:
         The expression that was changed, and what it became.
     tier : int
         How unlikely it is.
+    function : int
+        Which function of the pair; backward is the first.
     """
 
     names: frozenset[str]
@@ -52,11 +53,13 @@ class Mend:
     old: str
     new: str
     tier: int
+    function: int
 
     @property
-    def rank(self) -> tuple[int, int, int]:
+    def rank(self) -> tuple[int, int, int, int]:
         """Of two that mend the same, the lower one is the likelier."""
-        return self.tier, abs(len(self.edit) - len(self.source)), self.line
+        size = abs(len(self.edit) - len(self.source))
+        return int(self.function == 1), self.tier, size, self.line
 
 
 class Text:
@@ -93,6 +96,7 @@ class Text:
             _first_line(place.node) if not whole else source,
             _first_line(change.new),
             change.tier,
+            self.index,
         )
 
 
@@ -135,7 +139,7 @@ class Search:
                 continue
         trials = sorted(
             ((change, text) for text in texts for change in text.changes),
-            key=lambda trial: (trial[0].tier, trial[1].index),
+            key=lambda trial: (trial[0].tier + 2 * (trial[1].index == 1), trial[1].index),
         )
         found: list[Mend] = []
         stop, tier = self.until, None
@@ -155,36 +159,26 @@ class Search:
             changed = text.with_change(change)
         except (ValueError, AttributeError, TypeError):
             return frozenset()
-        with self._changed(text.index, changed) as runs:
-            names = frozenset(self.wrong) if runs else frozenset()
-            for i in range(len(self.evidence.probes)):
-                names = self._right_at(i, names) if names else names
+        names = frozenset(self.wrong)
+        for i in range(len(self.evidence.probes)):
+            names = self._right_at(i, text.index, changed, names) if names else names
         return names
 
-    @contextmanager
-    def _changed(self, index: int, text: str) -> Iterator[bool]:
-        """Whether the function runs this text, within the block."""
+    def _right_at(self, i: int, index: int, text: str, names: frozenset[str]) -> frozenset[str]:
+        """Those of the wrong gradients that are right at one point with another text."""
+        probe, subject = self.evidence.probes[i], self.evidence.subject
         try:
-            self.editor.exchange(index, text)
-            runs = True
-        except Exception:  # it is no text that can be compiled
-            runs = False
-        try:
-            yield runs
-        finally:
-            self.editor.exchange(index, None)
-
-    def _right_at(self, i: int, names: frozenset[str]) -> frozenset[str]:
-        here = self.evidence.probes[i]
-        probe = self.evidence.probe(here.arguments, here.upstream)
-        if probe is None or not _same(here.outputs, probe.outputs):
+            with subject.frozen(self.evidence.seed), np.errstate(all="ignore"):
+                outputs, found = self.editor.trial(index, text, probe.arguments, probe.upstream)
+                found = {n: np.array(g, float) for n, g in found.items() if g is not None}
+        except Exception:  # most changes do not run
+            return frozenset()
+        if subject.truth is None and not _same(probe.outputs, outputs):
             return frozenset()
         for name, kept in self.right.items():
-            if not _agree(kept[i], probe.gradients.get(name)):
+            if not _agree(kept[i], found.get(name)):
                 return frozenset()
-        return frozenset(
-            n for n in names if _agree(self.wrong[n][i], probe.gradients.get(n))
-        )
+        return frozenset(n for n in names if _agree(self.wrong[n][i], found.get(n)))
 
 
 def _agree(expected: np.ndarray, found: np.ndarray | None) -> bool:

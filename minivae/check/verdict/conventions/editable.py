@@ -2,14 +2,15 @@
 
 The doctor asks which change of a student's own text makes the gradient right. It reads the text
 here, and what arrays are at hand in it; it sends a function's text back with one expression
-changed, which runs in the place of the function until the next one comes.
+changed, which runs in the place of the function for the time of a trial.
 """
 
 import ast
+import contextlib
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -58,10 +59,15 @@ class Editable:
             for function, code, text in zip(self.functions, self.codes, self.texts, strict=True)
         ]
 
-    def exchange(self, index: int, text: str | None) -> None:
-        """Let a function run this text, or, with None, its own again."""
+    @contextlib.contextmanager
+    def exchanged(self, index: int, text: str) -> Iterator[None]:
+        """Within this block, let a function run this text."""
         function, own = self.functions[index], self.codes[index]
-        function.__code__ = own if text is None else compiled(function, text, own)
+        function.__code__ = compiled(function, text, own)
+        try:
+            yield
+        finally:
+            function.__code__ = own
 
 
 def functions_of(pair: Any) -> list[FunctionType]:

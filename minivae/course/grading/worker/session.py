@@ -14,8 +14,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -38,7 +37,7 @@ OPERATIONS = (
     "forward",
     "backward",
     "functions",
-    "exchange",
+    "trial",
 )
 
 
@@ -80,7 +79,6 @@ class Session:
         self.generators = draws.Generators()
         self.pair: Any = None
         self.editable: Any = None
-        self.changed = False
 
     def handle(self, request: dict[str, Any]) -> Any:
         """Do what a request asks for: the name of a method, and its arguments."""
@@ -101,7 +99,10 @@ class Session:
             that imports with a dot is a part of them.
         """
         own = os.path.dirname(os.path.abspath(path))
-        above = [os.path.normpath(os.path.join(own, *[os.pardir] * i)) for i in range(1, len(package) + 1)]
+        above = [
+            os.path.normpath(os.path.join(own, *[os.pardir] * i))
+            for i in range(1, len(package) + 1)
+        ]
         self.folder = [own, *above][-1]
         with open(path, "rb") as file:
             self.source = file.read()  # the file may delete itself
@@ -220,28 +221,26 @@ class Session:
 
         return self.editable.describe(run)
 
-    def exchange(self, index: int, text: str | None) -> None:
-        """Let a function run another text, or its own again."""
-        self.editable.exchange(index, text)
-        self.changed = text is not None
-
-    @contextlib.contextmanager
-    def patience(self) -> Iterator[None]:
-        """Within this block, stop what takes long, where a function is changed."""
-        if not self.changed or not hasattr(signal, "setitimer"):
-            yield
-            return
-        before = signal.signal(signal.SIGALRM, _stop)
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-        try:
-            with (
-                contextlib.redirect_stdout(io.StringIO()),
-                warnings.catch_warnings(action="ignore"),
-            ):
-                yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+    def trial(
+        self,
+        index: int,
+        text: str,
+        arguments: dict[str, Any],
+        upstream: list[Any],
+        frozen: list[int] | None,
+    ) -> dict[str, Any]:
+        """Run forward and backward with another text in the place of one function's."""
+        self.settle(frozen, None)
+        with (
+            self.editable.exchanged(index, text),
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(action="ignore"),
+            patience(),
+        ):
+            call = self.pair.forward(arguments)
+            returned = self.pair.backward(call, upstream)
+            kept = self.pair.kept()
+        return {"outputs": call.outputs, "returned": returned, "parameters": kept}
 
     def settle(self, frozen: list[int] | None, watch: list[Any] | None) -> None:
         """Fix the randomness, and note or repeat the draws, as the grader's contexts ask for.
@@ -271,8 +270,7 @@ class Session:
         before = copy.deepcopy(arguments)
         self.settle(frozen, watch)
         drawn = len(self.log)
-        with self.patience():
-            call = self.pair.forward(arguments)
+        call = self.pair.forward(arguments)
         self.count += 1
         self.calls[self.count] = Kept(call, before)
         if len(self.calls) > KEPT:
@@ -297,8 +295,7 @@ class Session:
         cache_before = self.conventions.try_copy(kept.call.cache)
         self.settle(frozen, watch)
         drawn = len(self.log)
-        with self.patience():
-            returned = self.pair.backward(kept.call, upstream)
+        returned = self.pair.backward(kept.call, upstream)
         return {
             "returned": returned,
             "draws": self.log[drawn:] if watch else [],
@@ -310,6 +307,21 @@ class Session:
             ],
             "cache_changed": cache_before is not None and not same(kept.call.cache, cache_before),
         }
+
+
+@contextlib.contextmanager
+def patience() -> Iterator[None]:
+    """Within this block, stop what takes long: a change may let a loop go on for ever."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _stop)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _stop(number: int, frame: Any) -> None:
