@@ -77,7 +77,7 @@ def changes(function: ast.FunctionDef, scope: Scope) -> list[Change]:
         if isinstance(node, ast.stmt):
             found += _of_statement(place, node)
         elif isinstance(node, ast.expr):
-            written = place.target if place.whole else ast.unparse(node)
+            written = (place.whole and place.target) or ast.unparse(node)
             shape = scope.get(written, (None, False))[0]
             found += [Change(k, t, place, n) for k, t, n in _others(node, scope)]
             if place.term:
