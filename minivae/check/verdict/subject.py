@@ -57,6 +57,8 @@ class Subject:
         numerical gradients are taken then; or a float64 copy of what computes in float32.
     dtype : str, optional
         What the functions compute in, where the caller cannot choose.
+    record : callable, optional
+        `record(arguments)`: the tape of the forward pass, packed, where it runs in another process.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Subject:
     generators: Generators = field(default_factory=Generators)
     truth: Callable[[Arrays], list[np.ndarray]] | None = None
     dtype: str | None = None
+    record: Callable[[Arrays], Any] | None = None
 
     def frozen(self, seed: int) -> contextlib.AbstractContextManager[None]:
         """Freeze all randomness that the functions may draw from."""

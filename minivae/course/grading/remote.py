@@ -109,6 +109,7 @@ def remote_subject(
         options=reading.options,
         generators=Generators(watch=door.watch),
         state=door.state,
+        record=door.record,
     )
 
 
@@ -203,6 +204,15 @@ class RemoteDoor:
             for n, g in gradients.items()
             if g is not None and not isinstance(g, Opaque)
         }
+
+    def record(self, values: Arrays) -> dict[str, Any] | None:
+        """The tape of a forward pass, as plain data, for the diagnosis."""
+        nested = self.reading.nested
+        names = nested({n: n for n in values})
+        try:
+            return self._ask("record", arguments=nested(values), names=names)
+        except StudentError:
+            return None
 
     def _ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         frozen, watch = self.state.get("frozen"), self.state.get("watch")

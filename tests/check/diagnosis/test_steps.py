@@ -6,8 +6,8 @@ import pytest
 from minivae.check import check_gradients
 from minivae.check.diagnosis.catalogue import KNOWN
 from minivae.check.diagnosis.operations.known import Values
-from minivae.check.diagnosis.steps import functions  # noqa: F401
-from minivae.check.diagnosis.steps.trace import Traced, record
+from minivae.check.tape import record
+from minivae.check.tape.trace import Traced
 from minivae.check.verdict.numerical import numerical_gradient
 
 N = np.random.default_rng(5).standard_normal

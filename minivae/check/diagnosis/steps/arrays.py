@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .derivatives import DERIVATIVES
+from ...tape import Adjoints, Node, Tape
+from ...tape.derivatives import DERIVATIVES
 from .scene import Change, Deviation, Scene
-from .tape import Adjoints, Node, Tape
 
 ENDS = ((-1, "last"), (0, "first"))
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ...tape import Adjoints, Tape
 from .scene import LINEAR, Change, Deviation, Keys, Scene
-from .tape import Adjoints, Tape
 
 Users = list[tuple[int, int]]
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ...tape import Adjoints, Tape
 from ..catalogue import activations, softmaxes
 from ..operations.known import Known, Values
 from .scene import Change, Deviation, Scene
-from .tape import Adjoints, Tape
 
 UNARY = [k for k in activations.KNOWN if k.name not in ("exp", "log", "sqrt", "the square", "relu")]
 REDUCED = [softmaxes.SOFTMAX, softmaxes.LOG_SOFTMAX, softmaxes.LOGMEANEXP]

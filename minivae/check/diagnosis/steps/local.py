@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .derivatives import SLOPES
+from ...tape import Adjoints, Node, Ref, Tape
+from ...tape.derivatives import SLOPES
 from .scene import Change, Deviation, Keys, Scene
-from .tape import Adjoints, Node, Ref, Tape
 
 
 def local_deviations(scene: Scene, i: int, node: Node) -> Iterator[Deviation]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .tape import Adjoints, Tape
+from ...tape import Adjoints, Tape
 from .words import Writer
 
 Change = dict[int, np.ndarray]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ...tape import Ref, Tape
 from ...verdict.conventions.names import SPREADS, is_noise, plain
-from .tape import Ref, Tape
 
 WIDTH = 44
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "power": "**"}

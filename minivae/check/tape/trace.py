@@ -171,13 +171,16 @@ def plain(value: Any) -> Any:
 
 def write(op: str, inputs: Any, params: dict[str, Any], result: Any) -> Any:
     """Write a step down and give its result its place; only if all its inputs are on the tape."""
-    tape = next((x.tape for x in inputs if isinstance(x, Traced) and x.tape is not None), None)
+    tapes = [x.tape for x in inputs if isinstance(x, Traced) and x.tape is not None]
+    tape = next((t for t in tapes if t.open), None)  # an object may keep arrays of an earlier run
     if tape is None or op not in DERIVATIVES:
-        return result
+        return np.array(result) if tapes else result
     if any(isinstance(x, Traced) and x.tape is None for x in inputs):
         return np.array(result)
     refs: tuple[Ref, ...] = tuple(
-        ("node", x.number) if isinstance(x, Traced) else ("const", np.array(x, float))
+        ("node", x.number)
+        if isinstance(x, Traced) and x.tape is tape
+        else ("const", np.array(x, float))
         for x in inputs
     )
     traced = np.asarray(result, float).view(Traced)
@@ -227,6 +230,8 @@ def record(
             outputs = run(traced)
     except Exception:
         return None
+    finally:
+        tape.open = False
     for y in outputs:
         number = _number_of(y, tape)
         if number is None:

@@ -52,11 +52,14 @@ class Tape:
         Name of an input -> its node.
     outputs : list of int
         Nodes of the outputs.
+    open : bool
+        Whether steps are still written down.
     """
 
     nodes: list[Node] = field(default_factory=list)
     arguments: dict[str, int] = field(default_factory=dict)
     outputs: list[int] = field(default_factory=list)
+    open: bool = True
 
     def add(self, op: str, inputs: tuple[Ref, ...], params: dict[str, Any], value: Any) -> int:
         """Write a step down; return its number."""
@@ -86,8 +89,10 @@ class Tape:
         """What node i sends back to its input in a slot, for an upstream gradient dy."""
         node = self.nodes[i]
         values = [self.operand(ref) for ref in node.inputs]
-        back = DERIVATIVES[node.op](dy, slot, values, node)
-        return unbroadcast(back, np.shape(values[slot]))
+        back = unbroadcast(DERIVATIVES[node.op](dy, slot, values, node), np.shape(values[slot]))
+        if back.shape != np.shape(values[slot]):
+            raise ValueError(f"{node.op} sends back {back.shape} to {np.shape(values[slot])}")
+        return back
 
     def consumers(self) -> list[list[tuple[int, int]]]:
         """For each node the (node, slot) that use it."""
