@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .derivatives import DERIVATIVES
-from .tape import Node, Tape
+from .tape import Tape
 
 LARGEST = 8000
 """Entries of one array of a tape."""
@@ -23,6 +23,8 @@ def pack(tape: Tape | None) -> dict[str, Any] | None:
     arrays: list[np.ndarray] = []
 
     def plain(value: Any) -> Any:
+        if isinstance(value, list | range):  # as an index, no tuple
+            value = np.asarray(value)
         if isinstance(value, np.ndarray) and value.ndim:
             arrays.append(value)
             return {"array": len(arrays) - 1}
@@ -30,7 +32,7 @@ def pack(tape: Tape | None) -> dict[str, Any] | None:
             return {"slice": [plain(value.start), plain(value.stop), plain(value.step)]}
         if value is Ellipsis:
             return {"slice": None}
-        if isinstance(value, tuple | list):
+        if isinstance(value, tuple):
             return [plain(part) for part in value]
         return value.item() if isinstance(value, np.ndarray | np.generic) else value
 
@@ -40,6 +42,7 @@ def pack(tape: Tape | None) -> dict[str, Any] | None:
             [[kind, ref if kind == "node" else plain(ref)] for kind, ref in node.inputs],
             {name: plain(value) for name, value in node.params.items()},
             plain(node.value),
+            node.place,
         ]
         for node in tape.nodes
     ]
@@ -64,7 +67,7 @@ def unpack(packed: Any, most: int) -> Tape | None:
             return found
 
         tape = Tape(arguments=dict(arguments), outputs=list(outputs))
-        for i, (op, refs, params, result) in enumerate(steps):
+        for i, (op, refs, params, result, place) in enumerate(steps):
             inputs = tuple(
                 ("node", int(ref)) if kind == "node" else ("const", np.asarray(value(ref), float))
                 for kind, ref in refs
@@ -73,7 +76,7 @@ def unpack(packed: Any, most: int) -> Tape | None:
             if not rests or (inputs and op not in DERIVATIVES):
                 return None
             read = {name: value(param) for name, param in params.items()}
-            tape.nodes.append(Node(op, inputs, read, np.asarray(value(result), float)))
+            tape.add(op, inputs, read, value(result), str(place))
         known = all(0 <= i < len(steps) for i in (*tape.arguments.values(), *tape.outputs))
         return tape if known else None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
