@@ -101,6 +101,7 @@ def place_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:
             "permuted",
             f"it is reversed along axis {', '.join(map(str, axes))}",
             misfit([np.flip(n, axes) for n in true], yours),
+            2,
         )
     for axis in range(len(shape)):
         for shift in range(1, min(shape[axis], 4)):
@@ -109,6 +110,7 @@ def place_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:
                     "permuted",
                     f"it is shifted by {abs(by)} along axis {axis}",
                     misfit([np.roll(n, by, axis) for n in true], yours),
+                    2,
                 )
         found = _matching_rows(yours, true, axis)
         if found is not None:

@@ -313,6 +313,11 @@ class Steps:
         for constant in self.constants():
             for value, words in ((1 / constant, "is missing"), (constant, "is in it twice")):
                 if abs(c - value) < 1e-4 * abs(value):
+                    n = round(1 / constant)
+                    if n > 2 and abs(n * constant - 1) < 1e-9:
+                        text = f"the division by {n} {words}: {where} has it wrong"
+                        yield from (("batch", text), ("factor", text))
+                        continue
                     text = f"the factor {constant:.4g} {words}: {where} has it wrong"
                     # In a loss, such a factor is the weight of a term.
                     weight = self.evidence.subject.scalar
@@ -343,8 +348,8 @@ class Steps:
                 value = 1 / value if node.op == "divide" else value
                 whole = max(value, 1 / value)
                 usual = abs(whole - round(whole)) < 1e-9 and whole < 1e3
-                if node.op == "multiply" and node.value.size == 1 and whole > 2:
-                    usual = whole in sizes  # else it may be the weight of a term
+                if node.op == "divide" or (node.op == "multiply" and node.value.size == 1):
+                    usual = whole <= 2 or whole in sizes  # else a count, or a weight
                 if not usual and all(abs(value - v) > 1e-9 * v for v in found):
                     found.append(value)
         for value in self.evidence.subject.options.values():
