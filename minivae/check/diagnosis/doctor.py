@@ -5,8 +5,10 @@ gradient that was returned, at several points; those that agree to within roundi
 most specific first. If none agrees, the doctor says so, and where the gradient is wrong.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -37,9 +39,11 @@ def diagnose(report: Report, subject: Subject, upstream: list[np.ndarray], seed:
     found = {array.name: doctor.examine(array) for array in wrong}
     common = Counter(text for result in found.values() for text in _causes(result))
     for array in wrong:
-        array.diagnoses = _ranked(found[array.name], common) or [
+        diagnoses = _ranked(found[array.name], common) or [
             Diagnosis("unknown", doctor.unknown(array), float("nan"))
         ]
+        own = subject.manners.name or "dout"
+        array.diagnoses = [replace(d, text=re.sub(r"\bdout\b", own, d.text)) for d in diagnoses]
 
 
 def _causes(findings: list[Finding]) -> set[str]:

@@ -23,6 +23,7 @@ class Report(Result):
             "evaluations": self.evaluations,
             "habits": list(self.habits),
             "notes": list(self.notes),
+            "crash": self.crash,
             "gradients": [_array_dict(array) for array in self.arrays],
         }
 

@@ -66,6 +66,8 @@ class ArrayCheck:
         Entries that were compared.
     diagnoses : list of Diagnosis
         Likely mistakes, the likeliest first.
+    silent : bool
+        Whether the output does not change with the argument here, so that nothing can be seen.
     """
 
     name: str
@@ -78,6 +80,7 @@ class ArrayCheck:
     reason: str = ""
     checked: int = 0
     diagnoses: list[Diagnosis] = field(default_factory=list)
+    silent: bool = False
 
 
 @dataclass
@@ -101,6 +104,8 @@ class Result:
         Evaluations of the forward pass.
     notes : list of str
         What the reader should know besides.
+    crash : str
+        Where the doctor itself failed while it looked for a mistake; the verdicts stand.
     """
 
     name: str
@@ -110,6 +115,7 @@ class Result:
     tolerance: float
     evaluations: int
     notes: list[str] = field(default_factory=list)
+    crash: str = ""
 
     @property
     def verdict(self) -> str:

@@ -18,7 +18,7 @@ from .conventions.reading import Arrays, Reading
 from .conventions.values import Unreadable, is_float, try_copy
 from .draws import find_generators
 from .frozen import frozen_randomness
-from .subject import Subject, as_list
+from .subject import Manners, Subject, as_list
 
 
 class Door(Protocol):
@@ -32,6 +32,9 @@ class Door(Protocol):
     def late(self) -> Arrays:
         """Parameters that were made by the first forward pass."""
 
+    def manners(self) -> Manners:
+        """What else is to be known, after a forward and a backward call."""
+
     def forward(self, values: Arrays) -> tuple[list[np.ndarray], Any]:
         """Outputs, and a cache for backward."""
 
@@ -41,8 +44,8 @@ class Door(Protocol):
 
 def read_pair(
     door: Door, inputs: dict[str, Any], wrt: Sequence[str] | None
-) -> tuple[tuple[str, ...], bool]:
-    """Run a pair once, to see what has gradients, and whether the output is a number.
+) -> tuple[tuple[str, ...], bool, Manners]:
+    """Run a pair once, to see what has gradients, whether the output is a number, and its manners.
 
     Parameters
     ----------
@@ -64,16 +67,41 @@ def read_pair(
 
     scalar = run()
     if not parameters and (late := door.late()):
+        late = {n: a if a.any() else _drawn(a) for n, a in late.items()}
         door.reading = Reading(inputs, late, wrt, names)
         run()
+        manners = door.manners()
     else:
+        manners = door.manners()
         door.bind()  # a new object, in which no gradient has been added up
-    return tuple(door.reading.vary()), scalar
+    return tuple(door.reading.vary()), scalar, manners
 
 
 def _drawn(zeros: np.ndarray) -> np.ndarray:
     """Other numbers for parameters that start at zero, where a mistake would not be seen."""
     return 0.3 * np.random.default_rng(zeros.size).standard_normal(zeros.shape)
+
+
+def manners_of(found: Any) -> Manners:
+    """Manners out of what a pair says, which may come from a student's process."""
+    found = found if isinstance(found, dict) else {}
+    upstream, arrays = found.get("upstream"), found.get("overlooked")
+    stopped, epsilon = found.get("stopped"), found.get("epsilon")
+    return Manners(
+        tuple(
+            (str(pair[0])[:40], bool(pair[1]))
+            for pair in (upstream if isinstance(upstream, list) else ())
+            if isinstance(pair, list) and len(pair) == 2
+        ),
+        str(stopped)[:40] if isinstance(stopped, str) else "",
+        float(epsilon) if isinstance(epsilon, float) else 0.0,
+        {
+            str(pair[0])[:60]: tuple(int(n) for n in pair[1] if isinstance(n, int))
+            for pair in (arrays if isinstance(arrays, list) else ())
+            if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], list)
+        },
+        foreign=True,
+    )
 
 
 class LocalDoor:
@@ -92,6 +120,12 @@ class LocalDoor:
         """See `Door`."""
         self.pair.find_late(self.reading.arguments)
         return arrays_of(self.pair.values())
+
+    def manners(self) -> Manners:
+        """See `Door`."""
+        generators = find_generators(*self.pair.functions).found
+        arguments = self.reading.nested(self.reading.arguments)
+        return manners_of(self.pair.manners(arguments, lambda: frozen_randomness(0, generators)))
 
     def forward(self, values: Arrays) -> tuple[list[np.ndarray], Any]:
         """See `Door`."""
@@ -162,7 +196,7 @@ def _from_pair(
             )
         generators = find_generators(*door.pair.functions)
         with frozen_randomness(0, generators.found):
-            vary, scalar = read_pair(door, inputs, wrt)
+            vary, scalar, manners = read_pair(door, inputs, wrt)
     except Unreadable as error:
         raise OptionError(f"{name}: {error}.") from None
     generators = find_generators(*door.pair.functions)
@@ -176,6 +210,7 @@ def _from_pair(
         notes=notes_on(door.reading, vary),
         options=door.reading.options,
         generators=generators,
+        manners=manners,
     )
 
 

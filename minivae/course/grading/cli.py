@@ -68,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _single(options: argparse.Namespace) -> int:
     """Grade one submission; with --gradescope, results are written also if that fails."""
+    from ...check.gradients import crash_line
+    from ...check.report.result import EXIT_CODES, NOT_CHECKED
     from ...errors import MinivaeError
     from .gradescope import failure, results, write_results
     from .rubric import load_rubric
@@ -84,13 +86,13 @@ def _single(options: argparse.Namespace) -> int:
     except BaseException as error:
         if options.gradescope:
             # The reason is for the instructor, on the error output; it may name hidden files.
-            problem = "the autograder could not grade this submission; tell your instructor"
+            problem = "not checked: the autograder itself failed; tell your instructor"
             most = rubric.points if rubric is not None else 1.0
             write_results(options.gradescope, failure(Path(path).name, problem, most))
         if isinstance(error, MinivaeError | KeyboardInterrupt) or not options.gradescope:
             raise
-        print(f"minivae: the grader failed: {type(error).__name__}: {error}", file=sys.stderr)
-        return 2
+        print(f"minivae: the grader failed: {crash_line(error)}", file=sys.stderr)
+        return EXIT_CODES[NOT_CHECKED]
     if options.gradescope:
         write_results(options.gradescope, content)
     print(grade.to_json() if options.json else grade)

@@ -18,11 +18,11 @@ from ...check.verdict.conventions.names import WITHOUT_GRADIENT, plain
 from ...check.verdict.conventions.reading import Arrays, Reading
 from ...check.verdict.conventions.values import Unreadable, parts_of
 from ...check.verdict.draws import Generators
-from ...check.verdict.functions import arrays_of, read_pair
-from ...check.verdict.subject import Subject
+from ...check.verdict.functions import arrays_of, manners_of, read_pair
+from ...check.verdict.subject import Manners, Subject
 from ...errors import OptionError
 from .discover import Target
-from .sandbox import StudentError
+from .sandbox import NotReadError, StudentError
 from .worker.messages import Opaque
 
 
@@ -88,9 +88,9 @@ def remote_subject(
     """
     door = RemoteDoor(answers, target, init)
     try:
-        vary, scalar = read_pair(door, inputs, wrt)
+        vary, scalar, manners = read_pair(door, inputs, wrt)
     except Unreadable as error:
-        raise StudentError(str(error)) from None
+        raise NotReadError(str(error)) from None
     reading = door.reading
     if target.form == "loss" and wrt is None:
         _check_loss(reading, scalar)
@@ -108,6 +108,7 @@ def remote_subject(
         notes=notes,
         options=reading.options,
         generators=Generators(watch=door.watch),
+        manners=manners,
         state=door.state,
         record=door.record,
     )
@@ -156,6 +157,10 @@ class RemoteDoor:
     def late(self) -> Arrays:
         """Parameters that the first forward pass has made."""
         return arrays_of(self.answers.call("late"))
+
+    def manners(self) -> Manners:
+        """What else is to be known of the pair."""
+        return manners_of(self.answers.call("manners"))
 
     @contextlib.contextmanager
     def watch(self, repeat: bool) -> Iterator[list[np.ndarray]]:

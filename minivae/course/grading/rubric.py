@@ -12,7 +12,6 @@ from typing import Any
 
 from ...engine.case import Case
 from ...errors import OptionError
-from ..score import CONTRACT_SHARE
 from .inputs import NO_GRADIENT, SIZES, Spec, parse_spec
 
 VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
@@ -29,6 +28,8 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "sizes": dict,
     "vary_sizes": bool,
     "contract_points": (int, float),
+    "forward_points": (int, float),
+    "gradients": list,
     "tolerance": (int, float),
     "visibility": str,
 }
@@ -56,7 +57,9 @@ class Exercise:
     init: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=lambda: dict(SIZES))
     vary_sizes: bool = True
-    contract_points: float = CONTRACT_SHARE
+    contract_points: float = 0.0
+    forward_points: float = 0.0
+    gradients: tuple[str, ...] = ()
     tolerance: float | None = None
     visibility: str = "visible"
 
@@ -179,7 +182,7 @@ def to_toml(rubric: Rubric) -> str:
     }
     lines = [f"{key} = {_toml(value)}" for key, value in top.items() if value]
     for exercise in rubric.exercises:
-        usual = Exercise("", contract_points=CONTRACT_SHARE * exercise.points)
+        usual = Exercise("")
         lines += ["", "[[exercise]]"]
         for key in KEYS:
             value = getattr(exercise, key)
@@ -226,12 +229,18 @@ def _exercise(table: dict[str, Any], where: str, visibility: str) -> Exercise:
         if type(size) is not int or size < 1:
             raise OptionError(f"{where}: sizes.{letter}: {size!r} is no positive whole number.")
     points = float(table.get("points", 1.0))
-    contract = float(table.get("contract_points", CONTRACT_SHARE * points))
+    contract = float(table.get("contract_points", 0))
+    forward = float(table.get("forward_points", 0))
     if not 0 <= points < float("inf"):
         raise OptionError(f"{where}: points: {points:g} is not a number from 0 on.")
     if not 0 <= contract <= points:
         raise OptionError(
             f"{where}: contract_points: {contract:g} is not between 0 and the points, {points:g}."
+        )
+    if not 0 <= forward <= points - contract:
+        raise OptionError(
+            f"{where}: forward_points: {forward:g} is not between 0 and what is left of the "
+            f"points, {points - contract:g}."
         )
     if "tolerance" in table and not 0 < table["tolerance"] < 1:
         raise OptionError(f"{where}: tolerance: {table['tolerance']} is not between 0 and 1.")
@@ -246,6 +255,8 @@ def _exercise(table: dict[str, Any], where: str, visibility: str) -> Exercise:
         "sizes": {**SIZES, **table.get("sizes", {})},
         "points": points,
         "contract_points": contract,
+        "forward_points": forward,
+        "gradients": tuple(map(str, table.get("gradients", ()))),
         "visibility": _one_of(
             table.get("visibility", visibility), VISIBILITIES, f"{where}: visibility"
         ),

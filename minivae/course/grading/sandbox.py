@@ -37,6 +37,10 @@ class StudentError(MinivaeError):
     """The student's code raised, or returned what cannot be used."""
 
 
+class NotReadError(StudentError):
+    """Code that may be right, but whose way of being called is not known here."""
+
+
 class SandboxError(MinivaeError):
     """The process did not answer: it took too long, ended, or wrote what is no answer."""
 
@@ -215,7 +219,10 @@ class Sandbox:
         except messages.MessageError:
             self._die("it wrote into the grader's channel and was stopped")
         if "error" in answer:
-            raise StudentError(_sentence(answer["error"], self.path.name))
+            error, said = answer["error"], _sentence(answer["error"], self.path.name)
+            # No line of the file was reached: what failed is how it was called.
+            own = isinstance(error, dict) and error.get("line") is not None
+            raise StudentError(said) if own else NotReadError(said)
         if "problem" in answer:
             raise StudentError(f"what it returned cannot be passed on: {answer['problem']}")
         return answer.get("answer")

@@ -1,5 +1,6 @@
 """Grade a submission: a file or a folder of files, with a rubric or without one."""
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +9,18 @@ from typing import Any
 from ...check.verdict.conventions.names import is_base
 from ...errors import OptionError
 from .discover import Target, choose, discover
+from .exercise_grade import ExerciseGrade, empty_grade
 from .files import files_of
-from .grade import ExerciseGrade, Grade
+from .grade import Grade
 from .points import Point, choices_of
 from .remote import NoLossError
 from .rubric import Exercise, Rubric
 from .sandbox import Limits, Sandbox, SandboxError, StudentError, printable
-from .trial import SECONDS, try_point, unused
+from .trial import SECONDS, try_point, unharmed
 from .truth import Solution
+
+LOSS = re.compile(r"loss|cost|elbo|nll|objective|criterion|cross_?entropy", re.IGNORECASE)
+"""What a function is called that must be checked, if it returns several things."""
 
 
 def grade_file(
@@ -83,18 +88,7 @@ def grade_file(
 def _fail(grade: Grade, rubric: Rubric | None, problem: str) -> None:
     grade.problem = problem
     for exercise in rubric.exercises if rubric is not None else ():
-        grade.exercises.append(_empty(exercise, problem))
-
-
-def _empty(exercise: Exercise, problem: str = "") -> ExerciseGrade:
-    return ExerciseGrade(
-        exercise.name,
-        exercise.title,
-        exercise.points,
-        exercise.contract_points,
-        problem=problem,
-        visibility=exercise.visibility,
-    )
+        grade.exercises.append(empty_grade(exercise, problem))
 
 
 class Submission:
@@ -192,6 +186,7 @@ class Submission:
                     continue  # nobody's exercise
                 guessed = "example()" not in grade.origin
                 helper = target.form == "loss" and name is None and not grade.reports and guessed
+                helper = helper and not LOSS.search(target.name)
                 problems = [grade.problem, *(point.problem for point in grade.points)]
                 if helper:  # a function that returns two things need not be a loss
                     self.left_out += list(filter(None, problems))[:1]
@@ -203,7 +198,7 @@ class Submission:
 
     def grade(self, exercise: Exercise, solution: Solution | None) -> ExerciseGrade:
         """Grade one exercise of the rubric."""
-        grade = _empty(exercise)
+        grade = empty_grade(exercise)
         first = [file for file in self.files if file.stem == exercise.name]
         missing = ""
         for file in [*first, *(f for f in self.files if f not in first)]:
@@ -220,6 +215,7 @@ class Submission:
         grade.problem = missing
         return grade
 
+    @unharmed
     def _run(
         self,
         grade: ExerciseGrade,
@@ -243,6 +239,7 @@ class Submission:
                 grade.problem = str(error)
                 return grade
             trial = replace(grade, origin=origin, points=[], notes=list(grade.notes))
+            trial.guessed = "names of the arguments" in origin
             died = self._try(trial, points, exercise, solution, file, target)
             first = first or trial
             if trial.reports or died or trial.problem:
@@ -278,7 +275,6 @@ class Submission:
             grade.points.append(result)
             if died or (result.problem and i == 0):
                 break
-        grade.unused = unused(grade) if not grade.trusted else ()
         return died
 
 

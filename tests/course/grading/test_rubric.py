@@ -73,7 +73,9 @@ options = {keep = 0.7, name = "a"}
 init = {n_in = "I"}
 sizes = {Q = 9, B = 4}
 vary_sizes = false
-contract_points = 0
+contract_points = 1
+forward_points = 0.5
+gradients = ["W"]
 tolerance = 1e-05
 visibility = "hidden"
 
@@ -89,7 +91,7 @@ def test_a_rubric_is_written_as_it_is_read(tmp_path):
     assert rubric_from_dict(tomllib.loads(text)) == rubric
     assert [line for line in text.splitlines() if line] == [
         line.replace("points = 4", "points = 4.0").replace(
-            "contract_points = 0", "contract_points = 0.0"
+            "contract_points = 1", "contract_points = 1.0"
         )
         for line in EVERY_KEY.splitlines()
         if line
@@ -100,20 +102,19 @@ def test_a_rubric_is_written_as_it_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("gradients", "others", "keeps", "expected"),
+    ("gradients", "lost", "expected"),
     [
-        ([True, True], [True], True, 8),
-        ([True, True], [], False, 6),
-        ([True, False], [], True, 5),
-        ([True, False], [False], True, 4),
-        ([False, False], [True], True, 0),
-        ([], [], True, 0),
+        ([True, True], 0, 8),
+        ([True, True], 3, 5),
+        ([True, False], 0, 2),
+        ([True, False], 4, 1),
+        ([True, True, True, False], 0, 4.5),
+        ([False, False], 0, 0),
+        ([], 0, 0),
     ],
 )
-def test_a_quarter_is_for_the_contract_the_rest_is_shared_by_the_parts(
-    gradients, others, keeps, expected
-):
-    assert score(gradients, others, keeps_contract=keeps, points=8) == expected
+def test_half_of_the_gradients_are_worth_a_quarter(gradients, lost, expected):
+    assert score(gradients, points=8, lost=lost) == expected
 
 
 def test_missing_rubric_is_said(tmp_path):
@@ -124,8 +125,7 @@ def test_missing_rubric_is_said(tmp_path):
 def test_partial_credit(student, rubric):
     grade = grade_file(student(LINEAR), rubric)
     assert (grade.score, grade.max_score) == (4.0, 4.0)
-    # A quarter is for the contract; of 3 points, 3 of 4 parts are right: the forward, dx and dW.
-    assert grade_file(student(WRONG), rubric).score == pytest.approx(1 + 3 * 3 / 4)
+    assert grade_file(student(WRONG), rubric).score == pytest.approx(4 * (2 / 3) ** 2, abs=1e-3)
     changes = LINEAR.replace("    x, W = cache", "    x, W = cache\n    dout[0] = 0 * dout[0]")
     assert grade_file(student(changes), rubric).score < 1
 
@@ -138,6 +138,9 @@ def test_broken_contract_costs_its_points(graded):
     )
     exercise = {"name": "linear", "kind": "linear", "points": 8, "contract_points": 3}
     assert graded(source, exercise).score == 5.0
+    del exercise["contract_points"]
+    assert graded(source, exercise).score == 8.0  # nothing is lost that the rubric does not ask for
+    assert graded(source, exercise).verdict == "right, but"
 
 
 def test_arguments_by_other_names_are_matched_in_order(graded):
@@ -155,7 +158,7 @@ def test_gradient_that_is_not_returned_is_wrong(graded):
     exercise = {"name": "linear", "kind": "linear", "points": 4, "contract_points": 0}
     grade = graded(source, exercise)
     assert grade.exercises[0].gradients == {"x": "right", "W": "right", "b": "wrong"}
-    assert grade.score == 3.0
+    assert grade.score == pytest.approx(4 * (2 / 3) ** 2, abs=1e-3)
 
 
 def test_gradient_of_fixed_arguments_may_be_returned_or_not(graded):
@@ -196,7 +199,7 @@ def energy_loss(params, x, eps):
     grade = grade_file(student(other), rubric)
     assert grade.score == 0.0
     assert "forward returns other values than it should" in grade.exercises[0].text
-    assert "params, x, eps) do not say what energy_loss takes" in grade_file(student(other)).problem
+    assert "params, x, eps) do not say what energy_loss takes" in str(grade_file(student(other)))
     shape = solution.replace("(h ** 2).sum()", "(h ** 2).sum(axis=0)")
     text = grade_file(student(shape), rubric).exercises[0].text
     assert "forward returns the shapes [(7,)], but it should return [()]" in text
@@ -239,7 +242,7 @@ def test_class_with_sizes_of_the_rubric(graded):
     }
     grade = graded(source, exercise)
     assert grade.exercises[0].gradients == {"x": "right", "W": "right", "b": "wrong"}
-    assert grade.score == pytest.approx(2 / 3, abs=1e-4)
+    assert grade.score == pytest.approx((2 / 3) ** 2, abs=1e-4)
 
 
 def test_specs():

@@ -1,14 +1,17 @@
 """A student's pair, called: two functions, a function that returns both, or an object."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from .calling import Call, fill, how_split, parameters_of, split
 from .objects import find_parameters, gradient_of, make
+from .overlooked import overlooked
 from .owners import returned_names
-from .values import Unreadable
+from .source import purpose_of
+from .values import Unreadable, try_copy
 
 
 class Pair:
@@ -25,6 +28,9 @@ class Pair:
     ----------
     parameters : dict of str to list of Place
         Parameters of the object.
+    upstream : list of (str, bool)
+        What backward calls the upstream gradients, and whether it must be given them; empty where
+        it takes none, and before it has run.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class Pair:
         self.backward_parameters = None if backward is None else parameters_of(backward)
         self.parameters = {} if instance is None else find_parameters(instance)
         self.how: str | None = None
+        self.upstream: list[tuple[str, bool]] = []
         self.returned_names = returned_names(backward or forward)
         if backward is None:  # the first part is the loss
             self.returned_names = self.returned_names[1:]
@@ -101,6 +108,7 @@ class Pair:
         upstream = [float(dy) if np.ndim(dy) == 0 else dy for dy in upstream]
         method = self.instance is not None
         args, named, passed = fill(call, self.backward_parameters or [], upstream, method)
+        self.upstream = self._upstream(named, upstream) if passed else []
         returned = self.run_back(*args, **named)
         if passed:
             return returned
@@ -113,6 +121,49 @@ class Pair:
             "backward takes no upstream gradient, and what it returns is no derivative of the "
             "output, entry by entry; let it take the upstream gradient, as in backward(dout, cache)"
         )
+
+    def _upstream(self, named: dict[str, Any], upstream: Iterable[Any]) -> list[tuple[str, bool]]:
+        """Parameters of backward that are given the upstream gradients."""
+        given = {id(dy) for dy in upstream}
+        found = [
+            (n, required)
+            for n, required in self.backward_parameters or []
+            if id(named.get(n)) in given
+            or (isinstance(named.get(n), tuple) and given & set(map(id, named[n])))
+        ]
+        return found or (self.backward_parameters or [("dout", True)])[:1]
+
+    def manners(
+        self, arguments: dict[str, Any], frozen: Callable[[], contextlib.AbstractContextManager]
+    ) -> dict[str, Any]:
+        """What else is to be known, after a forward and a backward call at some arguments.
+
+        Returns
+        -------
+        dict
+            `upstream`, as above; `stopped` and `epsilon`, see `Purpose`; and `overlooked`, arrays
+            of the object that change its output though no gradient was found for them.
+        """
+        purpose = purpose_of(self.functions)
+        own = {n: v for n, v in arguments.items() if n not in self.parameters}
+        found: list[Any] = []
+        if self.instance is not None:
+            graded = [p for n, p in self.parameters.items() if n in self.kept()]
+            known = {id(v) for v in arguments.values()} | {id(p[0].get()) for p in graded}
+            names = {id(p[0].get()): n for n, p in self.parameters.items()}
+            found = overlooked(self.instance, known, names, lambda: self._outputs(own, frozen))
+        return {
+            "upstream": [list(pair) for pair in self.upstream],
+            "stopped": purpose.stopped,
+            "epsilon": purpose.epsilon,
+            "overlooked": [[name, list(shape)] for name, shape in found],
+        }
+
+    def _outputs(
+        self, arguments: dict[str, Any], frozen: Callable[[], contextlib.AbstractContextManager]
+    ) -> Any:
+        with frozen():
+            return self.forward(try_copy(arguments)).outputs
 
     def kept(self) -> dict[str, Any]:
         """Gradients that backward left at the object, by parameter."""

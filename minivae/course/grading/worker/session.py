@@ -20,7 +20,9 @@ import numpy as np
 
 KEPT = 8
 """Forward calls that are remembered for a backward call."""
-OPERATIONS = ("load", "describe", "example", "bind", "late", "forward", "backward", "record")
+OPERATIONS = (
+    *("load", "describe", "example", "bind", "late", "manners", "forward", "backward", "record"),
+)
 
 
 @dataclass
@@ -165,6 +167,14 @@ class Session:
         """Return the parameters that the first forward pass has made."""
         self.pair.find_late(self.calls[self.count].call.arguments if self.calls else {})
         return self.pair.values()
+
+    def manners(self) -> dict[str, Any]:
+        """Return what else is to be known of the pair; see `Pair.manners`."""
+        arguments = self.calls[self.count].call.arguments if self.calls else {}
+        self.settle(None, None)
+        return self.pair.manners(
+            arguments, lambda: self.frozen.frozen_randomness(0, self.generators.found)
+        )
 
     def settle(self, frozen: list[int] | None, watch: list[Any] | None) -> None:
         """Fix the randomness, and note or repeat the draws, as the grader's contexts ask for.
