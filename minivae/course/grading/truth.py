@@ -80,7 +80,7 @@ class Solution:
         self.path, self.session = path, Session(conventions, draws, frozen, tape)
         sys.path.insert(0, str(path.parent))
         try:
-            self.session.load(str(path), f"minivae_solution_{path.stem}", path.parent.name)
+            self.session.load(str(path), f"minivae_solution_{path.stem}", [path.parent.name])
         except Exception as error:
             raise OptionError(
                 f"{path}: the solution does not import ({type(error).__name__}: {error})."

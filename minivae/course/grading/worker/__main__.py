@@ -29,20 +29,19 @@ def main() -> None:
     sys.dont_write_bytecode = True
     sys.path.append(sys.argv.pop())  # where the grader's packages are
     sys.path.insert(0, os.path.dirname(HERE))
-    from worker import lockdown, messages
+    from worker import loading, lockdown, messages
     from worker.session import Session
 
     sys.path.pop(0)
     token = requests.read(messages.TOKEN)
     parts = ("verdict.conventions", "verdict.draws", "verdict.frozen", "tape")
-    session = Session(*map(load_part, parts))
+    session = Session(*map(load_part, parts), loader=loading.prepare)
 
     def read() -> dict[str, Any]:
         return messages.decode(messages.read_frame(token, requests.read))
 
     start = read()
     done = lockdown.lock(**start["limits"])
-    sys.path.insert(0, start["limits"]["scratch"])
     for name in [n for n in sys.modules if n.partition(".")[0] in ("worker", "verdict", "tape")]:
         del sys.modules[name]  # a student's file may be called that
     send(answers, messages.frame(token, messages.encode({"answer": done})))
@@ -89,7 +88,7 @@ def describe(error: BaseException, folder: str) -> dict[str, Any]:
     if isinstance(error, SyntaxError) and error.filename:
         line, file, message = error.lineno, error.filename, error.msg
     for frame, number in traceback.walk_tb(error.__traceback__):
-        if folder and os.path.dirname(frame.f_code.co_filename) == folder:
+        if folder and frame.f_code.co_filename.startswith(folder + os.sep):
             line, file = number, frame.f_code.co_filename
     if folder:
         message = message.replace(folder + os.sep, "")

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from .loading import Loading, packages
+
 KEPT = 8
 """Forward calls that are remembered for a backward call."""
 OPERATIONS = (
@@ -41,13 +43,20 @@ class Session:
     conventions, draws, frozen, tape : module
         Of `minivae.check.verdict`, and `minivae.check.tape`; the process of a student's file cannot
         import them by that name.
+    loader : callable, optional
+        How a student's files are loaded, see `loading`; an instructor's must load as they are.
     """
 
     def __init__(
-        self, conventions: ModuleType, draws: ModuleType, frozen: ModuleType, tape: ModuleType
+        self,
+        conventions: ModuleType,
+        draws: ModuleType,
+        frozen: ModuleType,
+        tape: ModuleType,
+        loader: Callable[[str], Loading] | None = None,
     ) -> None:
         self.conventions, self.draws, self.frozen = conventions, draws, frozen
-        self.tape = tape
+        self.tape, self.loader = tape, loader
         self.module: ModuleType | None = None
         self.folder, self.source = "", b""
         self.calls: dict[int, Kept] = {}
@@ -65,36 +74,49 @@ class Session:
             raise ValueError(operation)
         return getattr(self, operation)(**request["with"])
 
-    def load(self, path: str, name: str, package: str) -> None:
-        """Import a file, under a name that is not `__main__`.
+    def load(self, path: str, name: str, package: list[str]) -> list[str]:
+        """Import a file, under a name that is not `__main__`; say what was left out.
 
-        One that imports from the package that its folder is gets such a package, of the files
-        beside it.
+        Parameters
+        ----------
+        path, name : str
+            The file, and what its module is called.
+        package : list of str
+            Names of the folders that it may import from, the outermost first, its own last: a file
+            that imports with a dot is a part of them.
         """
-        self.folder = os.path.dirname(os.path.abspath(path))
+        own = os.path.dirname(os.path.abspath(path))
+        above = [
+            os.path.normpath(os.path.join(own, *[os.pardir] * i))
+            for i in range(1, len(package) + 1)
+        ]
+        self.folder = [own, *above][-1]
         with open(path, "rb") as file:
             self.source = file.read()  # the file may delete itself
-        if self._is_in(package) and importlib.util.find_spec(package) is None:
-            sys.modules[package] = ModuleType(package)
-            sys.modules[package].__path__ = [self.folder]
-            name = f"{package}.{name}"
+        loading = self.loader(self.folder) if self.loader else None
+        if self._is_part_of(package):
+            name = f"{packages(package, own)}.{name}"
+        elif name in sys.modules:
+            name = f"student_{name}"
+        if loading is not None:
+            sys.path[:0], sys.path[len(sys.path) :] = [own], above
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        if loading is not None:
+            loading.run(module, path)
+        else:
+            spec.loader.exec_module(module)
         self.module = module
+        return [] if loading is None else loading.notes
 
-    def _is_in(self, package: str) -> bool:
-        """Whether the file imports from the package, by its name or with a dot."""
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError):
-            return False
-        found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-        ours = any(n.level == 1 or (n.module or "").split(".")[0] == package for n in found)
-        return ours and package.isidentifier()
+    def _is_part_of(self, package: list[str]) -> bool:
+        """Whether the file imports from its own package, with a dot or by its name."""
+        found = [n for n in ast.walk(ast.parse(self.source)) if isinstance(n, ast.ImportFrom)]
+        by_name = () if self.loader else package[-1:]  # else the folders are on the path
+        return any(n.level or (n.module or "").split(".")[0] in by_name for n in found)
 
     def describe(self) -> dict[str, Any]:
         """List the functions and classes that the file defines, with their parameters."""
@@ -132,12 +154,8 @@ class Session:
         ]
 
     def _is_local(self, value: Any) -> bool:
-        """Whether the student wrote it: in the file itself, or in one beside it."""
-        module = sys.modules.get(getattr(value, "__module__", None) or "")
-        if module is self.module:
-            return True
-        where = getattr(module, "__file__", None) or ""
-        return bool(where) and os.path.dirname(os.path.abspath(where)) == self.folder
+        """Whether the student wrote it in this file."""
+        return getattr(value, "__module__", None) == self.module.__name__
 
     def example(self) -> Any:
         """Return what the file's `example()` returns; None if it has none."""
