@@ -17,7 +17,7 @@ from ..report.report import Report
 from ..report.result import WRONG, ArrayCheck, Diagnosis
 from ..verdict.subject import Subject
 from .evidence import Evidence, misfit
-from .experiments import head_findings, noise_findings, output_findings, upstream_findings
+from .experiments import head_findings, noise_findings, upstream_findings
 from .finding import Finding
 from .mistakes import MISTAKES
 from .numbers.places import describe_places, partial_findings, place_findings, shape_findings
@@ -113,7 +113,6 @@ class Doctor:
             return
         yield chain(
             noise_findings(name, yours, evidence),
-            output_findings(name, yours, evidence),
             scale_findings(yours, true, evidence),
             place_findings(yours, true),
             swap_findings(name, yours, evidence),

@@ -2,7 +2,7 @@
 
 What a table of formulas cannot tell, an experiment can: whether the gradient depends on the
 upstream gradient at all, whether it is right once every random draw gives the same numbers, whether
-only one of several outputs sends something back.
+it is that of another head.
 """
 
 from collections.abc import Callable, Iterator
@@ -109,26 +109,6 @@ def _passed_noise(
                 drawn,
                 0,
             )
-
-
-def output_findings(name: str, yours: Arrays, evidence: Evidence) -> Iterator[Finding]:
-    """For several outputs: whether the gradient is that of one of them alone."""
-    probe = evidence.probes[0]
-    n_outputs = len(probe.outputs)
-    if n_outputs < 2:
-        return
-    for i in range(n_outputs):
-        alone = []
-        for p in evidence.probes:
-            upstream = [dy if j == i else 0 * dy for j, dy in enumerate(p.upstream)]
-            alone.append(evidence.numerical(name, p.arguments, upstream))
-        text = (
-            f"only output {i} sends something back to {name}: one branch overwrites the other; "
-            "write `+=`, what comes back along several branches is added"
-        )
-        fit = misfit(alone, yours)
-        yield Finding("overwritten_branch", text, fit, 0)
-        yield Finding("missing_term", text, fit, 0)
 
 
 Head = tuple[str, Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]

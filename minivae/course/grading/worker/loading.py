@@ -74,11 +74,7 @@ class Loading:
         """Give the files in the folder a loader that goes statement by statement."""
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         origin = getattr(spec, "origin", None) or ""
-        if (
-            spec is None
-            or not origin.endswith(".py")
-            or not origin.startswith(self.folder + os.sep)
-        ):
+        if spec is None or not origin.endswith(".py") or not origin.startswith(self.folder + os.sep):
             return None
         spec.loader = _Loader(self)
         return spec
