@@ -106,6 +106,8 @@ class Subject:
         numerical gradients are taken then; or a float64 copy of what computes in float32.
     dtype : str, optional
         What the functions compute in, where the caller cannot choose.
+    record : callable, optional
+        `record(arguments)`: the tape of the forward pass, packed, where it runs in another process.
     manners : Manners
         How the backward pass was written.
     known : callable, optional
@@ -127,6 +129,7 @@ class Subject:
     generators: Generators = field(default_factory=Generators)
     truth: Callable[[Arrays], list[np.ndarray]] | None = None
     dtype: str | None = None
+    record: Callable[[Arrays], Any] | None = None
     manners: Manners = field(default_factory=Manners)
     known: Callable[[list[np.ndarray]], Arrays] | None = None
     editor: Editor | None = None

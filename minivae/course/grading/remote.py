@@ -8,7 +8,7 @@ that the check of the contract sees it.
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -111,7 +111,23 @@ def remote_subject(
         manners=manners,
         state=door.state,
         editor=door,
+        record=door.record,
     )
+
+
+def free_forward(
+    answers: Answers, target: Target, inputs: dict[str, Any], init: dict[str, Any]
+) -> tuple[Arrays, Callable[[Arrays], np.ndarray]]:
+    """Arrays of a target, and its first output at any others, whatever their shapes."""
+    door = RemoteDoor(answers, target, init)
+    door.reading = Reading(inputs, door.bind()[0])
+
+    def run(values: Arrays) -> np.ndarray:
+        door.shapes = None
+        with _inside(door.state, "frozen", 1):
+            return door.forward({n: np.array(a) for n, a in values.items()})[0][0]
+
+    return door.reading.arguments, run
 
 
 class NoLossError(StudentError):
@@ -233,6 +249,15 @@ class RemoteDoor:
             for n, g in gradients.items()
             if g is not None and not isinstance(g, Opaque)
         }
+
+    def record(self, values: Arrays) -> dict[str, Any] | None:
+        """The tape of a forward pass, as plain data, for the diagnosis."""
+        nested = self.reading.nested
+        names = nested({n: n for n in values})
+        try:
+            return self._ask("record", arguments=nested(values), names=names)
+        except StudentError:
+            return None
 
     def _ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         frozen, watch = self.state.get("frozen"), self.state.get("watch")

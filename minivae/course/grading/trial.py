@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from ...check.gradients import check_subject, crash_line
+from ...check.values.forward import forward_doubt
 from ...check.verdict.subject import Subject
 from ...errors import MinivaeError
 from .discover import Target
 from .exercise_grade import ExerciseGrade, PointResult
 from .points import Point, wanted_gradients
-from .remote import NoLossError, remote_subject
+from .remote import NoLossError, free_forward, remote_subject
 from .rubric import Exercise
 from .sandbox import NotReadError, Sandbox, SandboxError, StudentError
 from .truth import Solution, Truth, believing, forward_difference, kind_truth
 
 CRASHED = "the doctor itself failed here, so this says nothing about the code; tell your instructor"
+FITS = "the gradient fits this forward pass, but {}"
 MAX_ENTRIES, FEWEST_ENTRIES = 150, 20
 SECONDS = (0.8, 0.3)
 """Time for the numerical gradients of the first point, and of each other one."""
@@ -72,6 +74,11 @@ def try_point(
             max_entries=_entries(subject, seconds),
             seed=3,
         )
+        if result.report.passed and truth is None:
+            doubt = forward_doubt(
+                target.name, *free_forward(sandbox, target, point.inputs, point.init)
+            )
+            result.report.habits += [FITS.format(doubt)] if doubt else []
     except NoLossError:
         raise
     except (SandboxError, StudentError) as error:

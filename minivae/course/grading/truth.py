@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ...check import tape
 from ...check.verdict import conventions, draws, frozen
 from ...check.verdict.conventions import Reading
 from ...check.verdict.conventions.reading import Arrays
@@ -76,7 +77,7 @@ class Solution:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.session = path, Session(conventions, draws, frozen)
+        self.path, self.session = path, Session(conventions, draws, frozen, tape)
         sys.path.insert(0, str(path.parent))
         try:
             self.session.load(str(path), f"minivae_solution_{path.stem}", [path.parent.name])

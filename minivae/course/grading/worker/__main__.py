@@ -34,15 +34,15 @@ def main() -> None:
 
     sys.path.pop(0)
     token = requests.read(messages.TOKEN)
-    verdict = map(load_verdict, ("conventions", "draws", "frozen"))
-    session = Session(*verdict, loader=loading.prepare)
+    parts = ("verdict.conventions", "verdict.draws", "verdict.frozen", "tape")
+    session = Session(*map(load_part, parts), loader=loading.prepare)
 
     def read() -> dict[str, Any]:
         return messages.decode(messages.read_frame(token, requests.read))
 
     start = read()
     done = lockdown.lock(**start["limits"])
-    for name in [n for n in sys.modules if n.partition(".")[0] in ("worker", "verdict")]:
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("worker", "verdict", "tape")]:
         del sys.modules[name]  # a student's file may be called that
     send(answers, messages.frame(token, messages.encode({"answer": done})))
     while True:
@@ -56,19 +56,20 @@ def main() -> None:
         send(answers, messages.frame(token, body))
 
 
-def load_verdict(name: str) -> ModuleType:
-    """Load a part of `minivae.check.verdict` that stands alone, without minivae.
+def load_part(name: str) -> ModuleType:
+    """Load a part of `minivae.check` that stands alone, without minivae.
 
     Such a part imports NumPy, the standard library, and others that stand alone.
     """
-    if "verdict" not in sys.modules:
-        where = os.path.join(HERE, *[os.pardir] * 3, "check", "verdict")
+    package = name.partition(".")[0]
+    if package not in sys.modules:
+        where = os.path.join(HERE, *[os.pardir] * 3, "check", package)
         spec = importlib.util.spec_from_file_location(
-            "verdict", os.path.join(where, "__init__.py"), submodule_search_locations=[where]
+            package, os.path.join(where, "__init__.py"), submodule_search_locations=[where]
         )
-        sys.modules["verdict"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["verdict"])
-    return importlib.import_module(f"verdict.{name}")
+        sys.modules[package] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[package])
+    return importlib.import_module(name)
 
 
 def send(answers: BinaryIO, data: bytes) -> None:

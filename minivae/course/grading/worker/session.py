@@ -38,6 +38,7 @@ OPERATIONS = (
     "backward",
     "functions",
     "trial",
+    "record",
 )
 
 
@@ -54,8 +55,9 @@ class Session:
 
     Parameters
     ----------
-    conventions, draws, frozen : module
-        Of `minivae.check.verdict`; the process of a student's file cannot import them by that name.
+    conventions, draws, frozen, tape : module
+        Of `minivae.check.verdict`, and `minivae.check.tape`; the process of a student's file cannot
+        import them by that name.
     loader : callable, optional
         How a student's files are loaded, see `loading`; an instructor's must load as they are.
     """
@@ -65,10 +67,11 @@ class Session:
         conventions: ModuleType,
         draws: ModuleType,
         frozen: ModuleType,
+        tape: ModuleType,
         loader: Callable[[str], Loading] | None = None,
     ) -> None:
         self.conventions, self.draws, self.frozen = conventions, draws, frozen
-        self.loader = loader
+        self.tape, self.loader = tape, loader
         self.module: ModuleType | None = None
         self.folder, self.source = "", b""
         self.calls: dict[int, Kept] = {}
@@ -307,6 +310,37 @@ class Session:
             ],
             "cache_changed": cache_before is not None and not same(kept.call.cache, cache_before),
         }
+
+    def record(
+        self,
+        arguments: dict[str, Any],
+        names: dict[str, Any],
+        frozen: list[int] | None,
+        watch: list[Any] | None,
+    ) -> dict[str, Any] | None:
+        """Run forward on a tape; `names` has, in the place of each array, what it is called."""
+        flat: dict[str, np.ndarray] = {}
+        _replaced(arguments, names, flat.setdefault)
+        self.settle(frozen, watch)
+
+        def run(traced: dict[str, np.ndarray]) -> list[Any]:
+            call = self.pair.forward(_replaced(arguments, names, lambda name, _: traced[name]))
+            several = isinstance(call.outputs, tuple | list)
+            return list(call.outputs) if several else [call.outputs]
+
+        tape = self.tape.record(run, flat)
+        return self.tape.pack(tape)
+
+
+def _replaced(value: Any, names: Any, replace: Callable[[str, np.ndarray], Any]) -> Any:
+    """Arguments with other things in the place of the arrays that have a name."""
+    if isinstance(value, dict):
+        return {key: _replaced(inner, names[key], replace) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        pairs = zip(value, names, strict=True)
+        return type(value)(_replaced(inner, name, replace) for inner, name in pairs)
+    named = isinstance(value, np.ndarray) and isinstance(names, str)
+    return replace(names, value) if named else value
 
 
 @contextlib.contextmanager
