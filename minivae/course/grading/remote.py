@@ -149,6 +149,7 @@ class RemoteDoor:
             forward=target.forward,
             backward=target.backward,
             init=self.init,
+            methods=target.methods,
         )
         answer = answer if isinstance(answer, dict) else {}
         return arrays_of(answer.get("parameters")), _words(answer.get("names"))

@@ -1,7 +1,7 @@
 """A student's pair, called: two functions, a function that returns both, or an object."""
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,11 @@ class Pair:
             self.returned_names = self.returned_names[1:]
 
     @classmethod
-    def of(cls, target: Any, init: dict[str, Any]) -> "Pair":
+    def of(
+        cls, target: Any, init: dict[str, Any], methods: Sequence[str] | None = None
+    ) -> "Pair":
         """The pair of a class, made with `init`, or of an object."""
-        instance, forward, backward = make(target, init)
+        instance, forward, backward = make(target, init, methods)
         return cls(forward, backward, instance)
 
     @property
