@@ -16,7 +16,9 @@ CLUES = {
     "optional": dict, "rank": int, "index": bool, "count": bool,
 }  # fmt: skip
 """What a clue may be, and its type."""
-NOBODYS = re.compile(r"^(test|check|grad(ient)?_?check|eval_numerical|numerical|num_grad)", re.IGNORECASE)
+NOBODYS = re.compile(
+    r"^(test|check|grad(ient)?_?check|eval_numerical|numerical|num_grad)", re.IGNORECASE
+)
 """How tests and helpers of a gradient check begin."""
 
 

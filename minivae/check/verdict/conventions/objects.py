@@ -85,7 +85,9 @@ def pairs_in(kind: type, *, derived: bool) -> list[tuple[str, str, str | None]]:
         pair
         for pair in found
         if not any(
-            is_unwritten(getattr(kind, m)) and (derived or m not in vars(kind)) for m in pair[1:] if m
+            is_unwritten(getattr(kind, m)) and (derived or m not in vars(kind))
+            for m in pair[1:]
+            if m
         )
     ]
 

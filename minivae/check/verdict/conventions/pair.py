@@ -47,9 +47,7 @@ class Pair:
             self.returned_names = self.returned_names[1:]
 
     @classmethod
-    def of(
-        cls, target: Any, init: dict[str, Any], methods: Sequence[str] | None = None
-    ) -> "Pair":
+    def of(cls, target: Any, init: dict[str, Any], methods: Sequence[str] | None = None) -> "Pair":
         """The pair of a class, made with `init`, or of an object."""
         instance, forward, backward = make(target, init, methods)
         return cls(forward, backward, instance)

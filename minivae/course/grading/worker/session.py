@@ -83,7 +83,10 @@ class Session:
             that imports with a dot is a part of them.
         """
         own = os.path.dirname(os.path.abspath(path))
-        above = [os.path.normpath(os.path.join(own, *[os.pardir] * i)) for i in range(1, len(package) + 1)]
+        above = [
+            os.path.normpath(os.path.join(own, *[os.pardir] * i))
+            for i in range(1, len(package) + 1)
+        ]
         self.folder = [own, *above][-1]
         with open(path, "rb") as file:
             self.source = file.read()  # the file may delete itself
@@ -148,7 +151,9 @@ class Session:
             "title": title,
             "methods": [m for m in methods if m],
             "parameters": self.conventions.parameters_of(forward)[0 if static else 1 :],
-            "clues": {n: {k: v for c in reversed(clues) for k, v in c.get(n, {}).items()} for n in names},
+            "clues": {
+                n: {k: v for c in reversed(clues) for k, v in c.get(n, {}).items()} for n in names
+            },
         }
 
     def _is_local(self, value: Any) -> bool:
