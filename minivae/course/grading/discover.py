@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...check.verdict.conventions.names import LOSS_WORDS
+from ...check.verdict.conventions.names import BACKWARD_WORDS, LOSS_WORDS, plain, sure_names
 from ...check.verdict.conventions.pairing import pairs_of, words_of
 from ...errors import OptionError
 
@@ -16,6 +16,7 @@ CLUES = {
     "optional": dict, "rank": int, "index": bool, "count": bool,
 }  # fmt: skip
 """What a clue may be, and its type."""
+LABELS = sure_names("labels", "target")
 NOBODYS = re.compile(
     r"^(test|check|grad(ient)?_?check|eval_numerical|numerical|num_grad)", re.IGNORECASE
 )
@@ -42,6 +43,8 @@ class Target:
         False for a function that may return a loss and gradients, or something else.
     methods : list of str
         Names of the methods of a class, forward and, unless forward returns both, backward.
+    loss : str, optional
+        Name of the function whose gradients backward returns, of the output and of labels.
     clues, init_clues : dict
         What the source says about the arguments of forward, and of the constructor; see
         `conventions.clues`.
@@ -55,6 +58,7 @@ class Target:
     init: Parameters
     sure: bool = True
     methods: list[str] = field(default_factory=list)
+    loss: str | None = None
     clues: Clues = field(default_factory=dict)
     init_clues: Clues = field(default_factory=dict)
 
@@ -74,7 +78,14 @@ def discover(found: Any) -> list[Target]:
         clues = _merged(functions[forward], functions[backward])
         parameters = _parameters(functions[forward].get("parameters"))
         title = backward if title in {target.name for target in targets} else title
-        targets.append(Target(title, "pair", forward, backward, parameters, [], clues=clues))
+        loss = _loss_of(functions, forward, backward)
+        if loss is not None:
+            own = {n for n, _ in parameters}
+            parameters = parameters + [p for p in _labels(functions[loss]) if p[0] not in own]
+            clues = _merged(functions[forward], functions[backward], functions[loss])
+        targets.append(
+            Target(title, "pair", forward, backward, parameters, [], loss=loss, clues=clues)
+        )
     for name, found_class in _dict(_dict(found).get("classes")).items():
         found_class = _dict(found_class)
         init = _parameters(found_class.get("init"))
@@ -104,6 +115,31 @@ def discover(found: Any) -> list[Target]:
             clues = _merged(function)
             targets.append(Target(name, "loss", name, None, parameters, [], sure, clues=clues))
     return targets
+
+
+def _labels(function: dict[str, Any]) -> Parameters:
+    """Arguments of a function that hold labels, and those after them."""
+    parameters = _parameters(function.get("parameters"))
+    first = next((i for i, (n, _) in enumerate(parameters) if plain(n) in LABELS), len(parameters))
+    return parameters[first:]
+
+
+def _loss_of(functions: dict[str, Any], forward: str, backward: str) -> str | None:
+    """The cost that a backward pass is of, where it takes labels that forward does not."""
+    own = {n for n, _ in _parameters(functions[forward].get("parameters"))}
+    wanted = {n for n, _ in _labels(functions[backward])} - own
+    if not any(plain(n) in LABELS for n in wanted):
+        return None
+    likely = [
+        name
+        for name, function in functions.items()
+        if LOSS_WORDS & set(words_of(name))
+        and name not in (forward, backward)
+        and not BACKWARD_WORDS & set(words_of(name))
+        and {n for n, _ in _labels(function)}
+    ]
+    said = set(words_of(backward))
+    return min(likely, key=lambda name: -len(said & set(words_of(name))), default=None)
 
 
 def _dict(found: Any) -> dict[str, Any]:

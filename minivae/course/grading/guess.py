@@ -8,7 +8,7 @@ and a cost; shapes that a docstring or `N, D = x.shape` tells cost nothing.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...check.verdict.conventions import names as table
@@ -377,4 +377,10 @@ def _dictionary(name: str, clue: dict[str, Any], among: Names) -> list[Candidate
             if not specs:
                 specs = {name: Spec(kind="constant", value={})}
             found.append(Candidate(specs, 0.3 * i, style))
+            if any("O" in spec.axes for spec in specs.values()):  # one output
+                single = {
+                    n: replace(spec, axes=tuple("1" if a == "O" else a for a in spec.axes))
+                    for n, spec in specs.items()
+                }
+                found.append(Candidate(single, 0.3 * i + 0.4, style))
     return found

@@ -108,6 +108,8 @@ def _three(sizes: dict[str, int], vary_sizes: bool) -> list[tuple[str, dict[str,
 
 
 def _shape(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} {_shape(v)}" for k, v in value.items()) + "}"
     return str(value.shape) if isinstance(value, np.ndarray) else str(value)
 
 

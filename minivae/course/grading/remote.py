@@ -150,6 +150,7 @@ class RemoteDoor:
             backward=target.backward,
             init=self.init,
             methods=target.methods,
+            loss=target.loss,
         )
         answer = answer if isinstance(answer, dict) else {}
         return arrays_of(answer.get("parameters")), _words(answer.get("names"))

@@ -172,6 +172,7 @@ class Session:
         backward: str | None,
         init: dict[str, Any],
         methods: list[str],
+        loss: str | None = None,
     ) -> dict[str, Any]:
         """Choose what is called, make the object of a class.
 
@@ -183,9 +184,8 @@ class Session:
         if form == "class":
             self.pair = self.conventions.Pair.of(target, init, methods)
         else:
-            self.pair = self.conventions.Pair(
-                target, getattr(self.module, backward) if backward else None
-            )
+            others = [getattr(self.module, n) if n else None for n in (backward, loss)]
+            self.pair = self.conventions.Pair(target, others[0], loss=others[1])
         self.generators = self.draws.find_generators(*self.pair.functions)
         return {"parameters": self.pair.values(), "names": self.pair.returned_names}
 
