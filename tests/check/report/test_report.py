@@ -10,6 +10,7 @@ from minivae import ops
 from minivae.check import assert_gradients, check_gradients, table
 from minivae.check.report.report import Report
 from minivae.check.report.result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck, Diagnosis
+from minivae.check.report.text import tally
 
 WIDTH = 100
 
@@ -137,6 +138,13 @@ def test_text_of_every_operation_fits_and_so_does_the_table():
     assert max(map(len, lines)) <= WIDTH
     assert len(lines) == len(reports) + 2
     assert lines[-1] == f"{len(reports)} of {len(reports)} right"
+
+
+def test_a_tally_names_what_is_not_right():
+    assert tally([RIGHT, RIGHT]) == "2 of 2 right"
+    assert tally([WRONG, RIGHT, NOT_CHECKED, BUT, WRONG]) == (
+        "1 of 5 right, 1 right, but ..., 2 wrong, 1 not checked"
+    )
 
 
 @pytest.mark.parametrize(
