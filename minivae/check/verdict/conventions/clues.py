@@ -138,7 +138,7 @@ def _shaped(node: ast.AST) -> str:
 def _shapes_in(text: str) -> Iterator[tuple[list[str], list[str]]]:
     """Names of arguments in a docstring, and the names of their axes."""
     starts = list(PARAMETER.finditer(text))
-    for match, following in zip(starts, [*starts[1:], None], strict=True):
+    for match, following in zip(starts, [*starts[1:], None], strict=False):
         if match[1].lower() in ("returns", "return", "outputs", "output"):
             return
         names = [n.strip() for n in match[1].split(",")]
