@@ -16,6 +16,7 @@ import numpy as np
 from ..report.report import Report
 from ..report.result import WRONG, ArrayCheck, Diagnosis
 from ..verdict.subject import Subject
+from .edits import as_diagnosis, find_mends
 from .evidence import Evidence, misfit
 from .experiments import head_findings, noise_findings, upstream_findings
 from .finding import Finding
@@ -35,15 +36,20 @@ def diagnose(report: Report, subject: Subject, upstream: list[np.ndarray], seed:
     if not wrong:
         return
     evidence = Evidence(subject, upstream, seed, report.method == "complex step")
+    mends = find_mends(evidence, [array.name for array in wrong])
     doctor = Doctor(evidence)
     found = {array.name: doctor.examine(array) for array in wrong}
     common = Counter(text for result in found.values() for text in _causes(result))
+    own = subject.manners.name or "dout"
     for array in wrong:
-        diagnoses = _ranked(found[array.name], common) or [
+        at = [as_diagnosis(mend) for mend in mends if array.name in mend.names]
+        known = [
+            replace(d, text=re.sub(r"\bdout\b", own, d.text))
+            for d in _ranked(found[array.name], common)
+        ]
+        array.diagnoses = [*at, *known] or [
             Diagnosis("unknown", doctor.unknown(array), float("nan"))
         ]
-        own = subject.manners.name or "dout"
-        array.diagnoses = [replace(d, text=re.sub(r"\bdout\b", own, d.text)) for d in diagnoses]
 
 
 def _causes(findings: list[Finding]) -> set[str]:

@@ -34,12 +34,19 @@ class Diagnosis:
         How far the gradient is from what this mistake would give, relative; 0 is a perfect match.
     also : bool
         Whether it was made together with the one before, instead of it.
+    line : int
+        Line of the file that it stands on; 0 if that is not known.
+    source, edit : str
+        What stands there, and what makes it right, as source.
     """
 
     key: str
     text: str
     residual: float
     also: bool = False
+    line: int = 0
+    source: str = ""
+    edit: str = ""
 
 
 @dataclass

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import OptionError
 from .conventions.calling import parameters_of
+from .conventions.editable import Editable
 from .conventions.objects import methods_of
 from .conventions.pair import Pair
 from .conventions.reading import Arrays, Reading
@@ -127,6 +128,20 @@ class LocalDoor:
         arguments = self.reading.nested(self.reading.arguments)
         return manners_of(self.pair.manners(arguments, lambda: frozen_randomness(0, generators)))
 
+    def functions(self, upstream: list[np.ndarray]) -> list[dict[str, Any]]:
+        """See `Editor`."""
+        self.editable = Editable(self.pair)
+
+        def run() -> None:
+            _, cache = self.forward({n: a.copy() for n, a in self.reading.arguments.items()})
+            self.backward([dy.copy() for dy in upstream], cache)
+
+        return self.editable.describe(run)
+
+    def exchange(self, index: int, text: str | None) -> None:
+        """See `Editor`."""
+        self.editable.exchange(index, text)
+
     def forward(self, values: Arrays) -> tuple[list[np.ndarray], Any]:
         """See `Door`."""
         call = self.pair.forward(self.reading.nested(values))
@@ -211,6 +226,7 @@ def _from_pair(
         options=door.reading.options,
         generators=generators,
         manners=manners,
+        editor=door,
     )
 
 

@@ -9,7 +9,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -61,6 +61,16 @@ class Manners:
         return not any(required for _, required in self.upstream)
 
 
+class Editor(Protocol):
+    """The functions of a student's pair, as text that can be changed for a trial."""
+
+    def functions(self, upstream: list[np.ndarray]) -> list[dict[str, Any]]:
+        """Name, line, text and scope of each; see `conventions.editable.Editable.describe`."""
+
+    def exchange(self, index: int, text: str | None) -> None:
+        """Let a function run another text, or with None its own again."""
+
+
 @dataclass
 class Subject:
     """What is checked.
@@ -100,6 +110,8 @@ class Subject:
         How the backward pass was written.
     known : callable, optional
         Gradients for given upstream gradients, of somebody whose word decides: a grader's solution.
+    editor : Editor, optional
+        What can change the source, to find the line that is wrong.
     """
 
     name: str
@@ -118,6 +130,7 @@ class Subject:
     record: Callable[[Arrays], Any] | None = None
     manners: Manners = field(default_factory=Manners)
     known: Callable[[list[np.ndarray]], Arrays] | None = None
+    editor: Editor | None = None
 
     def frozen(self, seed: int) -> contextlib.AbstractContextManager[None]:
         """Freeze all randomness that the functions may draw from."""

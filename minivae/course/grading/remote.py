@@ -111,6 +111,7 @@ def remote_subject(
         manners=manners,
         state=door.state,
         record=door.record,
+        editor=door,
     )
 
 
@@ -176,6 +177,15 @@ class RemoteDoor:
     def manners(self) -> Manners:
         """What else is to be known of the pair."""
         return manners_of(self.answers.call("manners"))
+
+    def functions(self, upstream: list[np.ndarray]) -> list[dict[str, Any]]:
+        """The source of the pair; see `Editor`."""
+        answer = self.answers.call("functions", upstream=upstream)
+        return [_function(found) for found in (answer if isinstance(answer, list) else [])]
+
+    def exchange(self, index: int, text: str | None) -> None:
+        """Let a function run another text, or its own again."""
+        self.answers.call("exchange", index=index, text=text)
 
     @contextlib.contextmanager
     def watch(self, repeat: bool) -> Iterator[list[np.ndarray]]:
@@ -255,6 +265,21 @@ def _words(names: Any) -> list[list[str]]:
     """Take only what has the right types; it comes from the student's process."""
     names = names if isinstance(names, list) else []
     return [[w for w in words if isinstance(w, str)] for words in names if isinstance(words, list)]
+
+
+def _function(found: Any) -> dict[str, Any]:
+    """A described function, if it has the right types; it comes from the student's process."""
+    found = found if isinstance(found, dict) else {}
+    line, text, scope = found.get("line"), found.get("text"), found.get("scope")
+    if not (isinstance(line, int) and isinstance(text, str) and isinstance(scope, dict)):
+        return {"line": 0, "text": "", "scope": {}}
+    scope = {
+        name[:80]: ([int(n) for n in value[0]], bool(value[1]))
+        for name, value in list(scope.items())[:60]
+        if isinstance(name, str) and isinstance(value, list) and len(value) == 2
+        if isinstance(value[0], list) and all(isinstance(n, int) for n in value[0])
+    }
+    return {"line": line, "text": text[:20_000], "scope": scope}
 
 
 def number_array(value: Any, who: str) -> np.ndarray:

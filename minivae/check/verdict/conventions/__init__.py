@@ -7,6 +7,7 @@ names, also for the doctor and the grader.
 """
 
 from .calling import Call, parameters_of
+from .editable import Editable
 from .objects import methods_of
 from .pair import Pair
 from .reading import Reading
@@ -14,6 +15,7 @@ from .values import Unreadable, changed, same, try_copy
 
 __all__ = [
     "Call",
+    "Editable",
     "Pair",
     "Reading",
     "Unreadable",

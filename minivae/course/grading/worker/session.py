@@ -9,9 +9,12 @@ import contextlib
 import copy
 import importlib.util
 import inspect
+import io
 import os
+import signal
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -22,8 +25,20 @@ from .loading import Loading, packages
 
 KEPT = 8
 """Forward calls that are remembered for a backward call."""
+PATIENCE = 0.3
+"""Seconds that a changed function may take; a change may let a loop go on for ever."""
 OPERATIONS = (
-    *("load", "describe", "example", "bind", "late", "manners", "forward", "backward", "record"),
+    "load",
+    "describe",
+    "example",
+    "bind",
+    "late",
+    "manners",
+    "forward",
+    "backward",
+    "functions",
+    "exchange",
+    "record",
 )
 
 
@@ -66,6 +81,8 @@ class Session:
         self.log: list[np.ndarray] = []
         self.generators = draws.Generators()
         self.pair: Any = None
+        self.editable: Any = None
+        self.changed = False
 
     def handle(self, request: dict[str, Any]) -> Any:
         """Do what a request asks for: the name of a method, and its arguments."""
@@ -194,6 +211,43 @@ class Session:
             arguments, lambda: self.frozen.frozen_randomness(0, self.generators.found)
         )
 
+    def functions(self, upstream: list[Any]) -> list[dict[str, Any]]:
+        """Describe the functions of the pair, as source that can be changed.
+
+        Runs it once more, at the arguments of the last call.
+        """
+        self.editable = self.conventions.Editable(self.pair)
+        kept = self.calls[self.count]
+        arguments, upstream = copy.deepcopy((kept.before, upstream))
+
+        def run() -> None:
+            self.pair.backward(self.pair.forward(arguments), upstream)
+
+        return self.editable.describe(run)
+
+    def exchange(self, index: int, text: str | None) -> None:
+        """Let a function run another text, or its own again."""
+        self.editable.exchange(index, text)
+        self.changed = text is not None
+
+    @contextlib.contextmanager
+    def patience(self) -> Iterator[None]:
+        """Within this block, stop what takes long, where a function is changed."""
+        if not self.changed or not hasattr(signal, "setitimer"):
+            yield
+            return
+        before = signal.signal(signal.SIGALRM, _stop)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        try:
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                warnings.catch_warnings(action="ignore"),
+            ):
+                yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
     def settle(self, frozen: list[int] | None, watch: list[Any] | None) -> None:
         """Fix the randomness, and note or repeat the draws, as the grader's contexts ask for.
 
@@ -222,7 +276,8 @@ class Session:
         before = copy.deepcopy(arguments)
         self.settle(frozen, watch)
         drawn = len(self.log)
-        call = self.pair.forward(arguments)
+        with self.patience():
+            call = self.pair.forward(arguments)
         self.count += 1
         self.calls[self.count] = Kept(call, before)
         if len(self.calls) > KEPT:
@@ -247,7 +302,8 @@ class Session:
         cache_before = self.conventions.try_copy(kept.call.cache)
         self.settle(frozen, watch)
         drawn = len(self.log)
-        returned = self.pair.backward(kept.call, upstream)
+        with self.patience():
+            returned = self.pair.backward(kept.call, upstream)
         return {
             "returned": returned,
             "draws": self.log[drawn:] if watch else [],
@@ -290,3 +346,7 @@ def _replaced(value: Any, names: Any, replace: Callable[[str, np.ndarray], Any])
         return type(value)(_replaced(inner, name, replace) for inner, name in pairs)
     named = isinstance(value, np.ndarray) and isinstance(names, str)
     return replace(names, value) if named else value
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise TimeoutError("the changed function does not end")
