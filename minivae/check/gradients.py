@@ -37,7 +37,13 @@ from .verdict.doubts import confirm
 from .verdict.frozen import OWN_STREAMS, kept_randomness
 from .verdict.functions import from_functions, from_object
 from .verdict.habits import run
-from .verdict.judge import judge_alone, judge_together, overlooked, with_increments
+from .verdict.judge import (
+    judge_alone,
+    judge_together,
+    overlooked,
+    relies_on_default,
+    with_increments,
+)
 from .verdict.numerical import numerical_gradient
 from .verdict.subject import Subject, from_case, from_layer, from_model
 
@@ -183,7 +189,10 @@ def check_subject(
         outputs, _ = subject.forward(_copies(subject.arguments))
     if not all(np.isfinite(y).all() for y in outputs):
         return _without_numbers(subject)
-    # A scalar's upstream gradient is another number than 1 wherever backward takes one.
+    # A scalar's upstream gradient is another number than 1 wherever backward takes one and uses it.
+    ignored = relies_on_default(subject, outputs, _again(subject, seed))
+    if ignored:
+        subject.manners = replace(subject.manners, upstream=())
     ones = subject.scalar and not subject.manners.upstream
     upstream = [
         np.ones_like(y) if ones else np.asarray(rng.standard_normal(y.shape)) for y in outputs
@@ -224,7 +233,7 @@ def check_subject(
     report = Report(
         name=subject.name,
         arrays=[*arrays, *overlooked(subject)],
-        habits=found.habits,
+        habits=[*found.habits, *ignored],
         method="complex step" if analytic else "central differences",
         tolerance=tolerance,
         evaluations=evaluations,

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..report.result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck, Diagnosis
+from .conventions.names import plain, sure_names
+from .conventions.values import same
 from .habits import Run
+from .leaps import is_constant, jumps
 from .subject import Subject
 
 Function = Callable[[np.ndarray], Any]
@@ -51,51 +54,6 @@ def judge_alone(check: ArrayCheck, f: Function, x: np.ndarray, subject: Subject)
         )
 
 
-def is_constant(f: Function, x: np.ndarray) -> bool:
-    """Whether f is the same number wherever it is asked."""
-    rng = np.random.default_rng(x.size)
-    here = f(x)
-    with np.errstate(all="ignore"):
-        moved = [f(x + s * rng.standard_normal(x.shape)) for s in (0.01, 1.0)]
-        moved.append(f(x * 1.5 + 0.25))
-    return all(value == here or not np.isfinite(value) for value in moved)
-
-
-def jumps(f: Function, x: np.ndarray) -> bool:
-    """Whether f leaps somewhere along two lines through x: a step that no narrowing makes small."""
-    rng = np.random.default_rng([x.size, 7])
-    spread = float(x.std()) or float(np.abs(x).max(initial=0.0)) or 1.0
-    for _ in range(2):
-        v = rng.standard_normal(x.shape)
-
-        def along(t: float, v: np.ndarray = v) -> float:
-            return float(np.real(f(x + t * v)))
-
-        ends = np.linspace(-1.5 * spread, 1.5 * spread, 26)
-        with np.errstate(all="ignore"):
-            values = np.array([along(t) for t in ends])
-            leaps = np.nan_to_num(np.abs(np.diff(values)), nan=0.0, posinf=0.0)
-            for i in np.argsort(-leaps)[:3]:
-                if _is_leap(along, ends[i], ends[i + 1], values[i], values[i + 1]):
-                    return True
-    return False
-
-
-def _is_leap(f: Callable, low: float, high: float, f_low: float, f_high: float) -> bool:
-    """Halve an interval, always the half with the larger change, until it is a point."""
-    size = abs(f_high - f_low)
-    if size <= 1e-9 * max(abs(f_low), abs(f_high)):
-        return False
-    for _ in range(18):
-        middle = (low + high) / 2
-        value = f(middle)
-        if abs(value - f_low) >= abs(f_high - value):
-            high, f_high = middle, value
-        else:
-            low, f_low = middle, value
-    return abs(f_high - f_low) > 0.05 * size
-
-
 def judge_together(
     arrays: list[ArrayCheck],
     subject: Subject,
@@ -126,7 +84,7 @@ def judge_together(
     if subject.manners.upstream:
         _judge_upstream(arrays, subject, upstream, again, tolerance)
     if subject.manners.foreign and subject.known is None and subject.truth is None:
-        _judge_mean(arrays, subject)
+        _judge_mean(arrays, subject, upstream)
         _judge_epsilon(arrays, subject)
     if not found.steady:
         for array in arrays:
@@ -153,6 +111,24 @@ def _believe(arrays: list[ArrayCheck], known: dict[str, Any], tolerance: float) 
             array.reason = "it differs from the solution's gradient"
 
 
+def relies_on_default(
+    subject: Subject,
+    outputs: list[np.ndarray],
+    again: Callable[[list[np.ndarray]], dict[str, Any]],
+) -> list[str]:
+    """Say, of a loss whose upstream gradient is optional, that it is not used; else nothing.
+
+    Such a backward pass is called without one, and is then to be checked at 1.
+    """
+    manners = subject.manners
+    if not (subject.scalar and manners.upstream and manners.optional):
+        return []
+    one, two = (again([np.full_like(y, factor) for y in outputs]) for factor in (1.0, 2.0))
+    if not same(one, two):
+        return []
+    return [f"{manners.name} is not used; that is right where it is 1, as by default"]
+
+
 def _judge_upstream(
     arrays: list[ArrayCheck],
     subject: Subject,
@@ -162,7 +138,7 @@ def _judge_upstream(
 ) -> None:
     """Backward is linear in the upstream gradient; a loss that ignores it is right at 1 alone."""
     one, two = again(upstream), again([2 * dy for dy in upstream])
-    name, optional = subject.manners.name, subject.manners.optional
+    name = subject.manners.name
     for array in arrays:
         a, b = one.get(array.name), two.get(array.name)
         if a is None or b is None or np.shape(a) != np.shape(b) or array.verdict == NOT_CHECKED:
@@ -176,10 +152,6 @@ def _judge_upstream(
             and np.shape(a) == array.shape
             and _is_right_at_one(array, float(np.sum(upstream[0])), tolerance)
         )
-        if ignored and optional and np.abs(b - a).max(initial=0.0) <= 1e-9 * size:
-            array.verdict = BUT
-            array.reason = f"right where {name} is 1, as by default; {name} itself is not used"
-            continue
         array.verdict = WRONG
         words = f"d{array.name} does not double when {name} doubles: multiply by {name}, once"
         if ignored:
@@ -200,7 +172,7 @@ def _is_right_at_one(array: ArrayCheck, dy: float, tolerance: float) -> bool:
     return bool(off <= 10 * tolerance * scale + 1e-12)
 
 
-def _judge_mean(arrays: list[ArrayCheck], subject: Subject) -> None:
+def _judge_mean(arrays: list[ArrayCheck], subject: Subject, upstream: list[np.ndarray]) -> None:
     """A layer whose parameters' gradients are all divided by the number of examples.
 
     That is a course's convention: its cost is a mean, and the 1/m is put into each layer instead
@@ -209,7 +181,7 @@ def _judge_mean(arrays: list[ArrayCheck], subject: Subject) -> None:
     """
     if subject.scalar or not subject.manners.upstream:
         return
-    for axis, size in _batch_axes(subject):
+    for axis, size in _batch_axes(subject, upstream[0].shape):
         rows = [a for a in arrays if len(a.shape) == axis[1] and a.shape[axis[0]] == size]
         weights = [a for a in arrays if all(a is not row for row in rows)]
         if not weights or any(a.verdict != RIGHT for a in rows):
@@ -225,11 +197,16 @@ def _judge_mean(arrays: list[ArrayCheck], subject: Subject) -> None:
             return
 
 
-def _batch_axes(subject: Subject) -> list[tuple[tuple[int, int], int]]:
-    """(axis, number of axes) and size of what may be the examples of the first argument."""
-    first = next(iter(subject.arguments.values()))
-    axes = [(0, first.ndim), (first.ndim - 1, first.ndim)] if first.ndim else []
-    return [(axis, first.shape[axis[0]]) for axis in axes]
+def _batch_axes(subject: Subject, output: tuple[int, ...]) -> list[tuple[tuple[int, int], int]]:
+    """(axis, number of axes) and size of what may be the examples: an axis of data and output."""
+    arguments, inputs = subject.arguments, sure_names("x")
+    data = [n for n in arguments if plain(n) in inputs] or list(arguments)[:1]
+    return [
+        ((axis % arguments[n].ndim, arguments[n].ndim), arguments[n].shape[axis])
+        for n in data
+        for axis in (0, -1)
+        if arguments[n].ndim and output and arguments[n].shape[axis] == output[axis]
+    ]
 
 
 def _ratio_is(array: ArrayCheck, factor: float) -> bool:
@@ -267,8 +244,9 @@ def overlooked(subject: Subject) -> list[ArrayCheck]:
             shape,
             NOT_CHECKED,
             reason=(
-                f"{name} changes the output, but backward leaves no gradient for it that can be "
-                f"found; keep it as d{name.rpartition('.')[2]}, or return it by name"
+                f"{name} changes the output, but it could not be compared: no gradient was found "
+                f"that belongs to it (keep it as d{name.rpartition('.')[2]}, or return it by "
+                "name), or it is a number where an array is needed"
             ),
         )
         for name, shape in subject.manners.overlooked.items()

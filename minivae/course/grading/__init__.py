@@ -76,8 +76,8 @@ What is not defended:
   depend on are not checked and earn nothing, and cleverer lies are not found.
 - A backward pass that is right but not derived: it may itself take differences of its forward pass,
   or copy from a library that is installed.
-- Habits (changes in place, another result the second time) are watched inside the student's process.
-  A file that patches the watching hides such a breach, and nothing else.
+- Habits (changes in place, another result the second time) are watched inside the student's
+  process. A file that patches the watching hides its habits, and nothing else.
 - Elsewhere than on Linux, or where "seccomp" and "landlock" are missing from `Grade.defences`, the
   file can read and change what the user can, use the network, kill the grader, and leave a process
   behind in a session of its own. On Windows there is no limit on memory either, and a process that

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from minivae.check import check_gradients
-from minivae.check.verdict import judge
 from minivae.check.verdict.compare import compare
 from minivae.check.verdict.conventions.source import purpose_of
+from minivae.check.verdict.leaps import jumps
 from minivae.check.verdict.numerical import Derivative
 
 RNG = np.random.default_rng(5)
@@ -190,6 +190,26 @@ def test_parameters_that_were_not_found_are_not_checked():
     assert report.verdict == "not checked"
     assert check_gradients(Found, inputs={"x": X}).verdict == "right"
     assert check_gradients(WithoutParameters, inputs={"x": X}).verdict == "right"
+
+
+class NumberForParameter:
+    """Its slope is a number, which has a gradient that nothing was compared with."""
+
+    def __init__(self):
+        self.slope = 0.25
+
+    def forward(self, x):
+        self.x = x
+        return np.where(x > 0, x, self.slope * x)
+
+    def backward(self, dout):
+        self.dslope = float(np.sum(7 * dout * self.x))
+        return dout * np.where(self.x > 0, 1, self.slope)
+
+
+def test_a_parameter_that_is_a_number_is_not_passed_over():
+    report = check_gradients(NumberForParameter, inputs={"x": X})
+    assert verdicts(report) == {"x": "right", "slope": "not checked"}
 
 
 # --- purpose
@@ -388,4 +408,4 @@ def test_a_doctor_that_fails_leaves_the_verdict(monkeypatch):
     ],
 )
 def test_jumps(f, expected):
-    assert judge.jumps(f, X) is expected
+    assert jumps(f, X) is expected

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .names import gradient_names
 from .values import is_float, same, try_copy
 
 DEPTH = 4
@@ -47,6 +48,16 @@ def overlooked(
             array[...] = kept
         if changed and same(outputs(), before):
             found.append((names.get(id(array), name), array.shape))
+    return found
+
+
+def numbers_with_gradients(instance: Any) -> list[tuple[str, tuple[int, ...]]]:
+    """Names of parameters that are numbers, not arrays, and the shapes of their gradients."""
+    found = []
+    for name, value in vars(instance).items():
+        if isinstance(value, float) and value:
+            gradients = [getattr(instance, form, None) for form in gradient_names(name)]
+            found += [(name, np.shape(g)) for g in gradients if isinstance(g, np.ndarray | float)]
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .calling import Call, fill, how_split, parameters_of, split
 from .objects import find_parameters, gradient_of, make
-from .overlooked import overlooked
+from .overlooked import numbers_with_gradients, overlooked
 from .owners import returned_names
 from .source import purpose_of
 from .values import Unreadable, try_copy
@@ -152,6 +152,7 @@ class Pair:
             known = {id(v) for v in arguments.values()} | {id(p[0].get()) for p in graded}
             names = {id(p[0].get()): n for n, p in self.parameters.items()}
             found = overlooked(self.instance, known, names, lambda: self._outputs(own, frozen))
+            found += numbers_with_gradients(self.instance)
         return {
             "upstream": [list(pair) for pair in self.upstream],
             "stopped": purpose.stopped,
