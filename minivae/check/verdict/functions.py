@@ -57,25 +57,40 @@ def read_pair(
     wrt : sequence of str, optional
         See `Reading`.
     """
-    parameters, names = door.bind()
-    parameters = {n: a if a.any() else _drawn(a) for n, a in parameters.items()}
-    door.reading = Reading(inputs, parameters, wrt, names)
-
-    def run() -> bool:
-        outputs, cache = door.forward({n: a.copy() for n, a in door.reading.arguments.items()})
-        door.backward([np.ones_like(y) for y in outputs], cache)
-        return all(y.ndim == 0 for y in outputs)
-
-    scalar = run()
-    if not parameters and (late := door.late()):
-        late = {n: a if a.any() else _drawn(a) for n, a in late.items()}
-        door.reading = Reading(inputs, late, wrt, names)
-        run()
-        manners = door.manners()
-    else:
-        manners = door.manners()
+    outputs, _, _, late = run_once(door, inputs, wrt)
+    manners = door.manners()
+    if not late:
         door.bind()  # a new object, in which no gradient has been added up
-    return tuple(door.reading.vary()), scalar, manners
+    return tuple(door.reading.vary()), all(y.ndim == 0 for y in outputs), manners
+
+
+def run_once(
+    door: Door,
+    inputs: dict[str, Any],
+    wrt: Sequence[str] | None = None,
+    rng: np.random.Generator | None = None,
+) -> tuple[list[np.ndarray], list[np.ndarray], dict[str, Any], bool]:
+    """Make the object and run a pair once, with upstream gradients of 1 or, of arrays, drawn ones.
+
+    Returns
+    -------
+    outputs, upstream, gradients, late
+        What came out, and whether the first forward pass made parameters.
+    """
+    parameters, names = door.bind()
+    late = False
+    while True:
+        parameters = {n: a if a.any() else _drawn(a) for n, a in parameters.items()}
+        door.reading = Reading(inputs, parameters, wrt, names)
+        outputs, cache = door.forward({n: a.copy() for n, a in door.reading.arguments.items()})
+        upstream = [
+            np.ones_like(y) if rng is None or not y.ndim else rng.standard_normal(y.shape)
+            for y in outputs
+        ]
+        gradients = door.backward([dy.copy() for dy in upstream], cache)
+        if parameters or not (parameters := door.late()):
+            return outputs, upstream, gradients, late
+        late = True
 
 
 def _drawn(zeros: np.ndarray) -> np.ndarray:

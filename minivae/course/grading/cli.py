@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -43,6 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=float, default=20.0, metavar="S", help="seconds per exercise (20)"
     )
     parser.add_argument(
+        "--jobs", type=int, metavar="N", help="processes that check a file at once (the cores)"
+    )
+    parser.add_argument(
         "--memory", type=int, default=2048, metavar="MB", help="memory of the process (2048)"
     )
 
@@ -66,6 +70,15 @@ def run(options: argparse.Namespace) -> int:
     return _batch(options) if options.batch else _single(options)
 
 
+def _jobs(wanted: int | None) -> int:
+    """How many processes to use: the cores that there are, or fewer."""
+    from ...errors import OptionError
+
+    if wanted is not None and not 1 <= wanted <= 64:
+        raise OptionError(f"--jobs {wanted} was given; give 1 to 64.")
+    return wanted or min(os.cpu_count() or 1, 8)
+
+
 def _single(options: argparse.Namespace) -> int:
     """Grade one submission; with --gradescope, results are written also if that fails."""
     from ...check.gradients import crash_line
@@ -80,7 +93,12 @@ def _single(options: argparse.Namespace) -> int:
     try:
         rubric = load_rubric(options.points) if options.points else None
         grade = grade_file(
-            path, rubric, name=name or None, timeout=options.timeout, memory=options.memory
+            path,
+            rubric,
+            name=name or None,
+            timeout=options.timeout,
+            memory=options.memory,
+            jobs=_jobs(options.jobs),
         )
         content = results(grade)
     except BaseException as error:

@@ -16,6 +16,9 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
+EDIT = "no inputs could be guessed at which it runs; put this into the file and mend it:"
+
+
 @dataclass
 class PointResult:
     """What came out at one point.
@@ -89,6 +92,8 @@ class ExerciseGrade:
         Why nothing could be tried.
     trusted : bool
         Whether the forward values were compared with the truth.
+    example : str
+        An `example()` for the student to edit, where nothing could be tried.
     crash : str
         The exception with which the doctor itself failed before any point, and its line.
     guessed : bool
@@ -111,6 +116,7 @@ class ExerciseGrade:
     origin: str = ""
     points: list[PointResult] = field(default_factory=list)
     problem: str = ""
+    example: str = ""
     trusted: bool = False
     crash: str = ""
     guessed: bool = False
@@ -197,7 +203,8 @@ class ExerciseGrade:
             score += " so far; the rest could not be checked: tell your instructor"
         lines = [f"{self.title or self.name}: {self.verdict}{score}"]
         if self.problem:
-            return printable("\n".join([*lines, *_wrapped(self.problem)]))
+            mend = ["", *_wrapped(EDIT), "", self.example] if self.example else []
+            return printable("\n".join([*lines, *_wrapped(self.problem), *mend]))
         lines += _wrapped(self.origin)
         seen: set[str] = set()
         for i, point in enumerate(self.points):
@@ -233,6 +240,7 @@ class ExerciseGrade:
             "crashes": self.crashes,
             "inputs": self.origin,
             "problem": self.problem,
+            "example": self.example,
             "gradients": self.gradients,
             "habits": self.habits,
             "notes": self.notes,

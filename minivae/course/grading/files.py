@@ -97,7 +97,9 @@ def _imported(file: Path, folders: list[Path]) -> Iterator[Path]:
         text = source_of(file)
     except (OSError, ValueError):
         return
-    wanted = [name.split()[0] for m in IMPORT.finditer(text) for name in m[1].split(",") if name.strip()]
+    wanted = [
+        name.split()[0] for m in IMPORT.finditer(text) for name in m[1].split(",") if name.strip()
+    ]
     bases = {name: folders for name in wanted}
     for dots, name, names in FROM.findall(text):
         if not dots:
@@ -133,7 +135,11 @@ def source_of(file: Path) -> str:
         raise ValueError("it is no notebook of the format 4")
     kept = []
     for cell in cells:
-        source = cell.get("source") if isinstance(cell, dict) and cell.get("cell_type") == "code" else None
+        source = (
+            cell.get("source")
+            if isinstance(cell, dict) and cell.get("cell_type") == "code"
+            else None
+        )
         kept.append(_definitions("".join(map(str, source)) if isinstance(source, list) else source))
     return "\n\n\n".join(filter(None, kept)) + "\n"
 

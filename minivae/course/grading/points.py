@@ -4,18 +4,16 @@ One point can hide a mistake: a forgotten sum over a batch of one, a factor that
 there are three: the first, one with other sizes, one with other values.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...check.verdict.conventions.names import SIZES as SIZES_NAMED
-from ...check.verdict.conventions.names import plain
-from ...errors import OptionError
 from .discover import Target
-from .inputs import SIZES, Spec, draw, layouts, other_sizes, specs_from_names, vary
+from .inputs import draw, other_sizes, vary
+from .remote import Answers
 from .rubric import Exercise
+from .search import search
 from .truth import Solution, example_for, kind_specs
 
 
@@ -42,18 +40,19 @@ class Point:
     must_run: bool = True
 
 
-def choices_of(
-    target: Target, exercise: Exercise | None, example: Any, solution: Solution | None
-) -> Iterator[tuple[list[Point], str]]:
+def points_of(
+    target: Target,
+    exercise: Exercise | None,
+    example: Any,
+    solution: Solution | None,
+    answers: Answers,
+) -> tuple[list[Point], str]:
     """Points to try, and a sentence that says where their inputs come from.
-
-    There are several choices where the inputs are a guess: the next one is for code that raises at
-    the first.
 
     Raises
     ------
-    OptionError
-        If nothing says what the inputs may be.
+    NoGuessError
+        If the inputs must be guessed, and no guess runs.
     """
     own = example_for(example, target)
     if exercise is not None:
@@ -63,43 +62,39 @@ def choices_of(
             if own is not None:
                 points.append(_split(target, "example()", own, decides=False, must_run=False))
                 origin = "the rubric, and example() besides"
-            yield points, f"inputs from {origin}"
-            return
+            return points, f"inputs from {origin}"
     if own is not None:
         rng = np.random.default_rng(101)
         points = [_split(target, "example()", own)]
         for which in ("other", "still other"):
             label = f"example() with {which} values"
             points.append(_split(target, label, _varied(own, rng), must_run=False))
-        yield points, "inputs from example() in the file"
-        return
-    yield from guesses(target)
+        return points, "inputs from example() in the file"
+    return guessed(target, answers)
 
 
-def guesses(target: Target) -> Iterator[tuple[list[Point], str]]:
-    """Points at inputs that the names of the arguments suggest, the likeliest first.
+def guessed(target: Target, answers: Answers) -> tuple[list[Point], str]:
+    """Points at inputs that names and source suggest, and where they come from.
 
     Raises
     ------
-    OptionError
-        If the names say nothing.
+    NoGuessError
+        If there are none at which it runs.
     """
-    init = _init_specs(target)
-    found = list(layouts(target.parameters))
-    if not found or init is None:
-        unknown = ", ".join(n for n, _ in (target.init if found else target.parameters))
-        raise OptionError(
-            f"the names of the arguments ({unknown}) do not say what {target.name} takes; write a "
-            "function example() into the file that returns a dict of arguments."
+    guess = search(answers, target)
+    points = [
+        Point(label, *guess.drawn(which, seed), must_run=not i)
+        for i, (label, which, seed) in enumerate(
+            [("the first inputs", 0, 11), ("other sizes", 1, 12), ("other values", 0, 13)]
         )
-    for specs in found:
-        points = []
-        for label, sizes, seed, must_run in _three(SIZES, True):
-            inputs = draw(specs, sizes, np.random.default_rng(seed))
-            drawn = _drawn_init(init, sizes, np.random.default_rng(seed + 7))
-            points.append(Point(label, inputs, drawn, must_run=must_run))
-        shapes = ", ".join(f"{n} {_shape(v)}" for n, v in points[0].inputs.items())
-        yield points, f"inputs from the names of the arguments: {shapes}"
+    ]
+    shapes = ", ".join(
+        f"{n} {_shape(v)}" for n, v in {**points[0].inputs, **points[0].init}.items()
+    )
+    return points, f"{GUESSED}: {shapes}"
+
+
+GUESSED = "inputs from the names of the arguments"
 
 
 def _three(sizes: dict[str, int], vary_sizes: bool) -> list[tuple[str, dict[str, int], int, bool]]:
@@ -113,6 +108,8 @@ def _three(sizes: dict[str, int], vary_sizes: bool) -> list[tuple[str, dict[str,
 
 
 def _shape(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} {_shape(v)}" for k, v in value.items()) + "}"
     return str(value.shape) if isinstance(value, np.ndarray) else str(value)
 
 
@@ -168,27 +165,3 @@ def _split(
     if isinstance(inputs.get("init"), dict) and "init" not in own:
         init |= inputs.pop("init")
     return Point(label, inputs, init, decides, must_run)
-
-
-def _init_specs(target: Target) -> dict[str, str | Spec] | None:
-    """Letters of sizes, and shapes of arrays, that a constructor asks for; None if unknown."""
-    specs: dict[str, str | Spec] = {}
-    for name, required in target.init:
-        letter = next((s for s, names in SIZES_NAMED.items() if plain(name) in names.split()), None)
-        array = specs_from_names([(name, True)])
-        if name.startswith("*"):
-            continue
-        if letter is not None and required:
-            specs[name] = letter
-        elif array and required:
-            specs[name] = array[name]
-        elif required:
-            return None
-    return specs
-
-
-def _drawn_init(
-    specs: dict[str, str | Spec], sizes: dict[str, int], rng: np.random.Generator
-) -> dict[str, Any]:
-    letters = {n: sizes[s] for n, s in specs.items() if isinstance(s, str)}
-    return letters | draw({n: s for n, s in specs.items() if isinstance(s, Spec)}, sizes, rng)

@@ -93,7 +93,7 @@ def remote_subject(
         raise NotReadError(str(error)) from None
     reading = door.reading
     if target.form == "loss" and wrt is None:
-        _check_loss(reading, scalar)
+        check_loss(reading, scalar)
     notes = []
     missing = [n for n in reading.left_out(vary) if plain(n) not in WITHOUT_GRADIENT]
     if wrt is None and missing and reading.by_name:
@@ -134,7 +134,7 @@ class NoLossError(StudentError):
     """A function that returns several things, but no loss with gradients."""
 
 
-def _check_loss(reading: Reading, scalar: bool) -> None:
+def check_loss(reading: Reading, scalar: bool) -> None:
     """A loss is a number, and a gradient has the shape of an argument."""
     shapes = {a.shape for a in reading.arguments.values()}
     found = [np.shape(g) for g in reading.last.values() if g is not None]
@@ -166,9 +166,15 @@ class RemoteDoor:
             forward=target.forward,
             backward=target.backward,
             init=self.init,
+            methods=target.methods,
+            loss=target.loss,
         )
         answer = answer if isinstance(answer, dict) else {}
         return arrays_of(answer.get("parameters")), _words(answer.get("names"))
+
+    def inside(self, key: str, value: Any) -> contextlib.AbstractContextManager[None]:
+        """Put something into the state there inside a `with`: "frozen" and a seed."""
+        return _inside(self.state, key, value)
 
     def late(self) -> Arrays:
         """Parameters that the first forward pass has made."""

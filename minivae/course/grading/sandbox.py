@@ -92,6 +92,7 @@ class Sandbox:
         self.process: subprocess.Popen | None = None
         self.defences: list[str] = []
         self.died = ""
+        self.notes: Any = []
         self._printed = bytearray()
         self._answers: queue.Queue[bytes | Exception] = queue.Queue()
         self._requests: queue.Queue[bytes | None] = queue.Queue()
@@ -104,7 +105,7 @@ class Sandbox:
             self._start()
             self.restart_clock()
             folders = list(copied.relative_to(self.scratch).parts[:-1])
-            self.call("load", path=str(copied), name=path.stem, package=folders)
+            self.notes = self.call("load", path=str(copied), name=path.stem, package=folders)
         except BaseException:
             self.close()
             raise

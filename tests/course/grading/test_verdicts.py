@@ -203,8 +203,8 @@ def test_a_crash_before_any_point_stops_nothing(student, monkeypatch):
             raise TypeError("no idea")
         return choices(target, exercise, *rest)
 
-    choices = submission.choices_of
-    monkeypatch.setattr(submission, "choices_of", broken)
+    choices = submission.points_of
+    monkeypatch.setattr(submission, "points_of", broken)
     sigmoid = textwrap.dedent("""
         def sigmoid_forward(x):
             s = 1 / (1 + np.exp(-x))

@@ -34,12 +34,15 @@ class Call:
         What it returned besides.
     cached : bool
         Whether there is a cache, which may be None.
+    before : object
+        What forward computed, where the outputs are the cost of it.
     """
 
     arguments: dict[str, Any]
     outputs: Any
     cache: Any = None
     cached: bool = False
+    before: Any = None
 
     def __deepcopy__(self, memo: dict) -> "Call":
         return self  # whoever wants to see changes copies the cache
@@ -92,7 +95,7 @@ def how_split(result: Any, arguments: dict[str, Any], backward: Parameters | Non
     names = _named(backward)
     free = [n for n in names if n not in arguments]
     upstreams = len(upstreams_among(free))
-    if any(plain(n) in CACHES for n in names) or len(names) < len(backward):
+    if any(is_cache(n) for n in names) or len(names) < len(backward):
         return "pair"
     if len(result) == 2 and is_number(result[0]) and not is_number(result[1]):
         return "pair"
@@ -138,7 +141,7 @@ def fill(
     names = _named(parameters)
     given = call.arguments
     scalar = all(np.size(dy) == 1 for dy in upstream)
-    caches = [n for n in names if plain(n) in CACHES and n not in given]
+    caches = [n for n in names if is_cache(n) and n not in given]
     free = [n for n in names if n not in caches and n not in given]
     again = {n: given[n] for n in names if n in given}
     star = len(names) < len(parameters)
@@ -174,6 +177,24 @@ def fill(
             named[n] = in_order[i]
     _leave_out(parameters, named, call)
     return [], named, True
+
+
+def fill_again(call: Call, parameters: Parameters) -> dict[str, Any]:
+    """What a backward pass of the cost asks for: arguments, the cache, and forward's output."""
+    named: dict[str, Any] = {}
+    for n, required in parameters:
+        if n in call.arguments:
+            named[n] = call.arguments[n]
+        elif is_cache(n):
+            named[n] = call.cache
+        elif required and not n.startswith("*"):
+            named[n] = call.before
+    return named
+
+
+def is_cache(name: str) -> bool:
+    """Whether an argument is called as a cache is: `cache`, `linear_cache`, `ctx`."""
+    return plain(name) in CACHES or "cache" in name.lower()
 
 
 def _upstream_parameters(free: list[str], upstream: list[Any], cached: bool) -> list[str]:

@@ -13,7 +13,9 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
-PARAMETER = re.compile(r"^[ \t]*(?:[-*] *|:param +)?`*((?:\w+)(?: *, *\w+)*)`*[ \t]*(?:--?|:|=|\()", re.MULTILINE)
+PARAMETER = re.compile(
+    r"^[ \t]*(?:[-*] *|:param +)?`*((?:\w+)(?: *, *\w+)*)`*[ \t]*(?:--?|:|=|\()", re.MULTILINE
+)
 SHAPE = re.compile(r"[\(\[]([^()\[\]]*[,x][^()\[\]]*)[\)\]]")
 MOST_AXES = 6
 
@@ -63,7 +65,11 @@ def _look(node: ast.AST, found: dict[str, dict[str, Any]]) -> None:
             elif prefix := _prefix(node.slice):
                 of(node.value.id).setdefault("numbered", []).append(prefix)
             else:
-                axes = [e for e in inside if not (isinstance(e, ast.Constant) and e.value in (None, ...))]
+                axes = [
+                    e
+                    for e in inside
+                    if not (isinstance(e, ast.Constant) and e.value in (None, ...))
+                ]
                 if len(axes) > 1:
                     clue = of(node.value.id)
                     clue["rank"] = max(clue.get("rank", 0), len(axes))
@@ -79,7 +85,9 @@ def _look(node: ast.AST, found: dict[str, dict[str, Any]]) -> None:
     elif isinstance(node, ast.Compare) and isinstance(node.left, ast.Name):
         for other in node.comparators:
             values = other.elts if isinstance(other, ast.Tuple | ast.List) else [other]
-            words = [v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
+            words = [
+                v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)
+            ]
             if words:
                 of(node.left.id).setdefault("words", []).extend(words)
 
@@ -116,7 +124,11 @@ def _look_at_call(node: ast.Call, of: Callable[[str], dict[str, Any]]) -> None:
 
 def _shaped(node: ast.AST) -> str:
     """The name in `NAME.shape` or `np.shape(NAME)`; empty for anything else."""
-    if isinstance(node, ast.Attribute) and node.attr == "shape" and isinstance(node.value, ast.Name):
+    if (
+        isinstance(node, ast.Attribute)
+        and node.attr == "shape"
+        and isinstance(node.value, ast.Name)
+    ):
         return node.value.id
     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("shape") and node.args:
         return node.args[0].id if isinstance(node.args[0], ast.Name) else ""
@@ -126,7 +138,7 @@ def _shaped(node: ast.AST) -> str:
 def _shapes_in(text: str) -> Iterator[tuple[list[str], list[str]]]:
     """Names of arguments in a docstring, and the names of their axes."""
     starts = list(PARAMETER.finditer(text))
-    for match, following in zip(starts, [*starts[1:], None], strict=True):
+    for match, following in zip(starts, [*starts[1:], None], strict=False):
         if match[1].lower() in ("returns", "return", "outputs", "output"):
             return
         names = [n.strip() for n in match[1].split(",")]

@@ -5,13 +5,17 @@ of an object that has a `grad` as well. One array in several places is one param
 places are set together, so that it does not matter which of them forward reads.
 """
 
-from collections.abc import Callable, Iterator
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .names import BACKWARDS, CACHES, FORWARDS, GRADIENTS, gradient_names, plain
+from .pairing import pairs_of
 from .values import Unreadable, is_float
 
 DEPTH = 3
@@ -55,6 +59,52 @@ def methods_of(target: Any) -> tuple[str, str | None] | None:
     if forward is None or (backward is None and forward != "loss"):
         return None
     return forward, backward
+
+
+def pairs_in(kind: type, *, derived: bool) -> list[tuple[str, str, str | None]]:
+    """Titles and methods of all the pairs of a class, the main one without a title.
+
+    A network often holds `sigmoid` and `sigmoid_derivative` beside its forward pass. Methods
+    that are not written, of a class that others derive from, are nobody's; nor are those that a
+    class has only inherited so.
+
+    Parameters
+    ----------
+    kind : type
+        The class.
+    derived : bool
+        Whether others derive from it.
+    """
+    main = methods_of(kind)
+    found = [] if main is None else [("", *main)]
+    own = [n for n, v in vars(kind).items() if callable(getattr(kind, n)) and n[:1] != "_"]
+    for title, forward, backward in pairs_of(own):
+        if main is None or not {forward, backward} & set(main):
+            found.append((title if title != forward or found else "", forward, backward))
+    return [
+        pair
+        for pair in found
+        if not any(
+            is_unwritten(getattr(kind, m)) and (derived or m not in vars(kind))
+            for m in pair[1:]
+            if m
+        )
+    ]
+
+
+def is_unwritten(function: Callable) -> bool:
+    """Whether the body of a function is `pass`, `...`, or that it is not written."""
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0].body
+    except Exception:  # no source
+        return False
+    for node in body:
+        text = ast.unparse(node)
+        plainly = isinstance(node, ast.Pass) or text in ("return", "return None")
+        constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not (plainly or constant or (isinstance(node, ast.Raise) and "NotImpl" in text)):
+            return False
+    return True
 
 
 def find_parameters(instance: Any) -> dict[str, list[Place]]:
@@ -121,10 +171,12 @@ def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
     return None
 
 
-def make(target: Any, init: dict[str, Any]) -> tuple[Any, Callable, Callable | None]:
+def make(
+    target: Any, init: dict[str, Any], methods: Sequence[str] | None = None
+) -> tuple[Any, Callable, Callable | None]:
     """Make an object of a class, or take the object; return it and its two methods."""
     instance = target(**init) if isinstance(target, type) else target
-    methods = methods_of(instance)
+    methods = (*methods, None)[:2] if methods else methods_of(instance)
     if methods is None:
         raise Unreadable(
             f"{type(instance).__name__} has no forward and backward; name its two methods so"

@@ -1,12 +1,12 @@
 """A student's pair, called: two functions, a function that returns both, or an object."""
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .calling import Call, fill, how_split, parameters_of, split
+from .calling import Call, fill, fill_again, how_split, parameters_of, split
 from .objects import find_parameters, gradient_of, make
 from .overlooked import numbers_with_gradients, overlooked
 from .owners import returned_names
@@ -23,6 +23,9 @@ class Pair:
         Functions or bound methods; without backward, forward returns (loss, gradients).
     instance : object, optional
         What they are methods of.
+    loss : callable, optional
+        The cost of forward's output and the labels, whose gradients backward returns, as in
+        `backward_propagation(parameters, cache, X, Y)` beside `compute_cost(A2, Y)`.
 
     Attributes
     ----------
@@ -34,9 +37,13 @@ class Pair:
     """
 
     def __init__(
-        self, forward: Callable, backward: Callable | None = None, instance: Any = None
+        self,
+        forward: Callable,
+        backward: Callable | None = None,
+        instance: Any = None,
+        loss: Callable | None = None,
     ) -> None:
-        self.run, self.run_back, self.instance = forward, backward, instance
+        self.run, self.run_back, self.instance, self.loss = forward, backward, instance, loss
         self.forward_names = [n for n, _ in parameters_of(forward)]
         self.backward_parameters = None if backward is None else parameters_of(backward)
         self.parameters = {} if instance is None else find_parameters(instance)
@@ -47,15 +54,15 @@ class Pair:
             self.returned_names = self.returned_names[1:]
 
     @classmethod
-    def of(cls, target: Any, init: dict[str, Any]) -> "Pair":
+    def of(cls, target: Any, init: dict[str, Any], methods: Sequence[str] | None = None) -> "Pair":
         """The pair of a class, made with `init`, or of an object."""
-        instance, forward, backward = make(target, init)
+        instance, forward, backward = make(target, init, methods)
         return cls(forward, backward, instance)
 
     @property
     def functions(self) -> list[Callable]:
-        """The two functions, or the one."""
-        return [f for f in (self.run, self.run_back) if f is not None]
+        """The two functions, or the one, and the cost."""
+        return [f for f in (self.run, self.run_back, self.loss) if f is not None]
 
     def values(self) -> dict[str, Any]:
         """Parameters of the object by name."""
@@ -93,7 +100,21 @@ class Pair:
             result = self.run(*passed.values())
         if self.how is None:
             self.how = how_split(result, arguments, self.backward_parameters)
-        return split(result, arguments, self.how)
+        call = split(result, arguments, self.how)
+        if self.loss is not None:
+            call.outputs, call.before = self._cost(call), call.outputs
+        return call
+
+    def _cost(self, call: Call) -> Any:
+        """The cost of forward's output; what is no argument of forward by name is the output."""
+        output = call.outputs[0] if isinstance(call.outputs, tuple) else call.outputs
+        named = {
+            n: call.arguments.get(n, output)
+            for n, required in parameters_of(self.loss)
+            if n in call.arguments or required
+        }
+        cost = self.loss(**named)
+        return float(np.squeeze(cost)) if np.size(cost) == 1 and np.isrealobj(cost) else cost
 
     def backward(self, call: Call, upstream: list[Any]) -> Any:
         """Run backward for a forward call; return what it returns.
@@ -107,6 +128,9 @@ class Pair:
             zero()
         upstream = [float(dy) if np.ndim(dy) == 0 else dy for dy in upstream]
         method = self.instance is not None
+        if self.loss is not None:
+            named = fill_again(call, self.backward_parameters or [])
+            return _times(self.run_back(**named), float(np.sum(upstream[0])))
         args, named, passed = fill(call, self.backward_parameters or [], upstream, method)
         self.upstream = self._upstream(named, upstream) if passed else []
         returned = self.run_back(*args, **named)

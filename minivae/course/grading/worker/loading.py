@@ -15,6 +15,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+import warnings
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -74,7 +75,11 @@ class Loading:
         """Give the files in the folder a loader that goes statement by statement."""
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         origin = getattr(spec, "origin", None) or ""
-        if spec is None or not origin.endswith(".py") or not origin.startswith(self.folder + os.sep):
+        if (
+            spec is None
+            or not origin.endswith(".py")
+            or not origin.startswith(self.folder + os.sep)
+        ):
             return None
         spec.loader = _Loader(self)
         return spec
@@ -145,6 +150,8 @@ def prepare(folder: str) -> Loading:
     for name, kind in OLD_NAMES.items():
         if name not in vars(np):
             setattr(np, name, kind)
+    # The check's own complex step, and not the student's code, makes numbers complex.
+    warnings.filterwarnings("ignore", category=getattr(np, "exceptions", np).ComplexWarning)
     loading = Loading(folder)
     sys.meta_path.insert(0, loading)
     return loading

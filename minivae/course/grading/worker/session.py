@@ -10,6 +10,7 @@ import copy
 import importlib.util
 import inspect
 import io
+import json
 import os
 import signal
 import sys
@@ -135,40 +136,46 @@ class Session:
         by_name = () if self.loader else package[-1:]  # else the folders are on the path
         return any(n.level or (n.module or "").split(".")[0] in by_name for n in found)
 
-    def describe(self) -> dict[str, Any]:
-        """List the functions and classes that the file defines, with their parameters."""
-        parameters_of, methods_of = self.conventions.parameters_of, self.conventions.methods_of
+    def describe(self) -> str:
+        """List the functions and classes that the file defines, and what their source says: JSON."""
+        parameters_of, clues_of = self.conventions.parameters_of, self.conventions.clues_of
         functions, classes = {}, {}
         for name, value in list(vars(self.module).items()):
             if name.startswith("_") or not self._is_local(value):
                 continue
             if inspect.isclass(value):
-                methods = None if inspect.isabstract(value) else methods_of(value)
-                if methods is not None:
-                    forward, backward = getattr(value, methods[0]), methods[1]
-                    static = isinstance(inspect.getattr_static(value, methods[0]), staticmethod)
-                    classes[name] = {
-                        "forward": parameters_of(forward)[0 if static else 1 :],
-                        "backward": [] if backward is None else [("backward", True)],
-                        "init": parameters_of(value),
-                    }
+                pairs = [self._described(value, *pair) for pair in self._pairs(value)]
+                init, clues = parameters_of(value), clues_of(value.__init__)
+                if pairs:
+                    classes[name] = {"pairs": pairs, "init": init, "clues": clues}
             elif callable(value):
-                functions[name] = parameters_of(value)
-        return {"functions": functions, "classes": classes, "returning": self._returning()}
+                returned = self.conventions.returned_names(value)
+                functions[name] = {
+                    "parameters": parameters_of(value),
+                    "clues": clues_of(value),
+                    "returns": self.conventions.kind_of_return(returned),
+                }
+        return json.dumps({"functions": functions, "classes": classes})
 
-    def _returning(self) -> list[str]:
-        """Functions with a `return a, b`: they may return a loss and gradients."""
-        return [
-            node.name
-            for node in ast.parse(self.source).body
-            if isinstance(node, ast.FunctionDef)
-            and any(
-                isinstance(part, ast.Return)
-                and isinstance(part.value, ast.Tuple)
-                and len(part.value.elts) >= 2
-                for part in ast.walk(node)
-            )
-        ]
+    def _pairs(self, kind: type) -> list[tuple[str, str, str | None]]:
+        """Titles and methods of the pairs of a class that somebody has written."""
+        others = [c for c in vars(self.module).values() if inspect.isclass(c) and c is not kind]
+        derived = any(issubclass(c, kind) for c in others)
+        return [] if inspect.isabstract(kind) else self.conventions.pairs_in(kind, derived=derived)
+
+    def _described(self, kind: type, title: str, *methods: str | None) -> dict[str, Any]:
+        forward, *backward = [getattr(kind, m) for m in methods if m]
+        static = isinstance(inspect.getattr_static(kind, methods[0]), staticmethod | classmethod)
+        clues = [self.conventions.clues_of(f) for f in (forward, *backward)]
+        names = {n for clue in clues for n in clue}
+        return {
+            "title": title,
+            "methods": [m for m in methods if m],
+            "parameters": self.conventions.parameters_of(forward)[0 if static else 1 :],
+            "clues": {
+                n: {k: v for c in reversed(clues) for k, v in c.get(n, {}).items()} for n in names
+            },
+        }
 
     def _is_local(self, value: Any) -> bool:
         """Whether the student wrote it in this file."""
@@ -180,7 +187,13 @@ class Session:
         return function() if callable(function) else None
 
     def bind(
-        self, form: str, forward: str, backward: str | None, init: dict[str, Any]
+        self,
+        form: str,
+        forward: str,
+        backward: str | None,
+        init: dict[str, Any],
+        methods: list[str],
+        loss: str | None = None,
     ) -> dict[str, Any]:
         """Choose what is called, make the object of a class.
 
@@ -190,11 +203,10 @@ class Session:
         self.settle(None, None)
         target = getattr(self.module, forward)
         if form == "class":
-            self.pair = self.conventions.Pair.of(target, init)
+            self.pair = self.conventions.Pair.of(target, init, methods)
         else:
-            self.pair = self.conventions.Pair(
-                target, getattr(self.module, backward) if backward else None
-            )
+            others = [getattr(self.module, n) if n else None for n in (backward, loss)]
+            self.pair = self.conventions.Pair(target, others[0], loss=others[1])
         self.generators = self.draws.find_generators(*self.pair.functions)
         return {"parameters": self.pair.values(), "names": self.pair.returned_names}
 

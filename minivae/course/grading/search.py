@@ -1,0 +1,197 @@
+"""Search for inputs at which a pair runs: candidates of all arguments, tried together.
+
+Combinations are tried in the order of their cost until one *agrees*: forward gives finite numbers,
+each gradient has the shape of its argument, and one numerical derivative, along a random direction,
+is what the gradients say. All sizes differ, so a wrong layout hardly ever runs, and agrees never;
+and a backward pass that is right is found to be so at inputs of its kind, floats or labels, rows or
+columns. Where none agrees, the first combination that ran and whose gradients have the right
+shapes is credible, or else the first where most have: there the whole check decides.
+"""
+
+import heapq
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...check.verdict.conventions.values import Unreadable
+from ...check.verdict.functions import run_once
+from ...errors import MinivaeError
+from .discover import Target
+from .guess import OTHERS, SIZES, SPARE, Candidate, Names, candidates, role_among
+from .inputs import Spec, draw
+from .remote import Answers, NoLossError, RemoteDoor, check_loss
+from .sandbox import StudentError
+
+SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
+"""For all guesses of a target; and how many after one that is credible."""
+MOST_COMBINED = 4000
+MIXED = 1.5
+"""Cost of two styles in one combination."""
+LEFT_ALONE = {"target": 2.5, "labels": 2.5, "b": 1.0, "mask": -1.0, "eps": 0.5}
+"""Role of an argument with a default that is tried all the same -> cost of leaving it alone."""
+
+
+@dataclass
+class Guess:
+    """Inputs for a target: how to draw them, and how they did."""
+
+    specs: dict[str, Spec]
+    init: dict[str, Spec]
+    sizes: tuple[dict[str, int], dict[str, int]] = field(repr=False)
+    batch: bool = True
+    agrees: bool = False
+
+    def drawn(self, which: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Arguments of forward and of the constructor, at the first or the other sizes."""
+        rng = np.random.default_rng(seed)
+        inputs = draw(self.specs, self.sizes[which], rng)
+        return inputs, draw(self.init, self.sizes[which], rng)
+
+
+class NoGuessError(MinivaeError):
+    """No combination ran; the likeliest one is in `guess`, and what it raised in the text."""
+
+    def __init__(self, text: str, guess: Guess | None) -> None:
+        super().__init__(text)
+        self.guess = guess
+
+
+def search(answers: Answers, target: Target) -> Guess:
+    """The first guess that agrees, or else the first that is credible.
+
+    Raises
+    ------
+    NoGuessError
+        If none is.
+    SandboxError
+        If the process has ended over it.
+    """
+    end = time.monotonic() + SECONDS
+    first: Guess | None = None
+    credible: Guess | None = None
+    odd: Guess | None = None
+    ran, after, why = False, 0, ""
+    for guess in itertools.islice(guesses(target), MOST_TRIES):
+        if time.monotonic() > end or after > MOST_AFTER:
+            break
+        if ran and not guess.batch:
+            continue  # a mistake over the batch is not seen at one example
+        first = first or guess
+        try:
+            fits = probe(answers, target, guess)
+        except NoLossError:
+            raise
+        except (StudentError, Unreadable) as error:
+            why = why or str(error)
+            if "not written yet" in why:
+                break
+            after += credible is not None
+            continue
+        ran = ran or guess.batch
+        if guess.agrees:
+            return guess
+        if fits == 1:
+            credible = credible or guess
+        elif fits > 0.5:
+            odd = odd or guess
+        after += credible is not None
+    if credible or odd:
+        return credible or odd
+    if ran:
+        why = "the gradients have the shapes of the arguments at no guessed inputs"
+    raise NoGuessError(why, first)
+
+
+def probe(answers: Answers, target: Target, guess: Guess) -> float:
+    """Run a pair at guessed inputs; note whether it agrees, return the share of shapes that fit."""
+    inputs, init = guess.drawn(0, 11)
+    door = RemoteDoor(answers, target, init)
+    rng = np.random.default_rng(1)
+    with door.inside("frozen", 5):
+        outputs, upstream, gradients, _ = run_once(door, inputs, rng=rng)
+    reading = door.reading
+    if target.form == "loss":
+        check_loss(reading, all(y.ndim == 0 for y in outputs))
+    vary = reading.vary()
+    shapes = {n: reading.arguments[n].shape for n in vary}
+    fits = [n in gradients and _alike(np.shape(gradients[n]), shapes[n]) for n in vary]
+    if not all(fits):
+        return sum(fits) / len(fits)
+    v = {n: rng.standard_normal(shape) for n, shape in shapes.items()}
+    said = sum(float(np.sum(np.reshape(gradients[n], shapes[n]) * v[n])) for n in vary)
+
+    def value(step: float) -> float:
+        moved = {n: a + step * v[n] if n in v else a.copy() for n, a in reading.arguments.items()}
+        with door.inside("frozen", 5):
+            outputs, _ = door.forward(moved)
+        return sum(float(np.sum(dy * y)) for dy, y in zip(upstream, outputs, strict=True))
+
+    step = 1e-6
+    slope = (value(step) - value(-step)) / (2 * step)
+    guess.agrees = bool(abs(slope - said) <= 1e-4 * (abs(slope) + abs(said)) + 1e-7) and slope != 0
+    return 1.0
+
+
+def _alike(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether shapes are the same up to axes of 1."""
+    return [n for n in shape if n != 1] == [n for n in wanted if n != 1]
+
+
+def guesses(target: Target) -> Iterator[Guess]:
+    """Combinations of what all arguments may be, the cheapest first."""
+    among = Names(target.parameters, target.clues)
+    own = Names(target.init, target.init_clues, among.spare)
+    slots: list[list[Candidate]] = []
+    for name, required in target.parameters:
+        if name.startswith("*"):
+            continue
+        role = role_among(name, among, among.clues.get(name, {}))
+        if required or role in LEFT_ALONE:
+            alone = [] if required else [Candidate({}, LEFT_ALONE[role or ""])]
+            slots.append(sorted([*candidates(name, among), *alone], key=lambda c: c.cost))
+    for name, required in target.init:
+        if required and not name.startswith("*"):
+            found = candidates(name, own, constructor=True)
+            slots.append(
+                [
+                    Candidate({f"init {n}": s for n, s in c.specs.items()}, c.cost, c.style)
+                    for c in found
+                ]
+            )
+    spare = {symbol: SPARE[i % len(SPARE)] for i, symbol in enumerate(among.spare.values())}
+    sizes = ({**SIZES, **spare}, {**OTHERS, **{s: n - 1 for s, n in spare.items()}})
+    for chosen in _combined(slots):
+        specs = {n: s for c in chosen for n, s in c.specs.items()}
+        init = {n.removeprefix("init "): s for n, s in specs.items() if n.startswith("init ")}
+        inputs = {n: s for n, s in specs.items() if not n.startswith("init ")}
+        styles = {c.style for c in chosen}
+        yield Guess(inputs, init, sizes, batch="one" not in styles)
+
+
+def _combined(slots: list[list[Candidate]]) -> list[tuple[Candidate, ...]]:
+    """The cheapest combinations of one candidate from each slot, in order."""
+    slots = [slot[:14] for slot in slots]
+    if not all(slots):
+        return []
+
+    def cost(at: tuple[int, ...]) -> float:
+        chosen = [slot[i] for slot, i in zip(slots, at, strict=True)]
+        styles = {c.style for c in chosen if c.style}
+        return sum(c.cost for c in chosen) + MIXED * max(0, len(styles) - 1)
+
+    start = (0,) * len(slots)
+    queue, seen, found = [(cost(start), start)], {start}, []
+    while queue and len(found) < MOST_COMBINED:
+        price, at = heapq.heappop(queue)
+        found.append((price, at))
+        for i in range(len(slots)):
+            following = (*at[:i], at[i] + 1, *at[i + 1 :])
+            if following[i] < len(slots[i]) and following not in seen:
+                seen.add(following)
+                heapq.heappush(queue, (cost(following), following))
+    found.sort()
+    return [tuple(slot[i] for slot, i in zip(slots, at, strict=True)) for _, at in found]
