@@ -23,7 +23,7 @@ from .finding import Finding
 from .mistakes import MISTAKES
 from .numbers.places import describe_places, partial_findings, place_findings, shape_findings
 from .numbers.scale import batch_axis_size, scale_findings, swap_findings
-from .steps import Steps
+from .steps import Steps, pairs, times_factor, whole_factors
 
 CLOSE = 1e-4
 """Largest relative distance at which a mistake is named."""
@@ -125,12 +125,14 @@ class Doctor:
             head_findings(name, yours, evidence),
         )
         yield chain(
-            self.steps.whole_factors(name, yours, true, telling=True),
+            whole_factors(self.steps, name, yours, true, telling=True),
             self.steps.findings(name, yours, true),
-            self.steps.whole_factors(name, yours, true, telling=False),
+            whole_factors(self.steps, name, yours, true, telling=False),
         )
         yield upstream_findings(name, yours, evidence)
-        yield self.steps.pairs(name, yours, true)
+        yield chain(
+            pairs(self.steps, name, yours, true), times_factor(self.steps, name, yours, true)
+        )
         yield partial_findings(yours, true)
 
 

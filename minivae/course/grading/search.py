@@ -26,7 +26,7 @@ from .inputs import Spec, draw
 from .remote import Answers, NoLossError, RemoteDoor, check_loss
 from .sandbox import StudentError
 
-SECONDS, MOST_TRIES, MOST_AFTER = 2.0, 400, 60
+SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
 """For all guesses of a target; and how many after one that is credible."""
 MOST_COMBINED = 4000
 MIXED = 1.5

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from minivae.course.grading import grade_file, load_rubric
+from minivae.course.grading.discover import Target
 from minivae.course.grading.inputs import (
     SIZES,
     Spec,
     draw,
     other_sizes,
     parse_spec,
-    specs_from_names,
     vary,
 )
 from minivae.course.grading.rubric import rubric_from_dict, to_toml
+from minivae.course.grading.search import guesses
 from minivae.course.score import score
 from minivae.errors import OptionError
 
@@ -290,22 +291,26 @@ def test_varied_values_stay_in_range():
 NAMES = {
     ("x", "w1", "b1", "w2", "b2"): [("B", "I"), ("I", "H"), ("H",), ("H", "O"), ("O",)],
     ("mu", "logvar", "eps"): [("B", "Z")] * 3,
-    ("x_hat", "x"): [("B", "D")] * 2,
-    ("logits", "labels"): [("B", "D"), ("B",)],
+    ("x_hat", "x"): [("B", "I")] * 2,
+    ("logits", "labels"): [("B", "I"), ("B",)],
     ("x", "gamma", "beta"): [("B", "I"), ("I",), ("I",)],
     ("x", "mask"): [("B", "I")] * 2,
 }
 
 
+def first_guess(names, init=()):
+    target = Target("f", "pair", "f", "f_back", [(n, True) for n in names], list(init))
+    return next(guesses(target))
+
+
 @pytest.mark.parametrize("names", NAMES)
 def test_shapes_from_names(names):
-    specs = specs_from_names([(name, True) for name in names])
-    assert [spec.axes for spec in specs.values()] == NAMES[names]
+    assert [spec.axes for spec in first_guess(names).specs.values()] == NAMES[names]
 
 
 def test_numbers_from_names():
-    specs = specs_from_names([("x", True), ("gamma", True), ("beta", True), ("eps", True)])
-    assert specs["eps"].number == 1e-5
-    assert specs_from_names([("x", True), ("keep", True)])["keep"].number == 0.7
-    assert list(specs_from_names([("x", True), ("verbose", False)])) == ["x"]
-    assert specs_from_names([("x", True), ("foo", True)]) is None
+    specs = first_guess(["x", "gamma", "beta", "eps"]).specs
+    assert specs["eps"].value == 1e-5
+    assert first_guess(["x", "keep"]).specs["keep"].value == 0.7
+    target = Target("f", "pair", "f", "g", [("x", True), ("verbose", False)], [])
+    assert list(next(guesses(target)).specs) == ["x"]

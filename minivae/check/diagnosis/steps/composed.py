@@ -114,7 +114,10 @@ def _deviations(
 ) -> Iterator[Deviation]:
     """What the wrong derivatives of a function between steps a and y change."""
     is_argument = scene.tape.nodes[a].op == "argument"
-    names = {"x": scene.write(a) if is_argument else "u", "g": "dy"}
+    names = {
+        "x": scene.write(a) if is_argument else "u",
+        "g": "dout" if y in scene.tape.outputs else "dy",
+    }
     where = "" if is_argument else f"at u = {scene.write(a)}: "
     for wrong in function.wrong:
         text = where + f"{wrong.text}: {function.mend}".format_map(names)
