@@ -96,7 +96,7 @@ def report_html(report: Result) -> str:
         f'<div class="title">{_verdict(report.verdict)} {escape(report.name)}</div>',
         f'<div class="soft">{escape(how)}</div>',
         _table(report),
-        *(_array(array, report.tolerance) for array in report.arrays),
+        *(_array(array, report.tolerance) for array in report.shown),
         _list("But", report.habits, "habits"),
         _list("Notes", report.notes, "notes"),
         "</div>",
@@ -122,7 +122,7 @@ def _table(report: Result) -> str:
         "<th>worst at</th><th class='number'>yours</th><th class='number'>numerical</th></tr>"
     )
     rows = []
-    for array in report.arrays:
+    for array in report.shown:
         yours, numerical, worst = "–", "–", "–"
         if comparable(array) and array.worst is not None:
             yours = entry_value(array.yours[array.worst])

@@ -24,7 +24,7 @@ class Report(Result):
             "habits": list(self.habits),
             "notes": list(self.notes),
             "crash": self.crash,
-            "gradients": [_array_dict(array) for array in self.arrays],
+            "gradients": [_array_dict(array) for array in self.shown],
         }
 
     def to_json(self, indent: int | None = 2) -> str:

@@ -113,6 +113,8 @@ class Result:
         What the reader should know besides.
     crash : str
         Where the doctor itself failed while it looked for a mistake; the verdicts stand.
+    hint : str
+        How much is told; see `told`.
     """
 
     name: str
@@ -123,6 +125,12 @@ class Result:
     evaluations: int
     notes: list[str] = field(default_factory=list)
     crash: str = ""
+    hint: str = "edit"
+
+    @property
+    def shown(self) -> list[ArrayCheck]:
+        """The gradients that are told of."""
+        return [] if self.hint == "verdict" else self.arrays
 
     @property
     def verdict(self) -> str:

@@ -16,11 +16,12 @@ def report_text(report: Result) -> str:
     title = f"{report.name}: {report.verdict.upper()}"
     how = f"{report.method}, {report.evaluations} evaluations, tolerance {report.tolerance:.0e}"
     lines = [*textwrap.wrap(title, WIDTH), *textwrap.wrap(how, WIDTH, initial_indent="  ")]
-    lines.append(
-        f"  {'gradient':<22} {'shape':<16} {'verdict':<11} {'error':<8} "
-        f"{'worst at':<12} {'yours':>11} {'numerical':>11}"
-    )
-    for array in report.arrays:
+    if report.shown:
+        lines.append(
+            f"  {'gradient':<22} {'shape':<16} {'verdict':<11} {'error':<8} "
+            f"{'worst at':<12} {'yours':>11} {'numerical':>11}"
+        )
+    for array in report.shown:
         lines.append(_row(array))
         if array.reason:
             lines += _item(array.reason)

@@ -241,7 +241,7 @@ class ExerciseGrade:
             "inputs": self.origin,
             "problem": self.problem,
             "example": self.example,
-            "gradients": self.gradients,
+            "gradients": {} if any(r.hint == "verdict" for r in self.reports) else self.gradients,
             "habits": self.habits,
             "notes": self.notes,
             "points": [

@@ -214,7 +214,22 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
 
 
 PREDICTED = frozenset(
-    ["al", "a2", "yhat", "yp", "ypred", "yprob", "probs", "prob", "out", "outputs", "yh", "pred", "predictions", "output"]
+    [
+        "al",
+        "a2",
+        "yhat",
+        "yp",
+        "ypred",
+        "yprob",
+        "probs",
+        "prob",
+        "out",
+        "outputs",
+        "yh",
+        "pred",
+        "predictions",
+        "output",
+    ]
 )
 
 

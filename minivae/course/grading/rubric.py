@@ -10,10 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ...check.report.told import HINTS
 from ...engine.case import Case
 from ...errors import OptionError
 from .inputs import NO_GRADIENT, SIZES, Spec, parse_spec
 
+HINT = "mistake"
+"""How much is told where the rubric says nothing: what is wrong, and not the answer."""
 VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
 
 KEYS: dict[str, type | tuple[type, ...]] = {
@@ -32,12 +35,14 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "gradients": list,
     "tolerance": (int, float),
     "visibility": str,
+    "hint": str,
 }
 TOP_KEYS: dict[str, type | tuple[type, ...]] = {
     "title": str,
     "solution": str,
     "file": str,
     "visibility": str,
+    "hint": str,
     "exercise": list,
 }
 WORDS = {str: "text", dict: "a table", list: "a list", bool: "true or false"}
@@ -62,6 +67,7 @@ class Exercise:
     gradients: tuple[str, ...] = ()
     tolerance: float | None = None
     visibility: str = "visible"
+    hint: str = HINT
 
     @property
     def case(self) -> Case | None:
@@ -155,11 +161,12 @@ def rubric_from_dict(data: dict[str, Any], path: str | Path = "rubric") -> Rubri
     path = Path(path)
     _check_keys(data, TOP_KEYS, str(path))
     visibility = _one_of(data.get("visibility", "visible"), VISIBILITIES, f"{path}: visibility")
+    hint = _one_of(data.get("hint", HINT), HINTS, f"{path}: hint")
     tables = data.get("exercise", [])
     if not tables or not all(isinstance(table, dict) for table in tables):
         raise OptionError(f"{path}: there is no exercise; add a table [[exercise]] with a name.")
     exercises = tuple(
-        _exercise(table, f"{path}: exercise {table.get('name', i)!r}", visibility)
+        _exercise(table, f"{path}: exercise {table.get('name', i)!r}", visibility, hint)
         for i, table in enumerate(tables, 1)
     )
     solution = None
@@ -206,7 +213,7 @@ def _toml(value: Any) -> str:
     return str(value).lower()  # true, false, and numbers as Python writes them
 
 
-def _exercise(table: dict[str, Any], where: str, visibility: str) -> Exercise:
+def _exercise(table: dict[str, Any], where: str, visibility: str, hint: str) -> Exercise:
     _check_keys(table, KEYS, where)
     if not table.get("name"):
         raise OptionError(f"{where}: name: it is missing.")
@@ -260,6 +267,7 @@ def _exercise(table: dict[str, Any], where: str, visibility: str) -> Exercise:
         "visibility": _one_of(
             table.get("visibility", visibility), VISIBILITIES, f"{where}: visibility"
         ),
+        "hint": _one_of(table.get("hint", hint), HINTS, f"{where}: hint"),
     }
     return Exercise(**values)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...check.report.result import NOT_CHECKED, WRONG
+from ...check.report.told import told
 from ...check.verdict.conventions.names import is_base
 from ...errors import OptionError
 from .discover import Target, choose, discover, names_of
@@ -327,10 +328,16 @@ class Submission:
                 return
             if i == 0:
                 sandbox.restart_clock()
-            seek = all(found.verdict != WRONG for found in grade.points)  # once is enough
+            hint = "edit" if exercise is None else exercise.hint
+            seek = hint not in ("verdict", "gradient") and all(
+                found.verdict != WRONG
+                for found in grade.points  # once is enough
+            )
             result = try_point(
                 sandbox, target, point, exercise, solution, SECONDS[min(i, 1)], seek=seek
             )
+            if result.report is not None:
+                result.report = told(result.report, hint)
             if result.problem and not point.must_run and i:
                 grade.notes.append(f"not tried at {point.label}: {result.problem}")
                 if not sandbox.died:
