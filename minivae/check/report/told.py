@@ -15,9 +15,7 @@ from .report import Report
 from .result import Diagnosis
 
 HINTS = ("verdict", "gradient", "line", "mistake", "edit")
-MEND = re.compile(
-    r"(?:[:;,]| instead of)? (?:write|multiply|divide|use|pass|with)\b(?= [`\w(]).*", re.DOTALL
-)
+MEND = re.compile(r"[:;,]? (?:write|multiply|divide|use|pass|with)\b(?= [`\w(]).*", re.DOTALL)
 """Where a sentence on a mistake goes over to what mends it."""
 
 
@@ -46,9 +44,8 @@ def told(report: Report, hint: str) -> Report:
 
 
 def _cut(diagnosis: Diagnosis, hint: str) -> Diagnosis | None:
-    if hint == "mistake" or (hint == "line" and diagnosis.line):
-        text = MEND.sub("", diagnosis.text) if hint == "mistake" else f"see line {diagnosis.line}"
-        return replace(
-            diagnosis, text=text, edit="", key=diagnosis.key if hint == "mistake" else "line"
-        )
+    if hint == "mistake":
+        return replace(diagnosis, text=MEND.sub("", diagnosis.text), edit="")
+    if hint == "line" and diagnosis.line:
+        return replace(diagnosis, key="line", text=f"see line {diagnosis.line}", edit="")
     return None
