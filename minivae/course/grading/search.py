@@ -19,10 +19,11 @@ import numpy as np
 
 from ...check.verdict.conventions.values import Unreadable
 from ...check.verdict.functions import run_once
-from ...errors import MinivaeError
+from ...errors import MinivaeError, OptionError
 from .discover import Target
-from .guess import OTHERS, SIZES, SPARE, Candidate, Names, candidates, role_among
+from .guess import Candidate, Names, candidates, role_among
 from .inputs import Spec, draw
+from .layouts import OTHERS, SIZES, SPARE
 from .remote import Answers, NoLossError, RemoteDoor, check_loss
 from .sandbox import StudentError
 
@@ -85,6 +86,8 @@ def search(answers: Answers, target: Target) -> Guess:
             fits = probe(answers, target, guess)
         except NoLossError:
             raise
+        except OptionError:  # there is no array among them
+            continue
         except (StudentError, Unreadable) as error:
             why = why or str(error)
             if "not written yet" in why:

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ...check.verdict.conventions.names import is_base
 from ...check.report.result import NOT_CHECKED
+from ...check.verdict.conventions.names import is_base
 from ...errors import OptionError
 from .discover import Target, choose, discover, names_of
 from .example import example_text

@@ -167,14 +167,11 @@ def fill(
     if call.cached and len(rest) == 1:
         return [], {**named, rest[0][0]: call.cache}, True
     named |= {n: given[n] for n, _ in rest if n in given}
-    in_order = list(given.values()) if len(rest) == len(given) else []
-    for i, (n, required) in enumerate(rest):
-        if n in named or not required:
-            continue
-        if plain(n) in OUTPUTS:
-            named[n] = call.outputs
-        elif i < len(in_order):
-            named[n] = in_order[i]
+    named |= {n: call.outputs for n, need in rest if need and n not in named and plain(n) in OUTPUTS}
+    left = [n for n, required in rest if required and n not in named]
+    unused = [value for n, value in given.items() if n not in named]
+    if len(left) == len(unused):  # the arguments again, under other names
+        named |= dict(zip(left, unused, strict=True))
     _leave_out(parameters, named, call)
     return [], named, True
 

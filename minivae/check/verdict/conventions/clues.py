@@ -17,6 +17,10 @@ PARAMETER = re.compile(
     r"^[ \t]*(?:[-*] *|:param +)?`*((?:\w+)(?: *, *\w+)*)`*[ \t]*(?:--?|:|=|\()", re.MULTILINE
 )
 SHAPE = re.compile(r"[\(\[]([^()\[\]]*[,x][^()\[\]]*)[\)\]]")
+AXIS = re.compile(
+    r"[A-Za-z_]\w*|[0-9]{1,3} ?[A-Za-z]?\w*|\w+ ?[+*] ?\w+|(?:the )?(?:input|hidden|output) size"
+    r"|(?:size|number) of (?:the )?\w+(?: \w+)?"
+)
 MOST_AXES = 6
 
 
@@ -149,6 +153,6 @@ def _shapes_in(text: str) -> Iterator[tuple[list[str], list[str]]]:
             axes = axes[:-1] if not axes[-1] else axes
             if "..." in content or len(axes) > MOST_AXES:
                 break
-            if all(re.fullmatch(r"[\w ./+*'-]{1,40}", a) for a in axes):
+            if all(AXIS.fullmatch(a) for a in axes):
                 yield names, axes
                 break
