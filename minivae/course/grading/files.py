@@ -100,7 +100,10 @@ def _imported(file: Path, folders: list[Path]) -> Iterator[tuple[Path, Path]]:
     except (OSError, ValueError):
         return
     bases = {
-        name.split()[0]: folders for m in IMPORT.finditer(text) for name in m[1].split(",") if name.strip()
+        name.split()[0]: folders
+        for m in IMPORT.finditer(text)
+        for name in m[1].split(",")
+        if name.strip()
     }
     for dots, module, names in FROM.findall(text):
         places = [file.parents[min(len(dots), len(file.parents)) - 1]] if dots else folders

@@ -67,22 +67,26 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         return [_constant(name, w, i) for i, w in enumerate(dict.fromkeys(clue["words"]))]
     key = plain(name)
     if constructor:
+        if re.search(r"hiddens?$|layers$|dims$|sizes$|units$", key):
+            found += [_constant(name, [4], 0.5), _constant(name, [5, 4, 7], 0.7)]
         found += _sizes(name, key)
         if found:
             return sorted(found, key=lambda c: c.cost)
     for source, cost in (("doc", 0.0), ("axes", 0.2)):
         if clue.get(source):
             found += _told(name, clue, clue[source], cost, among)
+    if constructor and re.search(r"init|fn$|func|activation|optim|regular|name$", key):
+        return [_constant(name, None)]
     role = role_among(name, among, clue)
     if key in NUMBERS and (
         role is None or constructor or (key in table.plain(name) and role == "number")
     ):
         found.append(_constant(name, NUMBERS[key], 0.0 if role in (None, "number") else 1.5))
     if role not in (None, "number"):
-        found += _by_role(name, role, clue, among)
+        found += _by_role(name, role, clue, among, told)
     elif not found:
         found += [_constant(name, 2, 1.0)] if clue.get("count") or constructor else []
-        found += [] if constructor else _by_role(name, "x", clue, among, 1.0)
+        found += [] if constructor else _by_role(name, "x", clue, among, 1.0 + told)
         found.append(_constant(name, 0.7, 2.5))
     found += _as_labels(name, clue) if clue.get("index") else []
     rank = clue.get("rank", 0)
@@ -161,7 +165,7 @@ def _by_role(
             letters = tuple(letters) if word else (*letters, last)
             kind = "labels" if ":" in word else word or kinds.get(role, "normal")
             spec = Spec(letters, kind, word.partition(":")[2])
-            cost = extra + 0.3 * i + 0.5 * (STYLES.index(style) + (style == "one"))
+            cost = extra + 0.3 * i
             yield Candidate({name: spec}, cost, style)
             yield from _other_kinds(name, role, spec, cost, style)
 
@@ -221,8 +225,8 @@ def _sizes(name: str, key: str) -> Iterator[Candidate]:
     for i, letter in enumerate(letters):
         yield Candidate({name: Spec(kind="size", value=letter)}, 0.2 * i)
         if letter == "I":
-            yield Candidate({name: Spec(kind="size", value="C")}, 1.0, "images")
-            yield Candidate({name: Spec(kind="size", value="C")}, 1.4, "last")
+            yield Candidate({name: Spec(kind="size", value="C")}, 0.0, "images")
+            yield Candidate({name: Spec(kind="size", value="C")}, 0.0, "last")
 
 
 def _told(

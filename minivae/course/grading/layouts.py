@@ -50,10 +50,11 @@ IN_IMAGES = {
 """The same where an array has four axes."""
 
 STYLES = ("rows", "columns", "images", "last", "sequence", "one")
+STYLE_COSTS = dict(zip(STYLES, (0.0, 0.5, 1.0, 1.4, 1.2, 2.0), strict=True))
 AXES: dict[str, str] = {
     # role: axes in rows; columns; images; channels last; sequence; one example; | for choices
-    "x": "B I; I B; B C Y X; B Y X C; B T I|T B I; I|I 1",
-    "W": "I O|O I; O I; F C k k|C F k k; k k C F; I O|O I; O I|I O",
+    "x": "B I; I B; B C Y X; B Y X C; B T I|T B I|B C T; I|I 1",
+    "W": "I O|O I; O I; F C k k|C F k k; k k C F; I O|O I|F C k; O I|I O",
     "w": "I|I 1|I O; I 1|1 I; F C k k; k k C F; I O; I",
     "b": "O|1 O|O 1; O 1|O; F|F 1|1 F 1 1; 1 1 1 F|F; O; O|O 1",
     "gamma": "I|O|1 I; I 1|O 1; C|1 C 1 1; C|1 1 1 C; I; I",
@@ -105,7 +106,22 @@ OPTIONS = (
 )  # fmt: skip
 """What a dict of options holds that is only passed on, as `conv_param` to a layer inside."""
 PREDICTED = frozenset(
-    ["al", "a2", "yhat", "yp", "ypred", "yprob", "probs", "prob", "out", "outputs", "yh", "pred", "predictions", "output"]
+    [
+        "al",
+        "a2",
+        "yhat",
+        "yp",
+        "ypred",
+        "yprob",
+        "probs",
+        "prob",
+        "out",
+        "outputs",
+        "yh",
+        "pred",
+        "predictions",
+        "output",
+    ]
 )
 
 
