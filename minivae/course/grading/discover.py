@@ -13,7 +13,7 @@ Parameters = list[tuple[str, bool]]
 Clues = dict[str, dict[str, Any]]
 CLUES = {
     "doc": list, "axes": list, "parts": list, "numbered": list, "words": list, "keys": dict,
-    "optional": dict, "rank": int, "index": bool, "count": bool,
+    "optional": dict, "rank": int, "index": bool, "count": bool, "passed": list,
 }  # fmt: skip
 """What a clue may be, and its type."""
 LABELS = sure_names("labels", "target")
@@ -45,6 +45,8 @@ class Target:
         Names of the methods of a class, forward and, unless forward returns both, backward.
     loss : str, optional
         Name of the function whose gradients backward returns, of the output and of labels.
+    way : int
+        Which way backward is called in, where its names do not tell; see `conventions.calling`.
     clues, init_clues : dict
         What the source says about the arguments of forward, and of the constructor; see
         `conventions.clues`.
@@ -59,6 +61,7 @@ class Target:
     sure: bool = True
     methods: list[str] = field(default_factory=list)
     loss: str | None = None
+    way: int = 0
     clues: Clues = field(default_factory=dict)
     init_clues: Clues = field(default_factory=dict)
 
@@ -71,6 +74,9 @@ def discover(found: Any) -> list[Target]:
         found = {}
     functions = _dict(_dict(found).get("functions"))
     functions = {n: _dict(f) for n, f in functions.items() if not NOBODYS.match(n)}
+    for _ in range(2):  # what is passed on is passed on again
+        for function in functions.values():
+            _inherit(function, functions)
     targets: list[Target] = []
     used: set[str] = set()
     for title, forward, backward in pairs_of(functions):
@@ -150,6 +156,22 @@ def _dict(found: Any) -> dict[str, Any]:
 def _parameters(found: Any) -> Parameters:
     pairs = found if isinstance(found, list) else []
     return [(str(p[0])[:80], bool(p[1])) for p in pairs if isinstance(p, list) and len(p) == 2]
+
+
+def _inherit(function: dict[str, Any], functions: dict[str, dict[str, Any]]) -> None:
+    """Give an argument that is only passed on the clues of what it is passed on as."""
+    for clue in _dict(function.get("clues")).values():
+        passed = clue.get("passed") if isinstance(clue, dict) else None
+        for pair in passed if isinstance(passed, list) else ():
+            name, place = pair if isinstance(pair, list) and len(pair) == 2 else ("", "")
+            other = functions.get(name, {}) if isinstance(name, str) else {}
+            names = [n for n, _ in _parameters(other.get("parameters"))]
+            if isinstance(place, int) and 0 <= place < len(names):
+                place = names[place]
+            there = _dict(_dict(other.get("clues")).get(place)) if isinstance(place, str) else {}
+            for kind in ("keys", "optional", "numbered", "words", "index"):
+                if kind in there:
+                    clue.setdefault(kind, there[kind])
 
 
 def _merged(*described: dict[str, Any]) -> Clues:

@@ -77,13 +77,15 @@ def copies_of(file: Path, top: Path | None, *, alone: bool) -> dict[Path, Path]:
     while len(folders) < LEVELS and folders[-1] not in (stop, folders[-1].parent):
         folders.append(folders[-1].parent)
     found = [file, *(f for f in sorted(file.parent.glob("*.py")) if f != file and _fits(f))]
-    seen = set(found)
+    seen, packages = set(found), {file.parent}
     for one in found:  # which grows
-        for other in _imported(one, folders):
+        for package, other in _imported(one, folders):
+            packages.add(package)
             if other not in seen and len(found) < COPIED_FILES:
                 seen.add(other)
                 found.append(other)
-    common = next((d for d in folders if all(f.is_relative_to(d) for f in found)), folders[-1])
+    inside = [*found, *packages]
+    common = next((d for d in folders if all(f.is_relative_to(d) for f in inside)), folders[-1])
     return {f: f.relative_to(common.parent) for f in found if f.is_relative_to(common)}
 
 
@@ -91,38 +93,50 @@ def _fits(file: Path) -> bool:
     return file.is_file() and not file.is_symlink() and file.stat().st_size < COPIED_BYTES
 
 
-def _imported(file: Path, folders: list[Path]) -> Iterator[Path]:
-    """Files in these folders that a file imports, with all of a package."""
+def _imported(file: Path, folders: list[Path]) -> Iterator[tuple[Path, Path]]:
+    """Files that a file imports, with all of a package, and the package's own folder or file."""
     try:
         text = source_of(file)
     except (OSError, ValueError):
         return
-    wanted = [
-        name.split()[0] for m in IMPORT.finditer(text) for name in m[1].split(",") if name.strip()
-    ]
-    bases = dict.fromkeys(wanted, folders)
-    for dots, name, names in FROM.findall(text):
-        if not dots:
-            bases[name] = folders
-            continue
-        base = file.parents[min(len(dots), len(file.parents)) - 1]
-        bases |= {n: [base] for n in ([name] if name else re.split(r"[,\s]+", names)) if n}
+    bases = {
+        name.split()[0]: folders
+        for m in IMPORT.finditer(text)
+        for name in m[1].split(",")
+        if name.strip()
+    }
+    for dots, module, names in FROM.findall(text):
+        places = [file.parents[min(len(dots), len(file.parents)) - 1]] if dots else folders
+        parts = [n.split()[0] for n in names.split(",") if n.strip()]
+        bases |= {f"{module}.{part}".strip("."): places for part in parts or [""]}
     for name, places in bases.items():
-        first, _, rest = name.partition(".")
-        if first in sys.stdlib_module_names or first == "numpy":
+        words = name.split(".")
+        if words[0] in sys.stdlib_module_names or words[0] == "numpy":
             continue
         for folder in places:
-            if folder not in folders and not any(folder.is_relative_to(f) for f in folders):
-                continue
-            inside = folder / first
-            if folder.name == first and not inside.exists():  # the package is the folder itself
-                inside = folder / rest.partition(".")[0] if rest else folder
-            there = [f for f in (inside.with_suffix(".py"),) if _fits(f)]
-            if not there and inside.is_dir() and not inside.is_symlink() and inside not in folders:
-                there = [f for f in sorted(inside.rglob("*.py"))[:COPIED_FILES] if _fits(f)]
-            if there:
-                yield from there
-                break
+            if folder in folders or any(folder.is_relative_to(f) for f in folders):
+                found = list(_module(folder, words, folders))
+                if found:
+                    itself = folder.name == words[0] and not (folder / words[0]).exists()
+                    package = folder if itself else folder / words[0]
+                    yield from ((package if package.is_dir() else folder, f) for f in found)
+                    break
+
+
+def _module(folder: Path, words: list[str], folders: list[Path]) -> Iterator[Path]:
+    """The file, or all files of the package, that a dotted name means below a folder."""
+    for i, word in enumerate(words):
+        if not i and folder.name == word and not (folder / word).exists():
+            continue  # the package is the folder itself
+        folder = folder / word
+        if _fits(folder.with_suffix(".py")):
+            yield folder.with_suffix(".py")
+            return
+        if not folder.is_dir() or folder.is_symlink():
+            return
+        if folder not in folders:
+            yield from (f for f in sorted(folder.rglob("*.py"))[:COPIED_FILES] if _fits(f))
+            return
 
 
 def source_of(file: Path) -> str:

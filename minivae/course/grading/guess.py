@@ -15,98 +15,17 @@ from ...check.verdict.conventions import names as table
 from ...check.verdict.conventions.names import plain
 from .discover import Clues
 from .inputs import COLUMNS, Spec
-
-SIZES = {
-    "B": 3, "I": 5, "O": 7, "H": 4, "Z": 2, "T": 6, "V": 11, "C": 2, "F": 5, "Y": 4, "X": 6, "k": 3,
-    "E": 8, "D": 13, "K": 9, "1": 1, "2": 2,
-}  # fmt: skip
-"""Letter of a size -> size at the first point: batch, in, out, hidden, latent, time, vocabulary,
-channels, filters, height, width, kernel, embedding."""
-OTHERS = {
-    "B": 4, "I": 3, "O": 2, "H": 5, "Z": 3, "T": 2, "V": 7, "C": 3, "F": 2, "Y": 6, "X": 4, "k": 3,
-    "E": 4, "D": 5, "K": 6, "1": 1, "2": 2,
-}  # fmt: skip
-"""The same at the point with other sizes."""
-SPARE = (10, 14, 15, 16, 17)
-"""Sizes of axes whose names mean nothing."""
-
-CALLED = {
-    "B": "n m b batch batchsize bs nsamples numsamples numberofexamples nex nexamples numexamples "
-    "nbatch minibatch samples examples",
-    "I": "d nx din ni nin infeatures inputsize inputdim sizeofpreviouslayer features nfeatures dim "
-    "numfeatures ninput ninputs insize nlprev p indim dimensions numberoffeatures inputchannels",
-    "O": "o dout no nout outfeatures outputsize outputdim sizeofcurrentlayer ny nl noutput outsize "
-    "noutputs outdim units nunits numoutputs numunits neurons nneurons m2",
-    "H": "h na nh hidden hiddensize hiddendim nhidden hid numhidden",
-    "Z": "z latent latentdim zdim latentsize nlatent nz",
-    "T": "t tx ty seqlen seqlength steps timesteps sequencelength l s",
-    "V": "v vocab vocabsize nvocab numembeddings numclassesv",
-    "K": "k c numclasses nclasses classes nclass",
-    "E": "dmodel embed embeddim embeddingdim e edim demb hiddenunits",
-    "F": "f outchannels numfilters nfilters nc outchannel cout filters nkernels nf fn nout",
-    "C": "inchannels inchannel cin ncprev channels numchannels nchannels",
-    "k": "kernelsize filtersize ksize kernel windowsize poolsize poolingsize size",
-}
-"""Letter -> what code and docstrings call the size, plain."""
-IN_IMAGES = {
-    "B": "n m b batch batchsize bs nex examples", "C": "c cin inchannels ncprev channels nc "
-    "inputchannels", "Y": "h nhprev inh height inputheight nh hin rows inrows",
-    "X": "w nwprev inw width inputwidth nw win cols incols",
-    "k": "hh ww f fh fw kh kw k kernelsize fr fc kernelheight kernelwidth",
-    "F": "f fn nc o cout outchannels numfilters",
-}  # fmt: skip
-"""The same where an array has four axes."""
-
-STYLES = ("rows", "columns", "images", "last", "sequence", "one")
-AXES: dict[str, str] = {
-    # role: axes in rows; columns; images; channels last; sequence; one example; | for choices
-    "x": "B I; I B; B C Y X; B Y X C; B T I|T B I; I|I 1",
-    "W": "I O|O I; O I; F C k k|C F k k; k k C F; I O|O I; O I|I O",
-    "w": "I|I 1|I O; I 1|1 I; F C k k; k k C F; I O; I",
-    "b": "O|1 O|O 1; O 1|O; F|F 1|1 F 1 1; 1 1 1 F|F; O; O|O 1",
-    "gamma": "I|O|1 I; I 1|O 1; C|1 C 1 1; C|1 1 1 C; I; I",
-    "mu": "B Z|B I; Z B|I B; ; ; ; Z|I",
-    "target": "B I|B O|B|B 1; I B|O B|1 B; B C Y X; B Y X C; B T I; I|O|I 1",
-    "h": "B H; H B; ; ; ; H|H 1",
-    "ids": "B labels:V|B T labels:V; B labels:V; ; ; B T labels:V; T labels:V",
-    "labels": "B labels:I|B labels:O|B 1 labels:I; B labels:I|1 B labels:I; ; ; B T labels:I; ",
-    "mask": "B I mask; I B mask; B C Y X mask; B Y X C mask; B T mask|B T I mask; I mask",
-    "sequence": "B T I|T B I; I B T; ; ; B T E|B T I; T I",
-    "codes": "K I; I K; ; ; ; K I",
-    "wx": "I H|H I|I 4*H|4*H I; H I; ; ; ; H I|I H",
-    "wh": "H H|H 4*H|4*H H; H H; ; ; ; H H",
-    "wy": "H O|O H; O H; ; ; ; O H",
-    "bh": "H|4*H|1 H; H 1; ; ; ; H|H 1",
-    "by": "O|1 O; O 1; ; ; ; O|O 1",
-    "table": "V I|V E; V I; ; ; V I|V E; V I",
-}
-RECURRENT = (
-    (r"w_?(x|xh|ih|i|ax|in)|wx.*|u", "wx"),
-    (r"w_?(h|hh|aa|rec)|wh.*|whh?", "wh"),
-    (r"w_?(y|hy|ya|out|ho)", "wy"),
-    (r"b_?(h|a|ih|hh|i|f|o|c|x)", "bh"),
-    (r"b_?(y|out|ho)", "by"),
-    (r"(prev_?)?(h|a|c|s|hidden|state)_?(0|prev|previous|t1|tm1|state|init|prev_t|t_1)?", "h"),
-    (r"prev_?\w|h_?prev\w*|hprev", "h"),
+from .layouts import (
+    AXES,
+    CALLED,
+    NUMBERS,
+    OPTIONS,
+    PREDICTED,
+    RECURRENT,
+    STYLES,
+    letter_like,
+    letter_of,
 )
-"""Names of the arguments of a recurrent step, and their roles."""
-NUMBERS: dict[str, Any] = {
-    "stride": 1, "strides": 1, "s": 1, "pad": 1, "padding": 1, "p": 0.6, "keep": 0.7, "keepprob": 0.7,
-    "drop": 0.3, "dropout": 0.3, "droprate": 0.3, "dropoutrate": 0.3, "rate": 0.3, "dropoutratio": 0.3,
-    "prob": 0.6, "dropprob": 0.3, "seed": 3, "reg": 0.1, "lambd": 0.3, "lam": 0.3, "lambda": 0.3,
-    "alpha": 0.2, "slope": 0.2, "eps": 1e-5, "epsilon": 1e-5, "momentum": 0.9, "tau": 0.7,
-    "temperature": 0.7, "temp": 0.7, "beta": 1.7, "delta": 1.0, "lr": 0.1, "learningrate": 0.1,
-    "numheads": 2, "nheads": 2, "heads": 2, "nhead": 2, "g": 2, "groups": 2, "numgroups": 2, "f": 3,
-    "poolheight": 2, "poolwidth": 2, "poolsize": 2, "poolh": 2, "poolw": 2, "pool": 2, "k": 2, "axis": 1,
-    "mode": "train", "training": True, "train": True, "trainflg": True, "istraining": True,
-    "name": "name", "kernelsize": 3, "filtersize": 3, "size": 3, "threshold": 0.5, "numlayers": 2,
-    "windowsize": 2, "kernelheight": 3, "kernelwidth": 3, "c": 0.7, "decay": 0.9, "weightdecay": 0.1,
-    "poolingsize": 2, "poolshape": (2, 2), "kernelshape": (3, 3), "upsamplingfactor": 2, "margin": 1.0,
-    "dilation": 1, "dropoutp": 0.3, "l2": 0.1, "lambda_": 0.3, "inputshape": (5,), "maxlen": 20,
-    "initmethod": "normal", "weightscale": 0.5, "std": 0.5, "wlambda": 0.1, "upscalefactor": 2,
-    "downsamplingfactor": 2, "factor": 2, "bias": True, "usebias": True, "negslope": 0.2, "leak": 0.2,
-}  # fmt: skip
-"""Plain name of a number or word that must be given -> its value."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +46,11 @@ class Names:
     spare: dict[str, str] = field(default_factory=dict)
 
     @property
+    def images(self) -> bool:
+        """Whether the source speaks of an array of four axes."""
+        return any(len(c.get(k, ())) == 4 for c in self.clues.values() for k in ("doc", "axes"))
+
+    @property
     def plain(self) -> set[str]:
         """Plain names of all that must be given."""
         return {plain(n) for n, required in self.parameters if required}
@@ -143,20 +67,26 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         return [_constant(name, w, i) for i, w in enumerate(dict.fromkeys(clue["words"]))]
     key = plain(name)
     if constructor:
+        if re.search(r"hiddens?$|layers$|dims$|sizes$|units$", key):
+            found += [_constant(name, [4], 0.5), _constant(name, [5, 4, 7], 0.7)]
         found += _sizes(name, key)
+        if found:
+            return sorted(found, key=lambda c: c.cost)
     for source, cost in (("doc", 0.0), ("axes", 0.2)):
         if clue.get(source):
             found += _told(name, clue, clue[source], cost, among)
+    if constructor and re.search(r"init|fn$|func|activation|optim|regular|name$", key):
+        return [_constant(name, None)]
     role = role_among(name, among, clue)
     if key in NUMBERS and (
         role is None or constructor or (key in table.plain(name) and role == "number")
     ):
         found.append(_constant(name, NUMBERS[key], 0.0 if role in (None, "number") else 1.5))
     if role not in (None, "number"):
-        found += _by_role(name, role, clue, among)
+        found += _by_role(name, role, clue, among, told)
     elif not found:
-        found += [_constant(name, 2, 1.0)] if clue.get("count") else []
-        found += [] if constructor else _by_role(name, "x", clue, among, 1.0)
+        found += [_constant(name, 2, 1.0)] if clue.get("count") or constructor else []
+        found += [] if constructor else _by_role(name, "x", clue, among, 1.0 + told)
         found.append(_constant(name, 0.7, 2.5))
     found += _as_labels(name, clue) if clue.get("index") else []
     rank = clue.get("rank", 0)
@@ -171,6 +101,8 @@ def _constant(name: str, value: Any, cost: float = 0.0) -> Candidate:
 def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
     """The role of an argument among the others; "number" for a number, None if nobody knows."""
     key, lower = plain(name), name.lower()
+    if name in ("Q", "K", "V") or key in ("query", "key", "value", "q", "v"):
+        return "sequence"
     others = among.plain - {key}
     if clue.get("index") and others & {"w", "wembed", "weight", "weights", "embedding", "embed"}:
         return "ids"
@@ -186,6 +118,8 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
         return "gamma"
     if key in ("e", "codebook", "codes", "embeddings"):
         return "codes"
+    if match := re.fullmatch(r"(?:.*\.)?(w|weights?|b|bias)_?[0-9]", lower):
+        return "W" if match[1].startswith("w") else "b"
     role = table.role_of(name)
     if role in ("keep", "tau", "drop", "lam", "slope", "bet") or key in NUMBERS:
         return "number"
@@ -204,33 +138,13 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
         r"(pre_?|post_?)?[azxsu](_?(prev|in|out|l|flat|hat|t|train|batch|slice)|[0-9])?", lower
     ):
         return "x"
-    if re.fullmatch(r"h(idden)?(_?(prev|0|t|state))?|prev_?[hca]|[hca]_?prev|c_?0", lower):
+    if re.fullmatch(r"h(idden)?(_?(prev|0|t|state|in))*|prev_?[hca]|[hca]_?prev(_?t)?|c_?0", lower):
         return "h"
     if re.search(r"label|target|truth|true", lower):
         return "target"
     if re.search(r"input|image|data|batch|feature|tensor|query|key$|value|act", lower):
         return "x"
     return None
-
-
-PREDICTED = frozenset(
-    [
-        "al",
-        "a2",
-        "yhat",
-        "yp",
-        "ypred",
-        "yprob",
-        "probs",
-        "prob",
-        "out",
-        "outputs",
-        "yh",
-        "pred",
-        "predictions",
-        "output",
-    ]
-)
 
 
 def _by_role(
@@ -251,7 +165,7 @@ def _by_role(
             letters = tuple(letters) if word else (*letters, last)
             kind = "labels" if ":" in word else word or kinds.get(role, "normal")
             spec = Spec(letters, kind, word.partition(":")[2])
-            cost = extra + 0.3 * i + 0.5 * (STYLES.index(style) + (style == "one"))
+            cost = extra + 0.3 * i
             yield Candidate({name: spec}, cost, style)
             yield from _other_kinds(name, role, spec, cost, style)
 
@@ -306,23 +220,21 @@ def _as_labels(name: str, clue: dict[str, Any]) -> Iterator[Candidate]:
 
 def _sizes(name: str, key: str) -> Iterator[Candidate]:
     """A constructor's sizes."""
-    for i, letter in enumerate(n for n, names in CALLED.items() if key in names.split()):
+    letters = [n for n, names in CALLED.items() if key in names.split()]
+    letters = letters or list(letter_like(key))
+    for i, letter in enumerate(letters):
         yield Candidate({name: Spec(kind="size", value=letter)}, 0.2 * i)
         if letter == "I":
-            yield Candidate({name: Spec(kind="size", value="C")}, 1.0, "images")
-            yield Candidate({name: Spec(kind="size", value="C")}, 1.4, "last")
+            yield Candidate({name: Spec(kind="size", value="C")}, 0.0, "images")
+            yield Candidate({name: Spec(kind="size", value="C")}, 0.0, "last")
 
 
 def _told(
     name: str, clue: dict[str, Any], axes: list[str], cost: float, among: Names
 ) -> Iterator[Candidate]:
     """An argument whose axes are named in the source."""
-    letters = tuple(_letter(axis, len(axes), among) for axis in axes)
-    if not all(letters):
-        return
-    style = {4: "images", 3: "sequence"}.get(len(letters), "rows")
-    style = "columns" if len(letters) == 2 and letters[-1] == "B" else style
-    style = "last" if len(letters) == 4 and letters[-1] in "CF" else style
+    letters = tuple(_letter(axis, among.images, among) for axis in axes)
+    style = "columns" if len(letters) == 2 and letters[-1] == "B" else ""
     kinds = ["normal"]
     if clue.get("index"):
         kinds = ["labels"]
@@ -342,27 +254,23 @@ def _told(
             )
 
 
-def _letter(axis: str, rank: int, among: Names) -> str:
-    """The letter of a size that the source names."""
+def _letter(axis: str, images: bool, among: Names) -> str:
+    """The letter of a size that the source names, or of several with a sign between them."""
     if axis.isdigit():
         return axis
-    if "+" in axis or "*" in axis:
-        for sign in "+*":
-            if sign in axis:
-                return sign.join(_letter(part.strip(), rank, among) for part in axis.split(sign))
-    if match := re.fullmatch(r"([0-9]+)([A-Za-z]\w*)", axis):
-        return f"{match[1]}*{_letter(match[2], rank, among)}"
-    key = plain(axis).replace(" ", "")
-    if not re.fullmatch(r"\w+", key):
-        return ""
-    for letter, names in (IN_IMAGES if rank == 4 else CALLED).items():
-        if key in names.split():
-            return letter
-    return among.spare.setdefault(key, f"~{len(among.spare)}")
+    for sign in "+*":
+        if sign in axis:
+            return sign.join(_letter(part.strip(), images, among) for part in axis.split(sign))
+    if match := re.fullmatch(r"([0-9]+) ?([A-Za-z]\w*)", axis):
+        return f"{match[1]}*{_letter(match[2], images, among)}"
+    known = letter_of(axis, images=images)
+    return known or among.spare.setdefault(plain(axis), f"~{len(among.spare)}")
 
 
 def _dictionary(name: str, clue: dict[str, Any], among: Names) -> list[Candidate]:
     """A dict of parameters or of options, with the keys that the source asks for."""
+    if re.search(r"_(params?|config|conf|options|opts)$", name) and not clue.get("keys"):
+        return [Candidate({f"{name}.{k}": Spec(kind="constant", value=v) for k, v in OPTIONS})]
     keys = [k for k in clue.get("keys", {}) if k not in clue.get("optional", {})]
     keys += [f"{p}{i}" for i in (1, 2) for p in dict.fromkeys(clue.get("numbered", ()))]
     optional = {k: v for k, v in clue.get("optional", {}).items() if plain(k) in ("mode",)}
@@ -378,6 +286,10 @@ def _dictionary(name: str, clue: dict[str, Any], among: Names) -> list[Candidate
         )
         choices[key] = [_constant(key, NUMBERS[plain(key)])] if number else candidates(key, both)
     found = []
+    choices = {
+        key: [c for c in options if next(iter(c.specs.values())).kind != "constant"] or options
+        for key, options in choices.items()
+    }
     for i, style in enumerate(("", *STYLES[:2], STYLES[4], STYLES[5])):
         specs: dict[str, Spec] = {}
         for key, options in choices.items():

@@ -4,16 +4,19 @@ One point can hide a mistake: a forgotten sum over a batch of one, a factor that
 there are three: the first, one with other sizes, one with other values.
 """
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...errors import OptionError
 from .discover import Target
 from .inputs import draw, other_sizes, vary
 from .remote import Answers
 from .rubric import Exercise
-from .search import search
+from .sandbox import StudentError
+from .search import Fixed, other_way, probe, search
 from .truth import Solution, example_for, kind_specs
 
 
@@ -46,8 +49,8 @@ def points_of(
     example: Any,
     solution: Solution | None,
     answers: Answers,
-) -> tuple[list[Point], str]:
-    """Points to try, and a sentence that says where their inputs come from.
+) -> tuple[list[Point], str, Target]:
+    """Points to try, a sentence that says where their inputs come from, and how it is called.
 
     Raises
     ------
@@ -62,26 +65,34 @@ def points_of(
             if own is not None:
                 points.append(_split(target, "example()", own, decides=False, must_run=False))
                 origin = "the rubric, and example() besides"
-            return points, f"inputs from {origin}"
+            return points, f"inputs from {origin}", target
     if own is not None:
         rng = np.random.default_rng(101)
         points = [_split(target, "example()", own)]
         for which in ("other", "still other"):
             label = f"example() with {which} values"
             points.append(_split(target, label, _varied(own, rng), must_run=False))
-        return points, "inputs from example() in the file"
+        return points, "inputs from example() in the file", called_at(answers, target, points[0])
     return guessed(target, answers)
 
 
-def guessed(target: Target, answers: Answers) -> tuple[list[Point], str]:
-    """Points at inputs that names and source suggest, and where they come from.
+def called_at(answers: Answers, target: Target, point: Point) -> Target:
+    """A target as it is called, where the names in backward leave open how, at given inputs."""
+    given = Fixed(point.inputs, point.init)
+    with contextlib.suppress(StudentError, OptionError):
+        probe(answers, target, given)
+    return target if given.agrees or not given.ran else other_way(answers, target, given) or target
+
+
+def guessed(target: Target, answers: Answers) -> tuple[list[Point], str, Target]:
+    """Points at inputs that names and source suggest, where they come from, how it is called.
 
     Raises
     ------
     NoGuessError
         If there are none at which it runs.
     """
-    guess = search(answers, target)
+    guess, target = search(answers, target)
     points = [
         Point(label, *guess.drawn(which, seed), must_run=not i)
         for i, (label, which, seed) in enumerate(
@@ -91,7 +102,7 @@ def guessed(target: Target, answers: Answers) -> tuple[list[Point], str]:
     shapes = ", ".join(
         f"{n} {_shape(v)}" for n, v in {**points[0].inputs, **points[0].init}.items()
     )
-    return points, f"{GUESSED}: {shapes}"
+    return points, f"{GUESSED}: {shapes}", target
 
 
 GUESSED = "inputs from the names of the arguments"

@@ -168,6 +168,7 @@ class RemoteDoor:
             init=self.init,
             methods=target.methods,
             loss=target.loss,
+            way=target.way,
         )
         answer = answer if isinstance(answer, dict) else {}
         return arrays_of(answer.get("parameters")), _words(answer.get("names"))

@@ -12,22 +12,25 @@ import heapq
 import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ...check.verdict.conventions.values import Unreadable
 from ...check.verdict.functions import run_once
-from ...errors import MinivaeError
+from ...errors import MinivaeError, OptionError
 from .discover import Target
-from .guess import OTHERS, SIZES, SPARE, Candidate, Names, candidates, role_among
+from .guess import Candidate, Names, candidates, role_among
 from .inputs import Spec, draw
+from .layouts import OTHERS, SIZES, SPARE, STYLE_COSTS
 from .remote import Answers, NoLossError, RemoteDoor, check_loss
 from .sandbox import StudentError
 
 SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
 """For all guesses of a target; and how many after one that is credible."""
+MOST_WAYS, WAYS_AT = 30, 3
+"""Ways of calling backward that are tried, and guesses at which they are."""
 MOST_COMBINED = 4000
 MIXED = 1.5
 """Cost of two styles in one combination."""
@@ -43,6 +46,7 @@ class Guess:
     init: dict[str, Spec]
     sizes: tuple[dict[str, int], dict[str, int]] = field(repr=False)
     batch: bool = True
+    ran: bool = False
     agrees: bool = False
 
     def drawn(self, which: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -50,6 +54,19 @@ class Guess:
         rng = np.random.default_rng(seed)
         inputs = draw(self.specs, self.sizes[which], rng)
         return inputs, draw(self.init, self.sizes[which], rng)
+
+
+@dataclass
+class Fixed(Guess):
+    """Inputs that somebody has given."""
+
+    def __init__(self, inputs: dict[str, Any], init: dict[str, Any]) -> None:
+        super().__init__({}, {}, ({}, {}))
+        self.given = inputs, init
+
+    def drawn(self, which: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What was given."""
+        return self.given
 
 
 class NoGuessError(MinivaeError):
@@ -60,8 +77,8 @@ class NoGuessError(MinivaeError):
         self.guess = guess
 
 
-def search(answers: Answers, target: Target) -> Guess:
-    """The first guess that agrees, or else the first that is credible.
+def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
+    """The first guess that agrees, or else the first that is credible; and how it is called.
 
     Raises
     ------
@@ -74,6 +91,7 @@ def search(answers: Answers, target: Target) -> Guess:
     first: Guess | None = None
     credible: Guess | None = None
     odd: Guess | None = None
+    stuck: list[Guess] = []
     ran, after, why = False, 0, ""
     for guess in itertools.islice(guesses(target), MOST_TRIES):
         if time.monotonic() > end or after > MOST_AFTER:
@@ -85,25 +103,48 @@ def search(answers: Answers, target: Target) -> Guess:
             fits = probe(answers, target, guess)
         except NoLossError:
             raise
+        except OptionError:  # there is no array among them
+            continue
         except (StudentError, Unreadable) as error:
             why = why or str(error)
             if "not written yet" in why:
                 break
             after += credible is not None
+            stuck += [guess] if guess.ran else []
             continue
         ran = ran or guess.batch
         if guess.agrees:
-            return guess
+            return guess, target
+        stuck.append(guess)
         if fits == 1:
             credible = credible or guess
         elif fits > 0.5:
             odd = odd or guess
         after += credible is not None
-    if credible or odd:
-        return credible or odd
+    for guess in stuck[:WAYS_AT]:
+        way = other_way(answers, target, guess)
+        if way is not None:
+            return guess, way
+    if found := credible or odd:
+        return found, target
     if ran:
         why = "the gradients have the shapes of the arguments at no guessed inputs"
     raise NoGuessError(why, first)
+
+
+def other_way(answers: Answers, target: Target, guess: Guess) -> Target | None:
+    """The target called in another way, if it agrees in one."""
+    for way in range(1, MOST_WAYS + 1):
+        other = replace(target, way=way)
+        try:
+            probe(answers, other, guess)
+        except (StudentError, Unreadable) as error:
+            if "no other way" in str(error):
+                return None
+            continue
+        if guess.agrees:
+            return other
+    return None
 
 
 def probe(answers: Answers, target: Target, guess: Guess) -> float:
@@ -111,8 +152,11 @@ def probe(answers: Answers, target: Target, guess: Guess) -> float:
     inputs, init = guess.drawn(0, 11)
     door = RemoteDoor(answers, target, init)
     rng = np.random.default_rng(1)
-    with door.inside("frozen", 5):
-        outputs, upstream, gradients, _ = run_once(door, inputs, rng=rng)
+    try:
+        with door.inside("frozen", 5):
+            outputs, upstream, gradients, _ = run_once(door, inputs, rng=rng)
+    finally:
+        guess.ran = door.shapes is not None
     reading = door.reading
     if target.form == "loss":
         check_loss(reading, all(y.ndim == 0 for y in outputs))
@@ -181,7 +225,8 @@ def _combined(slots: list[list[Candidate]]) -> list[tuple[Candidate, ...]]:
     def cost(at: tuple[int, ...]) -> float:
         chosen = [slot[i] for slot, i in zip(slots, at, strict=True)]
         styles = {c.style for c in chosen if c.style}
-        return sum(c.cost for c in chosen) + MIXED * max(0, len(styles) - 1)
+        habit = max((STYLE_COSTS[style] for style in styles), default=0.0)
+        return sum(c.cost for c in chosen) + habit + MIXED * max(0, len(styles) - 1)
 
     start = (0,) * len(slots)
     queue, seen, found = [(cost(start), start)], {start}, []

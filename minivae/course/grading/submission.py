@@ -291,7 +291,7 @@ class Submission:
         try:
             sandbox = lane.sandbox(file)
             sandbox.restart_clock()
-            points, grade.origin = points_of(target, exercise, example, solution, sandbox)
+            points, grade.origin, target = points_of(target, exercise, example, solution, sandbox)
         except NoGuessError as error:
             grade.problem = f"{target.name}: {error}"
             grade.example = example_text(target, error.guess)

@@ -17,6 +17,10 @@ PARAMETER = re.compile(
     r"^[ \t]*(?:[-*] *|:param +)?`*((?:\w+)(?: *, *\w+)*)`*[ \t]*(?:--?|:|=|\()", re.MULTILINE
 )
 SHAPE = re.compile(r"[\(\[]([^()\[\]]*[,x][^()\[\]]*)[\)\]]")
+AXIS = re.compile(
+    r"[A-Za-z_]\w*|[0-9]{1,3} ?[A-Za-z]?\w*|\w+ ?[+*] ?\w+|(?:the )?(?:input|hidden|output) size"
+    r"|(?:size|number) of (?:the )?\w+(?: \w+)?"
+)
 MOST_AXES = 6
 
 
@@ -30,7 +34,8 @@ def clues_of(function: Callable | None) -> dict[str, dict[str, Any]]:
         docstring; `rank`, the least number of axes; `index`, whether it holds labels or positions;
         `count`, whether it is a whole number; `keys` of a dict, and `optional` ones with their
         defaults; `numbered`, the beginnings of keys such as `W1`, `W2`; `words`, texts it is
-        compared with; `parts`, names that it is taken apart into.
+        compared with; `parts`, names that it is taken apart into; `passed`, functions that it is
+        passed on to, each with its position or keyword there.
     """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))) if function else None
@@ -74,8 +79,10 @@ def _look(node: ast.AST, found: dict[str, dict[str, Any]]) -> None:
                     clue = of(node.value.id)
                     clue["rank"] = max(clue.get("rank", 0), len(axes))
         for e in inside:
-            if isinstance(e, ast.Name):
-                of(e.id)["index"] = True
+            whole = isinstance(e, ast.Subscript) and isinstance(e.slice, ast.Slice)
+            index = e.value if whole else e
+            if isinstance(index, ast.Name):
+                of(index.id)["index"] = True
         if (owner := _shaped(node.value)) and isinstance(node.slice, ast.Constant):
             if isinstance(node.slice.value, int) and node.slice.value >= 0:
                 clue = of(owner)
@@ -100,6 +107,10 @@ def _prefix(key: ast.expr) -> str:
 
 def _look_at_call(node: ast.Call, of: Callable[[str], dict[str, Any]]) -> None:
     called = ast.unparse(node.func)
+    passed = [*enumerate(node.args), *((k.arg, k.value) for k in node.keywords)]
+    for place, value in passed:
+        if isinstance(value, ast.Name) and called.isidentifier() and place is not None:
+            of(value.id).setdefault("passed", []).append([called, place])
     first = node.args[0] if node.args else None
     if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         name = node.func.value.id
@@ -149,6 +160,6 @@ def _shapes_in(text: str) -> Iterator[tuple[list[str], list[str]]]:
             axes = axes[:-1] if not axes[-1] else axes
             if "..." in content or len(axes) > MOST_AXES:
                 break
-            if all(re.fullmatch(r"[\w ./+*'-]{1,40}", a) for a in axes):
+            if all(AXIS.fullmatch(a) for a in axes):
                 yield names, axes
                 break

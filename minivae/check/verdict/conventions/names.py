@@ -68,7 +68,7 @@ CACHES = _words("cache caches ctx context saved memo memory mem tape stash")
 """Arguments of a backward pass that take a cache as a whole."""
 SHORT_CACHES = CACHES | {"c", "tmp", "state"}
 """The same, where nothing else is possible."""
-OUTPUTS = _words("out output outputs y a s")
+OUTPUTS = _words("out output outputs y a s ht hnext nexth anext h result z")
 UPSTREAMS = ("d", "g", "up", "nabla", "err")
 """How the name of an upstream gradient begins."""
 NOT_UPSTREAM = _words(

@@ -55,6 +55,8 @@ def methods_of(target: Any) -> tuple[str, str | None] | None:
         return callable(getattr(target, name, None))
 
     forward = next(filter(has, FORWARDS), None)
+    if forward == "forward" and has("calculate"):
+        forward = "calculate"  # the mean of what forward gives for each example
     backward = next(filter(has, BACKWARDS), None)
     if forward is None or (backward is None and forward != "loss"):
         return None
@@ -169,6 +171,29 @@ def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
             ):
                 return kept[place.key]
     return None
+
+
+def kept_output(instance: Any) -> Any:
+    """What a forward pass that returns nothing has left as `self.output`."""
+    for name in ("output", "outputs", "out", "y", "A", "Z"):
+        if isinstance(value := getattr(instance, name, None), np.ndarray | np.generic | float):
+            return value
+    return None
+
+
+def own_gradients(instance: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Gradients of forward's arguments that backward has left at the object, as `self.dinputs`.
+
+    They count where nothing is returned; then the first argument's may have a general name.
+    """
+    found = {}
+    for i, name in enumerate(names):
+        general = ("dinputs", "dinput", "dx", "dX", "grad_input") if not i else ()
+        for form in (*gradient_names(name), *general):
+            if isinstance(getattr(instance, form, None), np.ndarray):
+                found[name] = getattr(instance, form)
+                break
+    return found
 
 
 def make(

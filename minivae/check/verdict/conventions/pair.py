@@ -1,13 +1,23 @@
 """A student's pair, called: two functions, a function that returns both, or an object."""
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .calling import Call, fill, fill_again, how_split, parameters_of, split
-from .objects import find_parameters, gradient_of, make
+from .calling import (
+    Call,
+    fill,
+    fill_again,
+    how_split,
+    other_ways,
+    parameters_of,
+    split,
+    upstreams_taken,
+)
+from .objects import find_parameters, gradient_of, kept_output, make, own_gradients
 from .overlooked import numbers_with_gradients, overlooked
 from .owners import returned_names
 from .source import purpose_of
@@ -27,6 +37,9 @@ class Pair:
         The cost of forward's output and the labels, whose gradients backward returns, as in
         `backward_propagation(parameters, cache, X, Y)` beside `compute_cost(A2, Y)`.
 
+    way : int
+        Which of `other_ways` backward is called in; 0 as its names say.
+
     Attributes
     ----------
     parameters : dict of str to list of Place
@@ -42,22 +55,31 @@ class Pair:
         backward: Callable | None = None,
         instance: Any = None,
         loss: Callable | None = None,
+        way: int = 0,
     ) -> None:
         self.run, self.run_back, self.instance, self.loss = forward, backward, instance, loss
         self.forward_names = [n for n, _ in parameters_of(forward)]
         self.backward_parameters = None if backward is None else parameters_of(backward)
         self.parameters = {} if instance is None else find_parameters(instance)
         self.how: str | None = None
+        self.way = way
+        self.taken = upstreams_taken(backward, self.forward_names)
         self.upstream: list[tuple[str, bool]] = []
         self.returned_names = returned_names(backward or forward)
         if backward is None:  # the first part is the loss
             self.returned_names = self.returned_names[1:]
 
     @classmethod
-    def of(cls, target: Any, init: dict[str, Any], methods: Sequence[str] | None = None) -> "Pair":
+    def of(
+        cls,
+        target: Any,
+        init: dict[str, Any],
+        methods: Sequence[str] | None = None,
+        way: int = 0,
+    ) -> "Pair":
         """The pair of a class, made with `init`, or of an object."""
         instance, forward, backward = make(target, init, methods)
-        return cls(forward, backward, instance)
+        return cls(forward, backward, instance, way=way)
 
     @property
     def functions(self) -> list[Callable]:
@@ -98,9 +120,13 @@ class Pair:
             result = self.run(**{n: v for n, v in passed.items() if n in names})
         else:
             result = self.run(*passed.values())
+        if result is None and self.instance is not None:
+            result = kept_output(self.instance)
         if self.how is None:
             self.how = how_split(result, arguments, self.backward_parameters)
         call = split(result, arguments, self.how)
+        if isinstance(call.outputs, tuple) and 0 < self.taken < len(call.outputs):
+            call.outputs = call.outputs[: self.taken] if self.taken > 1 else call.outputs[0]
         if self.loss is not None:
             call.outputs, call.before = self._cost(call), call.outputs
         return call
@@ -131,7 +157,15 @@ class Pair:
         if self.loss is not None:
             named = fill_again(call, self.backward_parameters or [])
             return _times(self.run_back(**named), float(np.sum(upstream[0])))
-        args, named, passed = fill(call, self.backward_parameters or [], upstream, method)
+        parameters = self.backward_parameters or []
+        if self.way:
+            ways = other_ways(call, parameters, upstream, kept_output(self.instance))
+            named, passed = next(itertools.islice(ways, self.way - 1, None), ({}, None))
+            if passed is None:
+                raise Unreadable("there is no other way to call backward")
+            args: list[Any] = []
+        else:
+            args, named, passed = fill(call, parameters, upstream, method)
         self.upstream = self._upstream(named, upstream) if passed else []
         returned = self.run_back(*args, **named)
         if passed:
@@ -193,6 +227,9 @@ class Pair:
     def kept(self) -> dict[str, Any]:
         """Gradients that backward left at the object, by parameter."""
         found = {n: gradient_of(self.instance, n, p) for n, p in self.parameters.items()}
+        if self.instance is not None:
+            own = [n for n in self.forward_names if n not in found]
+            found |= own_gradients(self.instance, own)
         return {n: g for n, g in found.items() if g is not None}
 
 

@@ -39,12 +39,20 @@ class Purpose:
 def purpose_of(functions: Iterable[Callable]) -> Purpose:
     """Read the source of functions, of a method's whole class; nothing where there is none.
 
-    What a function is called says nothing.
+    What a function is called says nothing. Small constants also stand in what it calls.
     """
+    functions = list(functions)
     text = "\n".join(dict.fromkeys(_source(function) for function in functions))
+    called = {
+        other
+        for function in functions
+        for name in set(re.findall(r"\b(\w+)\(", text))
+        if inspect.isfunction(other := getattr(function, "__globals__", {}).get(name))
+    }
     text = re.sub(r"(?m)^(\s*(?:def|class)\s+)\w+", r"\1_", text)
     word = STOPPED.search(text)
-    small = [value for value in _numbers(text) if 0 < value <= LARGEST_EPSILON]
+    texts = [text, *map(_source, called)]
+    small = [value for t in texts for value in _numbers(t) if 0 < value <= LARGEST_EPSILON]
     return Purpose(word.group().strip("[_ ") if word else "", max(small, default=0.0))
 
 

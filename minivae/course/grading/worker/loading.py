@@ -10,6 +10,7 @@ noted.
 import __future__
 
 import ast
+import builtins
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -150,6 +151,7 @@ def prepare(folder: str) -> Loading:
     for name, kind in OLD_NAMES.items():
         if name not in vars(np):
             setattr(np, name, kind)
+    builtins.xrange = range  # courses of Python 2's time
     # The check's own complex step, and not the student's code, makes numbers complex.
     warnings.filterwarnings("ignore", category=getattr(np, "exceptions", np).ComplexWarning)
     loading = Loading(folder)

@@ -193,6 +193,7 @@ class Session:
         init: dict[str, Any],
         methods: list[str],
         loss: str | None = None,
+        way: int = 0,
     ) -> dict[str, Any]:
         """Choose what is called, make the object of a class.
 
@@ -202,10 +203,10 @@ class Session:
         self.settle(None, None)
         target = getattr(self.module, forward)
         if form == "class":
-            self.pair = self.conventions.Pair.of(target, init, methods)
+            self.pair = self.conventions.Pair.of(target, init, methods, way)
         else:
             others = [getattr(self.module, n) if n else None for n in (backward, loss)]
-            self.pair = self.conventions.Pair(target, others[0], loss=others[1])
+            self.pair = self.conventions.Pair(target, others[0], loss=others[1], way=way)
         self.generators = self.draws.find_generators(*self.pair.functions)
         return {"parameters": self.pair.values(), "names": self.pair.returned_names}
 
