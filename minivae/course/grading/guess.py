@@ -124,6 +124,8 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
     if match := re.fullmatch(r"(?:.*\.)?(w|weights?|b|bias)_?[0-9]", lower):
         return "W" if match[1].startswith("w") else "b"
     role = table.role_of(name)
+    if role == "eps" and others & {"mu", "logvar", "sigma", "z", "lv", "sd"}:
+        return "eps"
     if role in ("keep", "tau", "drop", "lam", "slope", "bet") or key in NUMBERS:
         return "number"
     if key in ("w", "theta") and not others & {"w", "b2"} and others & {"b", "x"} and "y" in others:
