@@ -160,7 +160,8 @@ def _parameters(found: Any) -> Parameters:
 
 def _inherit(function: dict[str, Any], functions: dict[str, dict[str, Any]]) -> None:
     """Give an argument that is only passed on the clues of what it is passed on as."""
-    for clue in _dict(function.get("clues")).values():
+    clues = _dict(function.get("clues"))
+    for clue in list(clues.values()):
         passed = clue.get("passed") if isinstance(clue, dict) else None
         for pair in passed if isinstance(passed, list) else ():
             name, place = pair if isinstance(pair, list) and len(pair) == 2 else ("", "")
@@ -170,8 +171,13 @@ def _inherit(function: dict[str, Any], functions: dict[str, dict[str, Any]]) -> 
                 place = names[place]
             there = _dict(_dict(other.get("clues")).get(place)) if isinstance(place, str) else {}
             for kind in ("keys", "optional", "numbered", "words", "index"):
-                if kind in there:
+                if isinstance(there.get(kind), dict) and isinstance(clue.get(kind, {}), dict):
+                    clue[kind] = {**there[kind], **clue.get(kind, {})}
+                elif kind in there:
                     clue.setdefault(kind, there[kind])
+            for key in _dict(there.get("keys")):
+                if key in other["clues"]:
+                    clues.setdefault(key, other["clues"][key])
 
 
 def _merged(*described: dict[str, Any]) -> Clues:

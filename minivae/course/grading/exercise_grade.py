@@ -16,7 +16,10 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
-EDIT = "no inputs could be guessed at which it runs; put this into the file and mend it:"
+EDIT = (
+    "the inputs were a guess, and it runs at none; write a function example() into the file that "
+    "returns a dict of arguments, such as this one, which holds the likeliest guess:"
+)
 
 
 @dataclass

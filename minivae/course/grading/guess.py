@@ -67,7 +67,7 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         return [_constant(name, w, i) for i, w in enumerate(dict.fromkeys(clue["words"]))]
     key = plain(name)
     if constructor:
-        if re.search(r"hiddens?$|layers$|dims$|sizes$|units$", key):
+        if re.search(r"hiddens?$|layers$|dims$|sizes$|units$|list$", key):
             found += [_constant(name, [4], 0.5), _constant(name, [5, 4, 7], 0.7)]
         found += _sizes(name, key)
         if found:
@@ -75,6 +75,9 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
     for source, cost in (("doc", 0.0), ("axes", 0.2)):
         if clue.get(source):
             found += _told(name, clue, clue[source], cost, among)
+    if constructor and key in table.sure_names("lam") | {"l1", "l2", "reg", "weightdecay"}:
+        return [_constant(name, 0.0)]  # a penalty is no part of the output
+    told = 1.0 if found and not constructor else 0.0
     if constructor and re.search(r"init|fn$|func|activation|optim|regular|name$", key):
         return [_constant(name, None)]
     role = role_among(name, among, clue)
@@ -121,6 +124,8 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
     if match := re.fullmatch(r"(?:.*\.)?(w|weights?|b|bias)_?[0-9]", lower):
         return "W" if match[1].startswith("w") else "b"
     role = table.role_of(name)
+    if role == "eps" and others & {"mu", "logvar", "sigma", "z", "lv", "sd"}:
+        return "eps"
     if role in ("keep", "tau", "drop", "lam", "slope", "bet") or key in NUMBERS:
         return "number"
     if key in ("w", "theta") and not others & {"w", "b2"} and others & {"b", "x"} and "y" in others:
@@ -161,7 +166,7 @@ def _by_role(
     for style, choices in zip(STYLES, axes.split(";"), strict=False):
         for i, text in enumerate(filter(None, map(str.strip, choices.split("|")))):
             *letters, last = text.split()
-            word = last if last.islower() and last != "k" else ""
+            word = last if last[0].islower() and last != "k" else ""
             letters = tuple(letters) if word else (*letters, last)
             kind = "labels" if ":" in word else word or kinds.get(role, "normal")
             spec = Spec(letters, kind, word.partition(":")[2])

@@ -8,8 +8,10 @@ columns. Where none agrees, the first combination that ran and whose gradients h
 shapes is credible, or else the first where most have: there the whole check decides.
 """
 
+import collections
 import heapq
 import itertools
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -31,7 +33,11 @@ SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
 """For all guesses of a target; and how many after one that is credible."""
 MOST_WAYS, WAYS_AT = 30, 3
 """Ways of calling backward that are tried, and guesses at which they are."""
-MOST_COMBINED = 4000
+MOST_COMBINED, MOST_MENDED = 4000, 40
+MISMATCH = re.compile(
+    r"([0-9]+) \(dim [0-9]\) != ([0-9]+) \(dim|size ([0-9]+) is different from ([0-9]+)"
+)
+"""What NumPy says where sizes do not fit; a size may stand in the code, 784 pixels, say."""
 MIXED = 1.5
 """Cost of two styles in one combination."""
 LEFT_ALONE = {"target": 2.5, "labels": 2.5, "b": 1.0, "mask": -1.0, "eps": 0.5}
@@ -48,6 +54,20 @@ class Guess:
     batch: bool = True
     ran: bool = False
     agrees: bool = False
+
+    def mended(self, error: str) -> "Guess | None":
+        """The guess with the size that the code asks for, as an error about sizes tells it."""
+        found = MISMATCH.search(error)
+        numbers = [int(n) for n in found.groups() if n] if found else []
+        used = {axis for spec in self.specs.values() for axis in spec.axes}
+        mine = [a for a in used for n in numbers if self.sizes[0].get(a) == n and a != "B"]
+        if len(mine) != 1:
+            return None
+        wanted = next((n for n in numbers if n != self.sizes[0][mine[0]]), None)
+        if wanted is None or wanted in [self.sizes[0].get(a) for a in used]:
+            return None
+        sizes = tuple({**sizes, mine[0]: wanted} for sizes in self.sizes)
+        return replace(self, sizes=sizes)
 
     def drawn(self, which: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Arguments of forward and of the constructor, at the first or the other sizes."""
@@ -93,7 +113,10 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     odd: Guess | None = None
     stuck: list[Guess] = []
     ran, after, why = False, 0, ""
-    for guess in itertools.islice(guesses(target), MOST_TRIES):
+    waiting = collections.deque(itertools.islice(guesses(target), MOST_TRIES))
+    mended = 0
+    while waiting:
+        guess = waiting.popleft()
         if time.monotonic() > end or after > MOST_AFTER:
             break
         if ran and not guess.batch:
@@ -111,6 +134,9 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                 break
             after += credible is not None
             stuck += [guess] if guess.ran else []
+            if mended < MOST_MENDED and (other := guess.mended(str(error))):
+                mended += 1
+                waiting.appendleft(other)
             continue
         ran = ran or guess.batch
         if guess.agrees:

@@ -271,7 +271,8 @@ class Submission:
                 return self._run(grade, exercise, solution, self.lanes[0], file, target)
             except NoLossError as error:
                 missing = missing or f"{target.name}: {error}"
-        grade.problem = missing
+        notes = "; ".join(note for file in self.files for note in self.notes.get(file, ()))
+        grade.problem = f"{missing} What failed was passed over: {notes}" if notes else missing
         return grade
 
     @unharmed

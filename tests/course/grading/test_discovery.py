@@ -222,8 +222,17 @@ def test_nothing_to_check_is_said(graded):
 
 
 def test_unknown_argument_names_ask_for_an_example(graded):
-    grade = graded(LINEAR.replace("(x, W, b)", "(foo, W, b)").replace("(x, W)", "(foo, W)"))
-    assert "write a function example()" in grade.exercises[0].problem
+    """The text has the student's own names and is an example() that runs."""
+    source = LINEAR.replace("def linear_forward(x, W, b):", "def linear_forward(foo, W, b):")
+    source = source.replace(
+        "    return x @ W", "    assert len(foo) == 6\n    x = foo\n    return x @ W"
+    )
+    grade = graded(source)
+    assert grade.verdict == "not checked"
+    assert "write a function example() into the file" in str(grade)
+    text = grade.exercises[0].example
+    assert '"foo": rng.standard_normal((3, 5)),' in text
+    assert graded(source + text.replace("(3, 5)", "(6, 5)")).verdict == "right"
 
 
 def test_example_that_raises_is_a_note(graded):

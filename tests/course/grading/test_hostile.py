@@ -353,7 +353,7 @@ def test_forked_children_do_not_outlive_the_file(student, tmp_path, confine):
         group = sandbox.process.pid
         listing = subprocess.run(["ps", "-eo", "pgid="], capture_output=True, text=True, check=True)
         alive = listing.stdout.split().count(str(group))
-        assert sandbox.call("describe")["functions"]
+        assert "linear_forward" in sandbox.call("describe")
     assert alive == (1 if confine and set(sandbox.defences) & {"seccomp", "processes"} else 4)
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
@@ -460,7 +460,7 @@ def test_dead_sandbox_says_why_at_each_call(student):
             with pytest.raises(SandboxError, match="signal SIGKILL"):
                 sandbox.call("describe")
     with pytest.raises(StudentError, match="ZeroDivisionError"):
-        Sandbox(student("1 / 0\n"), Limits())
+        Sandbox(student("raise ZeroDivisionError\n"), Limits())
 
 
 def test_terminal_is_not_controlled(student, tmp_path):

@@ -200,7 +200,7 @@ def energy_loss(params, x, eps):
     grade = grade_file(student(other), rubric)
     assert grade.score == 0.0
     assert "forward returns other values than it should" in grade.exercises[0].text
-    assert "params, x, eps) do not say what energy_loss takes" in str(grade_file(student(other)))
+    assert grade_file(student(other)).verdict == "right"  # without a rubric
     shape = solution.replace("(h ** 2).sum()", "(h ** 2).sum(axis=0)")
     text = grade_file(student(shape), rubric).exercises[0].text
     assert "forward returns the shapes [(7,)], but it should return [()]" in text

@@ -172,9 +172,12 @@ class Pair:
             return returned
         if all(np.size(dy) == 1 for dy in upstream):  # a loss's own gradients
             return _times(returned, sum(float(np.sum(dy)) for dy in upstream))
-        whole = isinstance(returned, np.ndarray) and len(upstream) == 1
-        if whole and returned.shape == upstream[0].shape:
-            return upstream[0] * returned
+        if isinstance(returned, np.ndarray) and len(upstream) == 1:
+            dy = upstream[0]
+            if returned.shape == dy.shape:
+                return dy * returned
+            if dy.ndim == 1 and returned.shape[:1] == dy.shape:  # of a loss for each example
+                return dy.reshape(-1, *[1] * (returned.ndim - 1)) * returned
         raise Unreadable(
             "backward takes no upstream gradient, and what it returns is no derivative of the "
             "output, entry by entry; let it take the upstream gradient, as in backward(dout, cache)"

@@ -52,7 +52,15 @@ def purpose_of(functions: Iterable[Callable]) -> Purpose:
     text = re.sub(r"(?m)^(\s*(?:def|class)\s+)\w+", r"\1_", text)
     word = STOPPED.search(text)
     texts = [text, *map(_source, called)]
-    small = [value for t in texts for value in _numbers(t) if 0 < value <= LARGEST_EPSILON]
+    constants = [
+        value
+        for function in functions
+        for name, value in getattr(function, "__globals__", {}).items()
+        if type(value) is float and re.search(rf"\b{name}\b", text)
+    ]
+    small = [
+        value for t in texts for value in [*constants, *_numbers(t)] if 0 < value <= LARGEST_EPSILON
+    ]
     return Purpose(word.group().strip("[_ ") if word else "", max(small, default=0.0))
 
 

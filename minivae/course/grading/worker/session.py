@@ -51,6 +51,11 @@ class Kept:
     before: dict[str, Any]
 
 
+def _home(value: Any) -> str:
+    """The module that a function or class was written in."""
+    return getattr(value, "__module__", None) or ""
+
+
 class Session:
     """A file, and the pair in it that is being called.
 
@@ -111,7 +116,7 @@ class Session:
         with open(path, "rb") as file:
             self.source = file.read()  # the file may delete itself
         loading = self.loader(self.folder) if self.loader else None
-        if self._is_part_of(package):
+        if self._is_part_of(package, path):
             name = f"{packages(package, own)}.{name}"
         elif name in sys.modules:
             name = f"student_{name}"
@@ -129,9 +134,9 @@ class Session:
         self.module = module
         return [] if loading is None else loading.notes
 
-    def _is_part_of(self, package: list[str]) -> bool:
+    def _is_part_of(self, package: list[str], path: str) -> bool:
         """Whether the file imports from its own package, with a dot or by its name."""
-        found = [n for n in ast.walk(ast.parse(self.source)) if isinstance(n, ast.ImportFrom)]
+        found = [n for n in ast.walk(ast.parse(self.source, path)) if isinstance(n, ast.ImportFrom)]
         by_name = () if self.loader else package[-1:]  # else the folders are on the path
         return any(n.level or (n.module or "").split(".")[0] in by_name for n in found)
 
@@ -139,9 +144,7 @@ class Session:
         """List the functions and classes that the file defines, and what their source says: JSON."""
         parameters_of, clues_of = self.conventions.parameters_of, self.conventions.clues_of
         functions, classes = {}, {}
-        for name, value in list(vars(self.module).items()):
-            if name.startswith("_") or not self._is_local(value):
-                continue
+        for name, value in self._written().items():
             if inspect.isclass(value):
                 pairs = [self._described(value, *pair) for pair in self._pairs(value)]
                 init, clues = parameters_of(value), clues_of(value.__init__)
@@ -155,6 +158,18 @@ class Session:
                     "returns": self.conventions.kind_of_return(returned),
                 }
         return json.dumps({"functions": functions, "classes": classes})
+
+    def _written(self) -> dict[str, Any]:
+        """What the student wrote in this file, or else what it imports from files beside it."""
+        names = {n: v for n, v in vars(self.module).items() if n[:1] != "_" and n != "example"}
+        own = {n: v for n, v in names.items() if _home(v) == self.module.__name__}
+        if any(map(callable, own.values())):
+            return own
+        files = {n: getattr(sys.modules.get(_home(v)), "__file__", None) for n, v in names.items()}
+        inside = self.folder + os.sep
+        return {
+            n: names[n] for n, f in files.items() if f and os.path.abspath(f).startswith(inside)
+        }
 
     def _pairs(self, kind: type) -> list[tuple[str, str, str | None]]:
         """Titles and methods of the pairs of a class that somebody has written."""
@@ -175,10 +190,6 @@ class Session:
                 n: {k: v for c in reversed(clues) for k, v in c.get(n, {}).items()} for n in names
             },
         }
-
-    def _is_local(self, value: Any) -> bool:
-        """Whether the student wrote it in this file."""
-        return getattr(value, "__module__", None) == self.module.__name__
 
     def example(self) -> Any:
         """Return what the file's `example()` returns; None if it has none."""
