@@ -142,7 +142,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
         if guess.agrees:
             return guess, target
         stuck.append(guess)
-        if fits == 1:
+        if fits == 1 and _is_credible(guess, target):
             credible = credible or guess
         elif fits > 0.5:
             odd = odd or guess
@@ -156,6 +156,15 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     if ran:
         why = "the gradients have the shapes of the arguments at no guessed inputs"
     raise NoGuessError(why, first)
+
+
+def _is_credible(guess: Guess, target: Target) -> bool:
+    """Whether a guess at which nothing agrees may be the student's inputs.
+
+    Whole numbers must be asked for: as floats they would only be broadcast.
+    """
+    labels = [n for n, spec in guess.specs.items() if spec.kind == "labels"]
+    return all(target.clues.get(n, {}).get("index") for n in labels)
 
 
 def other_way(answers: Answers, target: Target, guess: Guess) -> Target | None:
