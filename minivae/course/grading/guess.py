@@ -94,7 +94,7 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         found += [] if constructor else _by_role(name, "x", clue, among, 1.0 + told)
         found.append(_constant(name, 0.7, 2.5))
     found += _as_labels(name, clue) if clue.get("index") else []
-    rank = clue.get("rank", 0)
+    rank = max([clue.get("rank", 0), *(len(clue.get(source, ())) for source in ("doc", "axes"))])
     fits = [
         replace(c, cost=c.cost + 0.7) if 0 < len(c.specs[name].axes) < rank else c for c in found
     ]
