@@ -69,6 +69,8 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
     if constructor:
         if re.search(r"hiddens?$|layers$|dims$|sizes$|units$|list$", key):
             found += [_constant(name, [4], 0.5), _constant(name, [5, 4, 7], 0.7)]
+        if key.endswith("shape"):
+            found += [_constant(name, shape, 1.0) for shape in ((5,), (5, 7), (2, 4, 6))]
         found += _sizes(name, key)
         if found:
             return sorted(found, key=lambda c: c.cost)
@@ -92,9 +94,11 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         found += [] if constructor else _by_role(name, "x", clue, among, 1.0 + told)
         found.append(_constant(name, 0.7, 2.5))
     found += _as_labels(name, clue) if clue.get("index") else []
-    rank = clue.get("rank", 0)
-    fits = [c for c in found if not c.specs[name].axes or len(c.specs[name].axes) >= rank]
-    return sorted(fits or found, key=lambda c: c.cost)
+    rank = max([clue.get("rank", 0), *(len(clue.get(source, ())) for source in ("doc", "axes"))])
+    fits = [
+        replace(c, cost=c.cost + 0.7) if 0 < len(c.specs[name].axes) < rank else c for c in found
+    ]
+    return sorted(fits, key=lambda c: c.cost)
 
 
 def _constant(name: str, value: Any, cost: float = 0.0) -> Candidate:
@@ -126,6 +130,10 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
     role = table.role_of(name)
     if role == "eps" and others & {"mu", "logvar", "sigma", "z", "lv", "sd"}:
         return "eps"
+    if re.fullmatch(r"lv|log_?var\w*|\w*_log_?var", lower):
+        return "logvar"
+    if key == "p" and others & table.WITHOUT_GRADIENT:
+        return "p"
     if role in ("keep", "tau", "drop", "lam", "slope", "bet") or key in NUMBERS:
         return "number"
     if key in ("w", "theta") and not others & {"w", "b2"} and others & {"b", "x"} and "y" in others:
@@ -177,6 +185,9 @@ def _by_role(
 
 def _other_kinds(name: str, role: str, spec: Spec, cost: float, style: str) -> Iterator[Candidate]:
     """Labels and one-hot vectors for a target, and other ranges for what a logarithm is taken of."""
+    if role == "labels" and style in ("rows", "columns") and spec.axes == ("B",):
+        hot = Spec(("B", "I"), "one_hot") if style == "rows" else Spec(("I", "B"), COLUMNS)
+        yield Candidate({name: hot}, cost + 0.6, style)
     if role == "target":
         hot = COLUMNS if style == "columns" and spec.axes[0] != "1" else "one_hot"
         hot = "binary" if "1" in spec.axes or spec.axes == ("B",) else hot
@@ -238,7 +249,13 @@ def _told(
     name: str, clue: dict[str, Any], axes: list[str], cost: float, among: Names
 ) -> Iterator[Candidate]:
     """An argument whose axes are named in the source."""
+    if not all(axis.strip("_") for axis in axes):
+        return  # a part of it is not named
     letters = tuple(_letter(axis, among.images, among) for axis in axes)
+    if letters.count("k") == 1 and len(letters) == 4:  # F filters, and not an f x f kernel
+        letters = tuple(
+            "F" if n == "k" and a in ("F", "f") else n for n, a in zip(letters, axes, strict=True)
+        )
     style = "columns" if len(letters) == 2 and letters[-1] == "B" else ""
     kinds = ["normal"]
     if clue.get("index"):

@@ -13,7 +13,7 @@ import heapq
 import itertools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,7 +46,19 @@ LEFT_ALONE = {"target": 2.5, "labels": 2.5, "b": 1.0, "mask": -1.0, "eps": 0.5}
 
 @dataclass
 class Guess:
-    """Inputs for a target: how to draw them, and how they did."""
+    """Inputs for a target: how to draw them, and how they did.
+
+    Attributes
+    ----------
+    specs, init : dict
+        How arguments of forward and of the constructor are drawn.
+    sizes : tuple of dict
+        At the first point, and at the one with other sizes.
+    batch : bool
+        Whether there are several examples.
+    ran, agrees, nearly : bool
+        Whether forward ran, whether the gradients agree, or do but for the number of examples.
+    """
 
     specs: dict[str, Spec]
     init: dict[str, Spec]
@@ -54,6 +66,7 @@ class Guess:
     batch: bool = True
     ran: bool = False
     agrees: bool = False
+    nearly: bool = False
 
     def mended(self, error: str) -> "Guess | None":
         """The guess with the size that the code asks for, as an error about sizes tells it."""
@@ -142,7 +155,9 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
         if guess.agrees:
             return guess, target
         stuck.append(guess)
-        if fits == 1:
+        if guess.nearly:
+            return guess, target
+        if fits == 1 and _is_credible(guess, target):
             credible = credible or guess
         elif fits > 0.5:
             odd = odd or guess
@@ -158,6 +173,15 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     raise NoGuessError(why, first)
 
 
+def _is_credible(guess: Guess, target: Target) -> bool:
+    """Whether a guess at which nothing agrees may be the student's inputs.
+
+    Whole numbers must be asked for: as floats they would only be broadcast.
+    """
+    labels = [n for n, spec in guess.specs.items() if spec.kind == "labels"]
+    return all(target.clues.get(n, {}).get("index") for n in labels)
+
+
 def other_way(answers: Answers, target: Target, guess: Guess) -> Target | None:
     """The target called in another way, if it agrees in one."""
     for way in range(1, MOST_WAYS + 1):
@@ -168,7 +192,7 @@ def other_way(answers: Answers, target: Target, guess: Guess) -> Target | None:
             if "no other way" in str(error):
                 return None
             continue
-        if guess.agrees:
+        if guess.agrees or guess.nearly:
             return other
     return None
 
@@ -186,24 +210,39 @@ def probe(answers: Answers, target: Target, guess: Guess) -> float:
     reading = door.reading
     if target.form == "loss":
         check_loss(reading, all(y.ndim == 0 for y in outputs))
-    vary = reading.vary()
-    shapes = {n: reading.arguments[n].shape for n in vary}
+    vary, given = reading.vary(), reading.arguments
+    shapes = {n: given[n].shape for n in vary}
     fits = [n in gradients and _alike(np.shape(gradients[n]), shapes[n]) for n in vary]
     if not all(fits):
         return sum(fits) / len(fits)
     v = {n: rng.standard_normal(shape) for n, shape in shapes.items()}
-    said = sum(float(np.sum(np.reshape(gradients[n], shapes[n]) * v[n])) for n in vary)
+    said = {n: float(np.sum(np.reshape(gradients[n], shapes[n]) * v[n])) for n in vary}
 
-    def value(step: float) -> float:
-        moved = {n: a + step * v[n] if n in v else a.copy() for n, a in reading.arguments.items()}
+    def value(step: float, along: Iterable[str]) -> float:
+        moved = {
+            n: a + step * v[n] * (n in along) if n in v else a.copy() for n, a in given.items()
+        }
         with door.inside("frozen", 5):
             outputs, _ = door.forward(moved)
         return sum(float(np.sum(dy * y)) for dy, y in zip(upstream, outputs, strict=True))
 
-    step = 1e-6
-    slope = (value(step) - value(-step)) / (2 * step)
-    guess.agrees = bool(abs(slope - said) <= 1e-4 * (abs(slope) + abs(said)) + 1e-7) and slope != 0
+    def slope(*along: str) -> float:
+        return (value(1e-6, along) - value(-1e-6, along)) / 2e-6
+
+    guess.agrees = _same(slope(*vary), sum(said.values()))
+    if not guess.agrees:  # a course may divide by the number of examples in another place
+        sizes = {n for y in outputs for n in y.shape} | {
+            a.shape[0] for a in given.values() if a.ndim
+        }
+        factors = {1.0, *(1 / n for n in sizes if n), *(float(n) for n in sizes)}
+        guess.nearly = all(
+            any(_same(factor * slope(n), said[n]) for factor in factors) for n in vary
+        )
     return 1.0
+
+
+def _same(slope: float, said: float) -> bool:
+    return abs(slope - said) <= 1e-4 * (abs(slope) + abs(said)) + 1e-7 and slope != 0
 
 
 def _alike(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

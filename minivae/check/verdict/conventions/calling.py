@@ -9,7 +9,7 @@ parameters tell which it is; where they do not, nothing is called, and the reaso
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class Call:
         Whether there is a cache, which may be None.
     before : object
         What forward computed, where the outputs are the cost of it.
+    passed : dict
+        What forward took of the arguments.
     """
 
     arguments: dict[str, Any]
@@ -45,6 +47,7 @@ class Call:
     cache: Any = None
     cached: bool = False
     before: Any = None
+    passed: dict[str, Any] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: dict) -> "Call":
         return self  # whoever wants to see changes copies the cache
@@ -173,7 +176,7 @@ def fill(
         n: call.outputs for n, need in rest if need and n not in named and plain(n) in OUTPUTS
     }
     left = [n for n, required in rest if required and n not in named]
-    unused = [value for n, value in given.items() if n not in named]
+    unused = [value for n, value in call.passed.items() if n not in named]
     if len(left) == len(unused):  # the arguments again, under other names
         named |= dict(zip(left, unused, strict=True))
     _leave_out(parameters, named, call)
@@ -216,7 +219,7 @@ def other_ways(
     tries them must have other evidence, such as a gradient that agrees.
     """
     names = [n for n, required in parameters if required and not n.startswith("*")]
-    pool = [call.outputs, *call.arguments.values(), *([call.cache] if call.cached else [])]
+    pool = [call.outputs, *call.passed.values(), *([call.cache] if call.cached else [])]
     pool += [] if kept is None or kept is call.outputs else [kept]
     leads: list[str | None] = [*upstreams_among(names), None]
     leads += [n for n in names if n not in leads]

@@ -125,6 +125,8 @@ class Pair:
         if self.how is None:
             self.how = how_split(result, arguments, self.backward_parameters)
         call = split(result, arguments, self.how)
+        own = [n for n in arguments if n in names] if self.instance is not None else arguments
+        call.passed = {n: arguments[n] for n in own}
         if isinstance(call.outputs, tuple) and 0 < self.taken < len(call.outputs):
             call.outputs = call.outputs[: self.taken] if self.taken > 1 else call.outputs[0]
         if self.loss is not None:

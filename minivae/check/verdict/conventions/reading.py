@@ -124,7 +124,10 @@ class Reading:
             self.by_name = True
             return self._of_dict(returned if isinstance(returned, dict) else parts[0])
         named: dict[str, Any] = {}
-        for name, part in zip(self._owners(parts), parts, strict=False):
+        owners = self._owners(parts)
+        for i, (name, part) in enumerate(zip(owners, parts, strict=False)):
+            if self._is_of_another(name, part, i, len(parts)):
+                continue
             if isinstance(part, dict):
                 named |= self._of_dict(part)
             elif name in self.kinds and isinstance(part, list | tuple):
@@ -133,6 +136,16 @@ class Reading:
             else:
                 named[name] = part
         return named
+
+    def _is_of_another(self, name: str, part: Any, i: int, count: int) -> bool:
+        """Whether a part is named as the gradient of something inside, and has its shape.
+
+        A network may return the gradient of its first layer's output; its parameters are checked.
+        """
+        words = self.names[i] if len(self.names) == count else []
+        inside = [w for w in words if w[:1] == "d" and len(w) > 1 and argument_of(w, [name]) == w]
+        misfits = name in self.arguments and np.shape(part) != self.arguments[name].shape
+        return bool(self.parameters) and misfits and len(inside) == len(words) == 1
 
     def _owners(self, parts: list[Any]) -> list[str]:
         """Arguments that a tuple of gradients belongs to, a dict as one."""
