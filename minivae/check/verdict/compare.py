@@ -48,7 +48,8 @@ def compare(
 ) -> ArrayCheck:
     """Compare one returned gradient with the numerical one.
 
-    Where the outputs are those of a `single` example, a gradient may be a row for it.
+    Where the outputs are those of a `single` example, a gradient may be a row for it; and it may
+    lack a leading axis of 1 that its argument has, since an update adds it all the same.
     """
     if gradient is None:
         return ArrayCheck(
@@ -59,7 +60,8 @@ def compare(
             reason="no gradient was returned for this argument",
         )
     yours = np.asarray(gradient)
-    if single and yours.shape == (1, *x.shape):
+    row = x.ndim > 1 and x.shape == (1, *yours.shape)
+    if row or (single and yours.shape == (1, *x.shape)):
         check = compare(name, x, yours.reshape(x.shape), numerical, tolerance)
         if check.verdict == RIGHT:
             check.verdict = BUT

@@ -227,7 +227,7 @@ def _judge_epsilon(arrays: list[ArrayCheck], subject: Subject) -> None:
     """A tiny difference, where a small constant stands in the source and backward leaves it out."""
     epsilon = subject.manners.epsilon
     for array in arrays:
-        small = array.verdict == WRONG and 0 < array.error <= min(1000 * epsilon, 1e-4)
+        small = array.verdict == WRONG and 0 < array.error <= min(1e4 * epsilon, 2e-3)
         if small and np.shape(array.yours) == array.shape:
             array.verdict = BUT
             array.reason = (
