@@ -68,7 +68,8 @@ class PointResult:
         found = {what.partition(":")[0] for what in (self.problem, self.forward) if what}
         for array in self.report.arrays if self.report is not None else ():
             if array.verdict != RIGHT:
-                likely = array.diagnoses[0].key if array.diagnoses else array.reason
+                kinds = [d.key for d in array.diagnoses if not d.line and d.key != "unknown"]
+                likely = "" if array.diagnoses and not kinds else (kinds or [array.reason])[0]
                 found.add(f"{array.name} {array.verdict} {likely}")
         return found | set(self.report.habits if self.report is not None else ())
 

@@ -46,7 +46,7 @@ def test_exit_codes_and_json(student, tmp_path, capsys):
     assert [test["status"] for test in content["tests"]] == ["passed", "passed"]
     assert run(student(WRONG, "wrong.py")) == 1
     text = capsys.readouterr().out
-    assert "a mean over the batch stands where the sum belongs" in text
+    assert "takes the mean\n        where the sum belongs" in text
     assert max(map(len, text.splitlines())) <= 100
     assert run(f"{path}::sigmoid") == 0
     assert "linear" not in capsys.readouterr().out
@@ -113,7 +113,7 @@ def test_batch(tmp_path, rubric, capsys):
     assert [row["score"] for row in rows.values()] == ["0", "4", "1.7778", "4", "0", "0"]
     assert {row["max_score"] for row in rows.values()} == {"4"}
     assert rows["bob.py"]["linear"] == "1.7778"
-    assert "mean over the batch" in rows["bob.py"]["remarks"]
+    assert "takes the mean where the sum belongs" in rows["bob.py"]["remarks"]
     assert "No module named 'alice'" in rows["dave.py"]["remarks"]
     assert "there is no Python file" in rows["empty"]["remarks"]
     assert "6 submissions" in capsys.readouterr().out

@@ -43,6 +43,7 @@ TWINS = [
     ["add", "subtract", "multiply"],
 ]
 """Functions that stand in each other's place."""
+KINDS = {("mean", "sum"): "mean_for_sum", ("sum", "mean"): "sum_for_mean"}
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "argmax", "argmin", "var", "std", "norm")
 AXES: list[Any] = [0, 1, -1, None, (0, 1), 2, (0, 2, 3), (0, 1, 2)]
 
@@ -203,7 +204,7 @@ def _calls(node: ast.Call) -> Others:
                     if isinstance(function, ast.Attribute)
                     else ast.Name(other, ast.Load())
                 )
-                yield ("mean" if "mean" in (name, other) else "function"), 0, new
+                yield KINDS.get((name, other), "function"), 0, new
     if name in REDUCTIONS:
         yield from _axes(node)
     if name in ("transpose", "swapaxes"):

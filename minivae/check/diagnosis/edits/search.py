@@ -58,7 +58,7 @@ class Mend:
     @property
     def rank(self) -> tuple[int, int, int, int]:
         """Of two that mend the same, the lower one is the likelier."""
-        size = abs(len(self.edit) - len(self.source))
+        size = abs(len(self.new) - len(self.old))
         return int(self.function == 1), self.tier, size, self.line
 
 
@@ -82,11 +82,12 @@ class Text:
     def mend(self, change: Change, names: frozenset[str]) -> Mend:
         """Say where a change is, and what it changes."""
         place = change.place
-        with change.place.holding(change.new):
-            statement = place.statement if place.node is not place.statement else change.new
-            edit = _first_line(statement)
         whole = place.node is place.statement
-        source = " ".join(self.lines[place.line - 1].split())
+        with change.place.holding(change.new):
+            edit = _first_line(change.new if whole else place.statement)
+        written = self.lines[place.line - 1]
+        source = written.strip()
+        edit = _in_own_words(written, place.node, change.new, edit)
         return Mend(
             names,
             change.kind,
@@ -102,6 +103,23 @@ class Text:
 
 def _first_line(node: ast.AST) -> str:
     return ast.unparse(ast.fix_missing_locations(node)).partition("\n")[0]
+
+
+def _in_own_words(written: str, old: ast.AST, new: ast.AST, edit: str) -> str:
+    """The student's own line with nothing but the change, where that says the same as `edit`."""
+    start, end = getattr(old, "col_offset", 0), getattr(old, "end_col_offset", None)
+    if end is None or getattr(old, "end_lineno", 0) != getattr(old, "lineno", 1):
+        return edit
+    line = written.encode()
+    for left, right in (("", ""), ("(", ")")):
+        changed = left + _first_line(new) + right
+        tried = (line[:start] + changed.encode() + line[end:]).decode().strip()
+        try:
+            if ast.dump(ast.parse(tried)) == ast.dump(ast.parse(edit)):
+                return tried.partition("#")[0].strip()
+        except SyntaxError:
+            continue
+    return edit
 
 
 class Search:
