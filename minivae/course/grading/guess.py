@@ -71,7 +71,8 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
             found += [_constant(name, [4], 0.5), _constant(name, [5, 4, 7], 0.7)]
         if key.endswith("shape"):
             found += [_constant(name, shape, 1.0) for shape in ((5,), (5, 7), (2, 4, 6))]
-        found += _sizes(name, key)
+        found += [_constant(name, NUMBERS[key])] if key in NUMBERS else []
+        found += [replace(c, cost=c.cost + len(found)) for c in _sizes(name, key)]
         if found:
             return sorted(found, key=lambda c: c.cost)
     for source, cost in (("doc", 0.0), ("axes", 0.2)):

@@ -28,6 +28,7 @@ from .inputs import Spec, draw
 from .layouts import OTHERS, SIZES, SPARE, STYLE_COSTS
 from .remote import Answers, NoLossError, RemoteDoor, check_loss
 from .sandbox import StudentError
+from .worker.messages import MessageError
 
 SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
 """For all guesses of a target; and how many after one that is credible."""
@@ -38,6 +39,7 @@ MISMATCH = re.compile(
     r"([0-9]+) \(dim [0-9]\) != ([0-9]+) \(dim|size ([0-9]+) is different from ([0-9]+)"
 )
 """What NumPy says where sizes do not fit; a size may stand in the code, 784 pixels, say."""
+LARGEST = 5000
 MIXED = 1.5
 """Cost of two styles in one combination."""
 LEFT_ALONE = {"target": 2.5, "labels": 2.5, "b": 1.0, "mask": -1.0, "eps": 0.5}
@@ -54,8 +56,8 @@ class Guess:
         How arguments of forward and of the constructor are drawn.
     sizes : tuple of dict
         At the first point, and at the one with other sizes.
-    batch : bool
-        Whether there are several examples.
+    batch, repaired : bool
+        Whether there are several examples, and whether a size was taken from an error.
     ran, agrees, nearly : bool
         Whether forward ran, whether the gradients agree, or do but for the number of examples.
     """
@@ -64,6 +66,7 @@ class Guess:
     init: dict[str, Spec]
     sizes: tuple[dict[str, int], dict[str, int]] = field(repr=False)
     batch: bool = True
+    repaired: bool = False
     ran: bool = False
     agrees: bool = False
     nearly: bool = False
@@ -77,10 +80,15 @@ class Guess:
         if len(mine) != 1:
             return None
         wanted = next((n for n in numbers if n != self.sizes[0][mine[0]]), None)
-        if wanted is None or wanted in [self.sizes[0].get(a) for a in used]:
+        if (
+            wanted is None
+            or wanted > LARGEST
+            or self.repaired
+            or wanted in [self.sizes[0].get(a) for a in used]
+        ):
             return None
         sizes = tuple({**sizes, mine[0]: wanted} for sizes in self.sizes)
-        return replace(self, sizes=sizes)
+        return replace(self, sizes=sizes, repaired=True)
 
     def drawn(self, which: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Arguments of forward and of the constructor, at the first or the other sizes."""
@@ -139,7 +147,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
             fits = probe(answers, target, guess)
         except NoLossError:
             raise
-        except OptionError:  # there is no array among them
+        except (OptionError, MessageError):  # no array is among them, or too large ones
             continue
         except (StudentError, Unreadable) as error:
             why = why or str(error)
@@ -155,7 +163,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
         if guess.agrees:
             return guess, target
         stuck.append(guess)
-        if guess.nearly:
+        if guess.nearly and _is_credible(guess, target):
             return guess, target
         if fits == 1 and _is_credible(guess, target):
             credible = credible or guess
