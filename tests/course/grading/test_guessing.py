@@ -95,7 +95,11 @@ def conv_backward(dZ, cache):
 """,
     "sequences": """
 def scan_forward(x, h0, Wx, Wh, b):
-    '''x: inputs of shape (N, T, D); h0: (N, H); Wx: (D, H); Wh: (H, H); b: (H,)'''
+    '''Scan.
+
+    x: inputs of shape (N, T, D)
+    h0: (N, H)
+    '''
     N, T, D = x.shape
     h, hs = h0, []
     for t in range(T):
@@ -266,6 +270,20 @@ def test_labels_that_are_only_broadcast_are_no_guess(graded):
     assert grade.verdict == "not checked"
 
 
+def test_a_factor_that_depends_on_the_inputs_is_a_question(graded):
+    """A mean over all entries, a gradient over the examples: right for one output each."""
+    source = """
+    import numpy as np
+    def mse_loss(y_pred, y_true):
+        return np.mean((y_pred - y_true) ** 2), 2 * (y_pred - y_true) / len(y_true)
+    """
+    grade = graded(source)
+    assert grade.verdict == "not checked"
+    assert "which inputs does it take?" in grade.exercises[0].problem
+    assert graded(source.replace("2 *", "3 *")).verdict == "wrong"
+    assert graded(source.replace("len(y_true)", "y_true.size")).verdict == "right"
+
+
 def test_a_mistake_over_the_batch_is_not_looked_for_at_one_example(graded):
     grade = graded("""
     import numpy as np
@@ -279,7 +297,7 @@ def test_a_mistake_over_the_batch_is_not_looked_for_at_one_example(graded):
 
 
 def test_the_gradient_of_something_inside_is_not_the_inputs(graded):
-    """The parameters are checked; what is returned belongs to the first layer's output."""
+    """What is returned belongs to the first layer's output, or is meant for the input."""
     source = """
     import numpy as np
     class Net:
@@ -293,8 +311,13 @@ def test_the_gradient_of_something_inside_is_not_the_inputs(graded):
             self.dW = self.x.T @ dz
             return dz
     """
-    assert graded(source).exercises[0].gradients == {"W": "right"}
-    assert graded(source.replace("self.x.T @ dz", "2 * self.x.T @ dz")).verdict == "wrong"
+    grade = graded(source)
+    assert grade.verdict == "not checked"
+    assert (
+        "backward returns dz, of shape (3, 7), and x has the shape (3, 5)"
+        in grade.exercises[0].problem
+    )
+    assert graded(source.replace("return dz", "return dz @ self.W.T")).verdict == "right"
 
 
 NOBODYS = """
