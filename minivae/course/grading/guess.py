@@ -66,6 +66,8 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
     if clue.get("words"):
         return [_constant(name, w, i) for i, w in enumerate(dict.fromkeys(clue["words"]))]
     key = plain(name)
+    if constructor and key in table.sure_names("lam") | {"l1", "l2", "reg", "weightdecay"}:
+        return [_constant(name, 0.0)]  # a penalty is no part of the output
     if constructor:
         if re.search(r"hiddens?$|layers$|dims$|sizes$|units$|list$", key):
             found += [_constant(name, [4], 0.5), _constant(name, [5, 4, 7], 0.7)]
@@ -82,8 +84,6 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
     for source, cost in (("doc", 0.0), ("axes", 0.2)):
         if clue.get(source):
             found += _told(name, clue, clue[source], cost, among)
-    if constructor and key in table.sure_names("lam") | {"l1", "l2", "reg", "weightdecay"}:
-        return [_constant(name, 0.0)]  # a penalty is no part of the output
     told = 1.0 if found and not constructor else 0.0
     if constructor and re.search(r"init|fn$|func|activation|optim|regular|name$", key):
         return [_constant(name, None)]

@@ -35,7 +35,7 @@ CALLED = {
     "V": "v vocab vocabsize nvocab numembeddings numclassesv",
     "K": "k c numclasses nclasses classes nclass",
     "E": "dmodel embed embeddim embeddingdim e edim demb hiddenunits",
-    "F": "f outchannels numfilters nfilters nc outchannel cout filters nkernels nf fn nout",
+    "F": "f outchannels numfilters nfilters nc outchannel cout filters nkernels nf fn",
     "C": "inchannels inchannel cin ncprev channels numchannels nchannels",
     "k": "kernelsize filtersize ksize kernel windowsize poolsize poolingsize size",
 }

@@ -34,7 +34,7 @@ SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
 """For all guesses of a target; and how many after one that is credible."""
 MOST_WAYS, WAYS_AT = 30, 3
 """Ways of calling backward that are tried, and guesses at which they are."""
-MOST_COMBINED, MOST_MENDED = 4000, 40
+MOST_CANDIDATES, MOST_COMBINED, MOST_MENDED = 24, 4000, 40
 MISMATCH = re.compile(
     r"([0-9]+) \(dim [0-9]\) != ([0-9]+) \(dim|size ([0-9]+) is different from ([0-9]+)"
 )
@@ -260,9 +260,7 @@ def probe(answers: Answers, target: Target, guess: Guess) -> float:
         slope(n) != 0 or len(vary) > MOST_SEPARATE for n in vary
     )
     if not guess.agrees:  # a course may divide by the number of examples in another place
-        sizes = {n for y in outputs for n in y.shape} | {
-            a.shape[0] for a in given.values() if a.ndim
-        }
+        sizes = {n for a in (*outputs, *given.values()) for n in a.shape}
         factors = {1.0, *(1 / n for n in sizes if n), *(float(n) for n in sizes)}
         guess.nearly = all(
             any(_same(factor * slope(n), said[n]) for factor in factors) for n in vary
@@ -316,7 +314,7 @@ def guesses(target: Target) -> Iterator[Guess]:
 
 def _combined(slots: list[list[Candidate]]) -> list[tuple[Candidate, ...]]:
     """The cheapest combinations of one candidate from each slot, in order."""
-    slots = [slot[:14] for slot in slots]
+    slots = [slot[:MOST_CANDIDATES] for slot in slots]
     if not all(slots):
         return []
 
