@@ -48,8 +48,7 @@ def compare(
 ) -> ArrayCheck:
     """Compare one returned gradient with the numerical one.
 
-    Where the outputs are those of a `single` example, a gradient may be a row for it; and it may
-    lack a leading axis of 1 that its argument has, since an update adds it all the same.
+    Where the outputs are those of a `single` example, a gradient may be a row for it.
     """
     if gradient is None:
         return ArrayCheck(
@@ -60,8 +59,8 @@ def compare(
             reason="no gradient was returned for this argument",
         )
     yours = np.asarray(gradient)
-    row = x.ndim > 1 and x.shape == (1, *yours.shape)
-    if row or (single and yours.shape == (1, *x.shape)):
+    fits = yours.size == x.size and _broadcast(yours, x) == x.shape != yours.shape
+    if fits or (single and yours.shape == (1, *x.shape)):
         check = compare(name, x, yours.reshape(x.shape), numerical, tolerance)
         if check.verdict == RIGHT:
             check.verdict = BUT
@@ -115,6 +114,13 @@ def compare(
         if unclear.sum() > check.checked / 2:
             check.verdict = NOT_CHECKED
     return check
+
+
+def _broadcast(a: np.ndarray, b: np.ndarray) -> tuple[int, ...] | None:
+    try:
+        return np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        return None
 
 
 def _check_directions(

@@ -80,7 +80,9 @@ def run_once(
     parameters, names = door.bind()
     late = False
     while True:
-        parameters = {n: a if a.any() else _drawn(a) for n, a in parameters.items()}
+        parameters = {
+            n: _drawn(a) if a.size and np.ptp(a) == 0 else a for n, a in parameters.items()
+        }
         door.reading = Reading(inputs, parameters, wrt, names)
         outputs, cache = door.forward({n: a.copy() for n, a in door.reading.arguments.items()})
         upstream = [
@@ -93,9 +95,14 @@ def run_once(
         late = True
 
 
-def _drawn(zeros: np.ndarray) -> np.ndarray:
-    """Other numbers for parameters that start at zero, where a mistake would not be seen."""
-    return 0.3 * np.random.default_rng(zeros.size).standard_normal(zeros.shape)
+def _drawn(constant: np.ndarray) -> np.ndarray:
+    """Other numbers for parameters that start at 0 or 1, where a mistake would not be seen."""
+    rng, value = np.random.default_rng(constant.size), constant.flat[0]
+    if value:
+        return value * rng.uniform(0.5, 1.5, constant.shape)
+    if constant.size == max(constant.shape, default=1):
+        return rng.uniform(0.1, 0.7, constant.shape)  # above 0, so that no ReLU is dead
+    return 0.6 * rng.standard_normal(constant.shape)
 
 
 def manners_of(found: Any) -> Manners:

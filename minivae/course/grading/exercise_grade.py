@@ -208,7 +208,8 @@ class ExerciseGrade:
         lines = [f"{self.title or self.name}: {self.verdict}{score}"]
         if self.problem:
             mend = ["", *_wrapped(EDIT), "", self.example] if self.example else []
-            return printable("\n".join([*lines, *_wrapped(self.problem), *mend]))
+            notes = [line for note in self.notes for line in ("", *_wrapped(f"note: {note}"))]
+            return printable("\n".join([*lines, *_wrapped(self.problem), *mend, *notes]))
         lines += _wrapped(self.origin)
         seen: set[str] = set()
         for i, point in enumerate(self.points):

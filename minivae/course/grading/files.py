@@ -76,7 +76,8 @@ def copies_of(file: Path, top: Path | None, *, alone: bool) -> dict[Path, Path]:
     stop = None if top is None else top.resolve()
     while len(folders) < LEVELS and folders[-1] not in (stop, folders[-1].parent):
         folders.append(folders[-1].parent)
-    found = [file, *(f for f in sorted(file.parent.glob("*.py")) if f != file and _fits(f))]
+    beside = [f for f in sorted(file.parent.glob("*.py")) if f.stem != file.stem and _fits(f)]
+    found = [file, *beside]
     seen, packages = set(found), {file.parent}
     for one in found:  # which grows
         for package, other in _imported(one, folders):
@@ -133,6 +134,8 @@ def _module(folder: Path, words: list[str], folders: list[Path]) -> Iterator[Pat
             yield folder.with_suffix(".py")
             return
         if not folder.is_dir() or folder.is_symlink():
+            if i and folder.parent in folders:  # a name out of its `__init__.py`
+                yield from (f for f in sorted(folder.parent.glob("*.py")) if _fits(f))
             return
         if folder not in folders:
             yield from (f for f in sorted(folder.rglob("*.py"))[:COPIED_FILES] if _fits(f))

@@ -66,19 +66,24 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
     if clue.get("words"):
         return [_constant(name, w, i) for i, w in enumerate(dict.fromkeys(clue["words"]))]
     key = plain(name)
+    if constructor and key in table.sure_names("lam") | {"l1", "l2", "reg", "weightdecay"}:
+        return [_constant(name, 0.0)]  # a penalty is no part of the output
     if constructor:
         if re.search(r"hiddens?$|layers$|dims$|sizes$|units$|list$", key):
             found += [_constant(name, [4], 0.5), _constant(name, [5, 4, 7], 0.7)]
+        others = " ".join(n for n, _ in among.parameters)
+        if "stride" in others and not re.search("channel|filter|in_|out_", others):
+            if key in ("kernel", "kernelsize", "size", "stride", "poolsize"):
+                return [_constant(name, 2)]  # pooling, without overlaps
         if key.endswith("shape"):
             found += [_constant(name, shape, 1.0) for shape in ((5,), (5, 7), (2, 4, 6))]
-        found += _sizes(name, key)
+        found += [_constant(name, NUMBERS[key])] if key in NUMBERS else []
+        found += [replace(c, cost=c.cost + len(found)) for c in _sizes(name, key)]
         if found:
             return sorted(found, key=lambda c: c.cost)
     for source, cost in (("doc", 0.0), ("axes", 0.2)):
         if clue.get(source):
             found += _told(name, clue, clue[source], cost, among)
-    if constructor and key in table.sure_names("lam") | {"l1", "l2", "reg", "weightdecay"}:
-        return [_constant(name, 0.0)]  # a penalty is no part of the output
     told = 1.0 if found and not constructor else 0.0
     if constructor and re.search(r"init|fn$|func|activation|optim|regular|name$", key):
         return [_constant(name, None)]
@@ -136,14 +141,17 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
         return "p"
     if role in ("keep", "tau", "drop", "lam", "slope", "bet") or key in NUMBERS:
         return "number"
+    if key == "w" and not others:
+        return "w"
     if key in ("w", "theta") and not others & {"w", "b2"} and others & {"b", "x"} and "y" in others:
         return "w"
     if role in ("mu", "logvar", "logsigma", "sigma", "eps", "z"):
         return role if role != "z" or others & {"mu", "eps", "logw", "w"} else "x"
-    if role in ("labels", "target"):
+    if role in ("labels", "target") and not (key == "y" and "t" in others):
         return role
-    if key in PREDICTED:
-        return "p" if others & (table.WITHOUT_GRADIENT | {"x"}) else "x"
+    if key in PREDICTED or (key == "y" and "t" in others) or re.match(r"y_?(pred|hat|out)", lower):
+        data = others & (table.WITHOUT_GRADIENT | {"x", "t"})
+        return "p" if data or any(re.search("true|truth|label|target", n) for n in others) else "x"
     roles = {"W": "W", "b": "b", "mask": "mask", "x": "x", "p": "p", "pred": "p", "logits": "x"}
     if role in roles:
         return roles[role]
@@ -200,8 +208,8 @@ def _other_kinds(name: str, role: str, spec: Spec, cost: float, style: str) -> I
         for i, kind in enumerate(("unit", "simplex", "positive")):
             if kind != spec.kind:
                 yield Candidate({name: Spec(spec.axes, kind)}, cost + 0.8 + 0.4 * i, style)
-        other = ("B", "1") if style == "rows" else ("1", "B")
-        yield Candidate({name: Spec(other, spec.kind)}, cost + 1.0, style)
+        for other in (("B", "1"), ("B",)) if style == "rows" else (("1", "B"),):
+            yield Candidate({name: Spec(other, spec.kind)}, cost, "thin")
         if role == "p":
             yield Candidate({name: Spec(spec.axes)}, cost + 0.6, style)
 
@@ -267,6 +275,8 @@ def _told(
         kinds = ["binary"] if "1" in letters else kinds
     elif plain(name) in PREDICTED or table.role_of(name) in ("p", "pred"):
         kinds = ["unit", "normal"]
+    if table.role_of(name) in ("labels", "target") and "labels" not in kinds:
+        kinds = [*kinds, "labels"]
     for i, kind in enumerate(kinds):
         below = ("K", "I", "O", "V") if kind == "labels" else ("",)
         for j, letter in enumerate(below):
@@ -292,12 +302,17 @@ def _letter(axis: str, images: bool, among: Names) -> str:
 def _dictionary(name: str, clue: dict[str, Any], among: Names) -> list[Candidate]:
     """A dict of parameters or of options, with the keys that the source asks for."""
     if re.search(r"_(params?|config|conf|options|opts)$", name) and not clue.get("keys"):
-        return [Candidate({f"{name}.{k}": Spec(kind="constant", value=v) for k, v in OPTIONS})]
+        stride = {"stride": 2} if "pool" in name else {}
+        options = {**dict(OPTIONS), **stride}
+        return [
+            Candidate({f"{name}.{k}": Spec(kind="constant", value=v) for k, v in options.items()})
+        ]
     keys = [k for k in clue.get("keys", {}) if k not in clue.get("optional", {})]
     keys += [f"{p}{i}" for i in (1, 2) for p in dict.fromkeys(clue.get("numbered", ()))]
     optional = {k: v for k, v in clue.get("optional", {}).items() if plain(k) in ("mode",)}
     if not keys and "optional" not in clue:
         return []
+    pooled = "pool" in "".join(keys)
     inner = Names([(k, True) for k in keys], among.clues)
     inner.spare = among.spare
     both = Names([*inner.parameters, *among.parameters], among.clues, among.spare)
@@ -306,7 +321,8 @@ def _dictionary(name: str, clue: dict[str, Any], among: Names) -> list[Candidate
         number = plain(key) in NUMBERS and not any(
             key == f"{p}{i}" for i in (1, 2) for p in ("W", "b")
         )
-        choices[key] = [_constant(key, NUMBERS[plain(key)])] if number else candidates(key, both)
+        value = 2 if pooled and key == "stride" else NUMBERS.get(plain(key))
+        choices[key] = [_constant(key, value)] if number else candidates(key, both)
     found = []
     choices = {
         key: [c for c in options if next(iter(c.specs.values())).kind != "constant"] or options

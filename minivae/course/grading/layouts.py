@@ -35,7 +35,7 @@ CALLED = {
     "V": "v vocab vocabsize nvocab numembeddings numclassesv",
     "K": "k c numclasses nclasses classes nclass",
     "E": "dmodel embed embeddim embeddingdim e edim demb hiddenunits",
-    "F": "f outchannels numfilters nfilters nc outchannel cout filters nkernels nf fn nout",
+    "F": "f outchannels numfilters nfilters nc outchannel cout filters nkernels nf fn",
     "C": "inchannels inchannel cin ncprev channels numchannels nchannels",
     "k": "kernelsize filtersize ksize kernel windowsize poolsize poolingsize size",
 }
@@ -50,7 +50,8 @@ IN_IMAGES = {
 """The same where an array has four axes."""
 
 STYLES = ("rows", "columns", "images", "last", "sequence", "one")
-STYLE_COSTS = dict(zip(STYLES, (0.0, 0.5, 1.0, 1.4, 1.2, 2.0), strict=True))
+STYLE_COSTS = {**dict(zip(STYLES, (0.0, 0.5, 1.0, 1.4, 1.2, 2.0), strict=True)), "thin": 0.8}
+"""What each style costs a combination; a thin one has a single feature, and hides the others."""
 AXES: dict[str, str] = {
     # role: axes in rows; columns; images; channels last; sequence; one example; | for choices
     "x": "B I; I B; B C Y X; B Y X C; B T I|T B I|B C T; I|I 1",
@@ -77,6 +78,7 @@ RECURRENT = (
     (r"w_?(x|xh|ih|i|ax|in)|wx.*|u", "wx"),
     (r"w_?(h|hh|aa|rec)|wh.*|whh?", "wh"),
     (r"w_?(y|hy|ya|out|ho)", "wy"),
+    (r"b|bias", "bh"),
     (r"b_?(h|a|ih|hh|i|f|o|c|x)", "bh"),
     (r"b_?(y|out|ho)", "by"),
     (r"(prev_?)?(h|a|c|s|hidden|state)_?(0|prev|previous|t1|tm1|state|init|prev_t|t_1)?", "h"),

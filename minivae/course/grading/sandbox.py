@@ -118,7 +118,10 @@ class Sandbox:
             target.parent.mkdir(parents=True, exist_ok=True)
             if file.suffix == ".ipynb":
                 target = target.with_suffix(".py")
-                target.write_text(source_of(file), encoding="utf-8")
+                try:
+                    target.write_text(source_of(file), encoding="utf-8")
+                except (ValueError, RecursionError):
+                    raise StudentError("it is no notebook of the format 4") from None
             else:
                 shutil.copyfile(file, target)
             target.chmod(0o644)

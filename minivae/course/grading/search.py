@@ -25,19 +25,23 @@ from ...errors import MinivaeError, OptionError
 from .discover import Target
 from .guess import Candidate, Names, candidates, role_among
 from .inputs import Spec, draw
-from .layouts import OTHERS, SIZES, SPARE, STYLE_COSTS
+from .layouts import OTHERS, SIZES, SPARE, STYLE_COSTS, letter_like
 from .remote import Answers, NoLossError, RemoteDoor, check_loss
 from .sandbox import StudentError
+from .worker.messages import MessageError
 
 SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
 """For all guesses of a target; and how many after one that is credible."""
 MOST_WAYS, WAYS_AT = 30, 3
 """Ways of calling backward that are tried, and guesses at which they are."""
-MOST_COMBINED, MOST_MENDED = 4000, 40
+MOST_CANDIDATES, MOST_COMBINED, MOST_MENDED = 24, 4000, 40
 MISMATCH = re.compile(
     r"([0-9]+) \(dim [0-9]\) != ([0-9]+) \(dim|size ([0-9]+) is different from ([0-9]+)"
 )
 """What NumPy says where sizes do not fit; a size may stand in the code, 784 pixels, say."""
+LARGEST = 5000
+MOST_SEPARATE = 12
+"""Arguments of which each is seen to change the output."""
 MIXED = 1.5
 """Cost of two styles in one combination."""
 LEFT_ALONE = {"target": 2.5, "labels": 2.5, "b": 1.0, "mask": -1.0, "eps": 0.5}
@@ -54,8 +58,9 @@ class Guess:
         How arguments of forward and of the constructor are drawn.
     sizes : tuple of dict
         At the first point, and at the one with other sizes.
-    batch : bool
-        Whether there are several examples.
+    batch, thin, repaired : bool
+        Whether there are several examples, whether these have a single feature, and whether a size
+        was taken from an error.
     ran, agrees, nearly : bool
         Whether forward ran, whether the gradients agree, or do but for the number of examples.
     """
@@ -64,6 +69,8 @@ class Guess:
     init: dict[str, Spec]
     sizes: tuple[dict[str, int], dict[str, int]] = field(repr=False)
     batch: bool = True
+    thin: bool = False
+    repaired: bool = False
     ran: bool = False
     agrees: bool = False
     nearly: bool = False
@@ -77,10 +84,15 @@ class Guess:
         if len(mine) != 1:
             return None
         wanted = next((n for n in numbers if n != self.sizes[0][mine[0]]), None)
-        if wanted is None or wanted in [self.sizes[0].get(a) for a in used]:
+        if (
+            wanted is None
+            or wanted > LARGEST
+            or self.repaired
+            or wanted in [self.sizes[0].get(a) for a in used]
+        ):
             return None
         sizes = tuple({**sizes, mine[0]: wanted} for sizes in self.sizes)
-        return replace(self, sizes=sizes)
+        return replace(self, sizes=sizes, repaired=True)
 
     def drawn(self, which: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Arguments of forward and of the constructor, at the first or the other sizes."""
@@ -124,6 +136,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     first: Guess | None = None
     credible: Guess | None = None
     odd: Guess | None = None
+    nearly: Guess | None = None
     stuck: list[Guess] = []
     ran, after, why = False, 0, ""
     waiting = collections.deque(itertools.islice(guesses(target), MOST_TRIES))
@@ -139,7 +152,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
             fits = probe(answers, target, guess)
         except NoLossError:
             raise
-        except OptionError:  # there is no array among them
+        except (OptionError, MessageError):  # no array is among them, or too large ones
             continue
         except (StudentError, Unreadable) as error:
             why = why or str(error)
@@ -152,21 +165,24 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                 waiting.appendleft(other)
             continue
         ran = ran or guess.batch
-        if guess.agrees:
+        if guess.agrees and not (guess.thin and credible):
             return guess, target
+        if guess.agrees and nearly:
+            raise NoGuessError(WHICH.format(_shapes(guess), _shapes(nearly)), nearly)
         stuck.append(guess)
-        if guess.nearly:
-            return guess, target
-        if fits == 1 and _is_credible(guess, target):
+        if fits == 1 and not guess.thin and _is_credible(guess, target):
             credible = credible or guess
-        elif fits > 0.5:
+            if guess.nearly and nearly is None:
+                nearly = guess
+                waiting = collections.deque(sorted(waiting, key=lambda other: not other.thin))
+        elif 0.5 < fits < 1:
             odd = odd or guess
         after += credible is not None
-    for guess in stuck[:WAYS_AT]:
+    for guess in stuck[:WAYS_AT] if not nearly else ():
         way = other_way(answers, target, guess)
         if way is not None:
             return guess, way
-    if found := credible or odd:
+    if found := nearly or credible or odd:
         return found, target
     if ran:
         why = "the gradients have the shapes of the arguments at no guessed inputs"
@@ -180,6 +196,17 @@ def _is_credible(guess: Guess, target: Target) -> bool:
     """
     labels = [n for n, spec in guess.specs.items() if spec.kind == "labels"]
     return all(target.clues.get(n, {}).get("index") for n in labels)
+
+
+WHICH = (
+    "its gradients are right at inputs {}, and at inputs {} off by a size, as where a mean is taken "
+    "over the examples in one pass and over all entries in the other; which inputs does it take?"
+)
+
+
+def _shapes(guess: Guess) -> str:
+    drawn, _ = guess.drawn(0, 11)
+    return ", ".join(f"{n} {v.shape}" for n, v in drawn.items() if isinstance(v, np.ndarray))
 
 
 def other_way(answers: Answers, target: Target, guess: Guess) -> Target | None:
@@ -229,11 +256,11 @@ def probe(answers: Answers, target: Target, guess: Guess) -> float:
     def slope(*along: str) -> float:
         return (value(1e-6, along) - value(-1e-6, along)) / 2e-6
 
-    guess.agrees = _same(slope(*vary), sum(said.values()))
+    guess.agrees = _same(slope(*vary), sum(said.values())) and all(
+        slope(n) != 0 or len(vary) > MOST_SEPARATE for n in vary
+    )
     if not guess.agrees:  # a course may divide by the number of examples in another place
-        sizes = {n for y in outputs for n in y.shape} | {
-            a.shape[0] for a in given.values() if a.ndim
-        }
+        sizes = {n for a in (*outputs, *given.values()) for n in a.shape}
         factors = {1.0, *(1 / n for n in sizes if n), *(float(n) for n in sizes)}
         guess.nearly = all(
             any(_same(factor * slope(n), said[n]) for factor in factors) for n in vary
@@ -263,8 +290,12 @@ def guesses(target: Target) -> Iterator[Guess]:
             alone = [] if required else [Candidate({}, LEFT_ALONE[role or ""])]
             slots.append(sorted([*candidates(name, among), *alone], key=lambda c: c.cost))
     for name, required in target.init:
-        if required and not name.startswith("*"):
+        if name.startswith("*"):
+            continue
+        late = own.clues.get(name, {}).get("none") and letter_like(name)  # else made by `build()`
+        if required or late:
             found = candidates(name, own, constructor=True)
+            found = found if required else [Candidate({}), *found]
             slots.append(
                 [
                     Candidate({f"init {n}": s for n, s in c.specs.items()}, c.cost, c.style)
@@ -278,12 +309,12 @@ def guesses(target: Target) -> Iterator[Guess]:
         init = {n.removeprefix("init "): s for n, s in specs.items() if n.startswith("init ")}
         inputs = {n: s for n, s in specs.items() if not n.startswith("init ")}
         styles = {c.style for c in chosen}
-        yield Guess(inputs, init, sizes, batch="one" not in styles)
+        yield Guess(inputs, init, sizes, batch="one" not in styles, thin="thin" in styles)
 
 
 def _combined(slots: list[list[Candidate]]) -> list[tuple[Candidate, ...]]:
     """The cheapest combinations of one candidate from each slot, in order."""
-    slots = [slot[:14] for slot in slots]
+    slots = [slot[:MOST_CANDIDATES] for slot in slots]
     if not all(slots):
         return []
 
@@ -291,7 +322,7 @@ def _combined(slots: list[list[Candidate]]) -> list[tuple[Candidate, ...]]:
         chosen = [slot[i] for slot, i in zip(slots, at, strict=True)]
         styles = {c.style for c in chosen if c.style}
         habit = max((STYLE_COSTS[style] for style in styles), default=0.0)
-        return sum(c.cost for c in chosen) + habit + MIXED * max(0, len(styles) - 1)
+        return sum(c.cost for c in chosen) + habit + MIXED * max(0, len(styles - {"thin"}) - 1)
 
     start = (0,) * len(slots)
     queue, seen, found = [(cost(start), start)], {start}, []

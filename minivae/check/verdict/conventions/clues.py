@@ -10,7 +10,7 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 PARAMETER = re.compile(
@@ -35,7 +35,7 @@ def clues_of(function: Callable | None) -> dict[str, dict[str, Any]]:
         `count`, whether it is a whole number; `keys` of a dict, and `optional` ones with their
         defaults; `numbered`, the beginnings of keys such as `W1`, `W2`; `words`, texts it is
         compared with; `parts`, names that it is taken apart into; `passed`, functions that it is
-        passed on to, each with its position or keyword there.
+        passed on to, each with its position or keyword there; `none`, whether it is None by default.
     """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))) if function else None
@@ -47,7 +47,17 @@ def clues_of(function: Callable | None) -> dict[str, dict[str, Any]]:
             found.setdefault(name, {}).setdefault("doc", axes)
     for node in ast.walk(tree) if tree is not None else ():
         _look(node, found)
+    for name, parameter in _signature(function).items():
+        if parameter.default is None:
+            found.setdefault(name, {})["none"] = True
     return found
+
+
+def _signature(function: Callable | None) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(function).parameters if function else {}
+    except (TypeError, ValueError):
+        return {}
 
 
 def _look(node: ast.AST, found: dict[str, dict[str, Any]]) -> None:

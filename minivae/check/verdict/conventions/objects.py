@@ -18,16 +18,17 @@ from .names import BACKWARDS, CACHES, FORWARDS, GRADIENTS, gradient_names, plain
 from .pairing import pairs_of
 from .values import Unreadable, is_float
 
-DEPTH = 3
+DEPTH = 4
 """Containers inside containers in which parameters are looked for."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an array is: an attribute of an object, or an entry of a dict or list."""
+    """Where an array is: an attribute of an object, or an entry of its dict or list."""
 
     holder: Any
     key: Any
+    owner: Any = None
 
     def get(self) -> Any:
         """What is there."""
@@ -123,8 +124,9 @@ def find_parameters(instance: Any) -> dict[str, list[Place]]:
     return {n: places for n, places in found.items() if n not in gradients}
 
 
-def _arrays(holder: Any, path: str, depth: int) -> Iterator[tuple[str, Place]]:
-    """Paths and places of the arrays that can be parameters."""
+def _arrays(holder: Any, path: str, depth: int, owner: Any = None) -> Iterator[tuple[str, Place]]:
+    """Paths and places of the arrays that can be parameters; the owner is the innermost object."""
+    owner = owner if isinstance(holder, dict | list) else holder
     if isinstance(holder, list):
         items = [(f"{path}[{i}]", i, value) for i, value in enumerate(holder)]
     else:
@@ -136,11 +138,11 @@ def _arrays(holder: Any, path: str, depth: int) -> Iterator[tuple[str, Place]]:
         if own.startswith(("_", "grad")) or plain(own).startswith("cache") or plain(own) in CACHES:
             continue
         if is_float(value):
-            yield name, Place(holder, key)
+            yield name, Place(holder, key, owner)
         elif is_float(getattr(value, "data", None)) and hasattr(value, "grad"):
-            yield name, Place(value, "data")
+            yield name, Place(value, "data", value)
         elif depth and (isinstance(value, dict | list) or _is_layer(value)):
-            yield from _arrays(value, name, depth - 1)
+            yield from _arrays(value, name, depth - 1, owner)
 
 
 def _is_layer(value: Any) -> bool:
@@ -153,7 +155,7 @@ def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
     for place in places:
         if place.key == "data" and not isinstance(place.holder, dict | list):
             return getattr(place.holder, "grad", None)
-        owner = instance if isinstance(place.holder, dict | list) else place.holder
+        owner = place.owner
         short = str(place.key) if isinstance(place.key, str) else name
         for key in (*forms, *gradient_names(short)):
             if isinstance(getattr(owner, key, None), np.ndarray | np.generic | float):

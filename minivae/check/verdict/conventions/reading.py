@@ -126,8 +126,7 @@ class Reading:
         named: dict[str, Any] = {}
         owners = self._owners(parts)
         for i, (name, part) in enumerate(zip(owners, parts, strict=False)):
-            if self._is_of_another(name, part, i, len(parts)):
-                continue
+            self._refuse_another(name, part, i, len(parts))
             if isinstance(part, dict):
                 named |= self._of_dict(part)
             elif name in self.kinds and isinstance(part, list | tuple):
@@ -137,15 +136,17 @@ class Reading:
                 named[name] = part
         return named
 
-    def _is_of_another(self, name: str, part: Any, i: int, count: int) -> bool:
-        """Whether a part is named as the gradient of something inside, and has its shape.
-
-        A network may return the gradient of its first layer's output; its parameters are checked.
-        """
+    def _refuse_another(self, name: str, part: Any, i: int, count: int) -> None:
+        """Ask about a part that is named as the gradient of something else, and has its shape."""
         words = self.names[i] if len(self.names) == count else []
-        inside = [w for w in words if w[:1] == "d" and len(w) > 1 and argument_of(w, [name]) == w]
-        misfits = name in self.arguments and np.shape(part) != self.arguments[name].shape
-        return bool(self.parameters) and misfits and len(inside) == len(words) == 1
+        if not self.parameters or name not in self.arguments or len(words) != 1:
+            return
+        shape, word = self.arguments[name].shape, words[0]
+        if word[:1] == "d" and argument_of(word, [name]) == word and np.shape(part) != shape:
+            raise Unreadable(
+                f"backward returns {word}, of shape {np.shape(part)}, and {name} has the shape "
+                f"{shape}; is it meant to be the gradient of {name}? Return that one, as d{name}"
+            )
 
     def _owners(self, parts: list[Any]) -> list[str]:
         """Arguments that a tuple of gradients belongs to, a dict as one."""

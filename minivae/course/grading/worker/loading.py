@@ -128,7 +128,8 @@ class Loading:
                 exec(compile(ast.Module([one], []), module.__name__, "exec"), vars(module))
             except Exception as error:
                 name = alias.asname or alias.name.partition(".")[0]
-                vars(module)[name] = StandIn(name, str(error))
+                known = getattr(builtins, name, None)  # `from past.builtins import xrange`
+                vars(module)[name] = known or StandIn(name, str(error))
 
 
 class _Loader(importlib.abc.Loader):
