@@ -2,7 +2,7 @@
 
 Nobody knows what `forward(x, W, y)` takes; but courses have habits, and a habit holds for all
 arguments at once. A *style* is such a habit: examples in rows or in columns, images with channels
-first or last, sequences, a single example. For each argument there are candidates, each with a style
+first or last, sequences, one example. For each argument there are candidates, each with a style
 and a cost; shapes that a docstring or `N, D = x.shape` tells cost nothing.
 """
 
@@ -72,9 +72,9 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         if re.search(r"hiddens?$|layers$|dims$|sizes$|units$|list$", key):
             found += [_constant(name, [4], 0.5), _constant(name, [5, 4, 7], 0.7)]
         others = " ".join(n for n, _ in among.parameters)
-        if "stride" in others and not re.search("channel|filter|in_|out_", others):
-            if key in ("kernel", "kernelsize", "size", "stride", "poolsize"):
-                return [_constant(name, 2)]  # pooling, without overlaps
+        pools = "stride" in others and not re.search("channel|filter|in_|out_", others)
+        if pools and key in ("kernel", "kernelsize", "size", "stride", "poolsize"):
+            return [_constant(name, 2)]  # pooling, without overlaps
         if key.endswith("shape"):
             found += [_constant(name, shape, 1.0) for shape in ((5,), (5, 7), (2, 4, 6))]
         found += [_constant(name, NUMBERS[key])] if key in NUMBERS else []
@@ -192,7 +192,7 @@ def _by_role(
 
 
 def _other_kinds(name: str, role: str, spec: Spec, cost: float, style: str) -> Iterator[Candidate]:
-    """Labels and one-hot vectors for a target, and other ranges for what a logarithm is taken of."""
+    """Labels and one-hot vectors for a target, other ranges for what a logarithm is taken of."""
     if role == "labels" and style in ("rows", "columns") and spec.axes == ("B",):
         hot = Spec(("B", "I"), "one_hot") if style == "rows" else Spec(("I", "B"), COLUMNS)
         yield Candidate({name: hot}, cost + 0.6, style)

@@ -86,20 +86,26 @@ RECURRENT = (
 )
 """Names of the arguments of a recurrent step, and their roles."""
 NUMBERS: dict[str, Any] = {
-    "stride": 1, "strides": 1, "s": 1, "pad": 1, "padding": 1, "p": 0.6, "keep": 0.7, "keepprob": 0.7,
-    "drop": 0.3, "dropout": 0.3, "droprate": 0.3, "dropoutrate": 0.3, "rate": 0.3, "dropoutratio": 0.3,
+    "stride": 1, "strides": 1, "s": 1, "pad": 1, "padding": 1, "p": 0.6, "keep": 0.7,
+    "keepprob": 0.7,
+    "drop": 0.3, "dropout": 0.3, "droprate": 0.3, "dropoutrate": 0.3, "rate": 0.3,
+    "dropoutratio": 0.3,
     "prob": 0.6, "dropprob": 0.3, "seed": 3, "reg": 0.1, "lambd": 0.3, "lam": 0.3, "lambda": 0.3,
     "alpha": 0.2, "slope": 0.2, "eps": 1e-5, "epsilon": 1e-5, "momentum": 0.9, "tau": 0.7,
     "temperature": 0.7, "temp": 0.7, "beta": 1.7, "delta": 1.0, "lr": 0.1, "learningrate": 0.1,
     "numheads": 2, "nheads": 2, "heads": 2, "nhead": 2, "g": 2, "groups": 2, "numgroups": 2, "f": 3,
-    "poolheight": 2, "poolwidth": 2, "poolsize": 2, "poolh": 2, "poolw": 2, "pool": 2, "k": 2, "axis": 1,
+    "poolheight": 2, "poolwidth": 2, "poolsize": 2, "poolh": 2, "poolw": 2, "pool": 2,
+    "k": 2, "axis": 1,
     "mode": "train", "training": True, "train": True, "trainflg": True, "istraining": True,
     "name": "name", "kernelsize": 3, "filtersize": 3, "size": 3, "threshold": 0.5, "numlayers": 2,
-    "windowsize": 2, "kernelheight": 3, "kernelwidth": 3, "c": 0.7, "decay": 0.9, "weightdecay": 0.1,
-    "poolingsize": 2, "poolshape": (2, 2), "kernelshape": (3, 3), "upsamplingfactor": 2, "margin": 1.0,
+    "windowsize": 2, "kernelheight": 3, "kernelwidth": 3, "c": 0.7, "decay": 0.9,
+    "weightdecay": 0.1,
+    "poolingsize": 2, "poolshape": (2, 2), "kernelshape": (3, 3), "upsamplingfactor": 2,
+    "margin": 1.0,
     "dilation": 1, "dropoutp": 0.3, "l2": 0.1, "lambda_": 0.3, "inputshape": (5,), "maxlen": 20,
     "initmethod": "normal", "weightscale": 0.5, "std": 0.5, "wlambda": 0.1, "upscalefactor": 2,
-    "downsamplingfactor": 2, "factor": 2, "bias": True, "usebias": True, "negslope": 0.2, "leak": 0.2,
+    "downsamplingfactor": 2, "factor": 2, "bias": True, "usebias": True, "negslope": 0.2,
+    "leak": 0.2,
 }  # fmt: skip
 """Plain name of a number or word that must be given -> its value."""
 OPTIONS = (

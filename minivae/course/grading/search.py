@@ -199,7 +199,7 @@ def _is_credible(guess: Guess, target: Target) -> bool:
 
 
 WHICH = (
-    "its gradients are right at inputs {}, and at inputs {} off by a size, as where a mean is taken "
+    "its gradients are right at inputs {}, and at inputs {} off by a size, as where a mean is "
     "over the examples in one pass and over all entries in the other; which inputs does it take?"
 )
 

@@ -1,7 +1,7 @@
 """What a mistake at a step is called, by the factor of what comes back there."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +10,8 @@ from ..evidence import Evidence
 from ..numbers.scale import axis_words, known_factors
 from .scene import Deviation
 
-if TYPE_CHECKING:
-    from .search import Steps
 
-
-def said(c: float, deviation: Deviation, steps: "Steps") -> Iterator[tuple[str, str]]:
+def said(c: float, deviation: Deviation, steps: Any) -> Iterator[tuple[str, str]]:
     """The names of a mistake, and its text; c is the factor of a branch, which should be 1."""
     if deviation.scaled:
         yield from _names(c, deviation, steps)
@@ -23,7 +20,7 @@ def said(c: float, deviation: Deviation, steps: "Steps") -> Iterator[tuple[str, 
             yield key, deviation.text
 
 
-def _names(c: float, deviation: Deviation, steps: "Steps") -> Iterator[tuple[str, str]]:
+def _names(c: float, deviation: Deviation, steps: Any) -> Iterator[tuple[str, str]]:
     where = f"what comes back {deviation.text}"
     if abs(c) < 1e-4:
         for key in deviation.keys[:2]:

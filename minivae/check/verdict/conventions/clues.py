@@ -3,7 +3,7 @@
 `N, D = x.shape` says how many axes x has and which size it shares with others; `p[rows, y]` that y
 holds class labels; `conv_param["stride"]` which keys a dict has; `activation == "relu"` which words
 are understood; and docstrings of courses give shapes, "x: input of shape (N, D)" or "W -- weights
-of shape (size of current layer, size of previous layer)". Whoever must guess inputs asks this first.
+of shape (size of current layer, size of previous layer)". Whoever guesses inputs asks this first.
 """
 
 import ast
@@ -35,7 +35,7 @@ def clues_of(function: Callable | None) -> dict[str, dict[str, Any]]:
         `count`, whether it is a whole number; `keys` of a dict, and `optional` ones with their
         defaults; `numbered`, the beginnings of keys such as `W1`, `W2`; `words`, texts it is
         compared with; `parts`, names that it is taken apart into; `passed`, functions that it is
-        passed on to, each with its position or keyword there; `none`, whether it is None by default.
+        passed on to, each with its position or keyword; `none`, whether it is None by default.
     """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))) if function else None
@@ -93,10 +93,10 @@ def _look(node: ast.AST, found: dict[str, dict[str, Any]]) -> None:
             index = e.value if whole else e
             if isinstance(index, ast.Name):
                 of(index.id)["index"] = True
-        if (owner := _shaped(node.value)) and isinstance(node.slice, ast.Constant):
-            if isinstance(node.slice.value, int) and node.slice.value >= 0:
-                clue = of(owner)
-                clue["rank"] = max(clue.get("rank", 0), min(node.slice.value + 1, MOST_AXES))
+        axis = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if (owner := _shaped(node.value)) and isinstance(axis, int) and axis >= 0:
+            clue = of(owner)
+            clue["rank"] = max(clue.get("rank", 0), min(axis + 1, MOST_AXES))
     elif isinstance(node, ast.Call):
         _look_at_call(node, of)
     elif isinstance(node, ast.Compare) and isinstance(node.left, ast.Name):

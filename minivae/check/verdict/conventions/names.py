@@ -99,13 +99,13 @@ BACKWARD_WORDS = _words(
     "gradients derivative derivatives deriv der prime backwardpass bp delta diff"
 )
 VARIANTS = _words(
-    "naive alt cached vec vectorized vectorised fast slow loop loops simple stable v1 v2 v3 strides "
-    "im2col numpy np python reference my new old test1 efficient optimized"
+    "naive alt cached vec vectorized vectorised fast slow loop loops simple stable v1 v2 v3 "
+    "strides im2col numpy np python reference my new old test1 efficient optimized"
 )
 """Words in the names of functions; a variant belongs to the same pair."""
 FILLERS = _words(
-    "compute calc calculate get eval evaluate apply do func function fn fun activation layer step of "
-    "the and with for value"
+    "compute calc calculate get eval evaluate apply do func function fn fun activation layer step "
+    "of the and with for value"
 )
 """Words that say nothing about which pair it is."""
 BASES = _words("layer module operation operator function activation loss criterion block node op")

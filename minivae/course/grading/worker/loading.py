@@ -1,7 +1,7 @@
 """Load a file of coursework as far as its functions need it.
 
-Coursework is seldom a clean module: it imports what is not installed here (h5py, IPython, a course's
-own helpers), reads data that lie elsewhere, plots and trains at the top level. None of this matters
+Coursework is seldom a clean module: it imports what is not installed here (h5py, IPython, the
+course's own helpers), reads data that lie elsewhere, plots and trains at the top level. None of this matters
 to a backward pass. So a file runs statement by statement: an import that fails leaves a stand-in,
 which raises only when it is used; another statement that fails is passed over. What was left out is
 noted.
@@ -46,6 +46,7 @@ class StandIn:
         return StandIn(f"{self.name}.{name}", self.why)
 
     def __call__(self, *args: Any, **named: Any) -> Any:
+        """Let what it decorates pass; raise for any other use."""
         if len(args) == 1 and not named and callable(args[0]) and not isinstance(args[0], StandIn):
             return args[0]  # a decorator
         raise MissingModule(self.why)

@@ -143,7 +143,7 @@ class Session:
         return any(n.level or (n.module or "").split(".")[0] in by_name for n in found)
 
     def describe(self) -> str:
-        """List the functions and classes that the file defines, and what their source says: JSON."""
+        """List the functions and classes of the file, and what their source says, as JSON."""
         parameters_of, clues_of = self.conventions.parameters_of, self.conventions.clues_of
         functions, classes = {}, {}
         for name, value in self._written().items():
