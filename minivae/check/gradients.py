@@ -1,10 +1,14 @@
-"""The check: a backward pass against numerical derivatives, and against its contract.
+"""The check: a backward pass against numerical derivatives, and what habits it has.
 
 For outputs y, upstream gradients dy drawn at random turn the function into one number,
 f = sum(dy * y), whose gradient with respect to an input is exactly what `backward(dy)` must return.
 """
 
+import copy
+import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +21,7 @@ from ..models.base import Model
 from ..ops import find_case
 from .diagnosis.doctor import diagnose
 from .report.report import Report
-from .report.result import RIGHT, WRONG
+from .report.result import NOT_CHECKED, RIGHT, WRONG, ArrayCheck
 from .verdict.compare import (
     TOLERANCES,
     _check_directions,
@@ -28,11 +32,18 @@ from .verdict.compare import (
     _projection,
     compare,
 )
-from .verdict.contract import contract_breaches
 from .verdict.conventions.objects import methods_of
 from .verdict.doubts import confirm
 from .verdict.frozen import OWN_STREAMS, kept_randomness
 from .verdict.functions import from_functions, from_object
+from .verdict.habits import run
+from .verdict.judge import (
+    judge_alone,
+    judge_together,
+    overlooked,
+    relies_on_default,
+    with_increments,
+)
 from .verdict.numerical import numerical_gradient
 from .verdict.subject import Subject, from_case, from_layer, from_model
 
@@ -48,6 +59,7 @@ def check_gradients(
     tolerance: float | None = None,
     max_entries: int = 150,
     sizes: dict[str, int] | None = None,
+    strict: bool = False,
     seed: int = 0,
 ) -> Report:
     """Check a backward pass; say whether it is right, and if not, what is likely wrong.
@@ -79,6 +91,9 @@ def check_gradients(
         its other entries are checked along random directions.
     sizes : dict, optional
         Other axis sizes for one of minivae's operations, see `Case.draw`.
+    strict : bool
+        Whether a course's conventions are wrong too: a 1/m in each layer, a small constant that
+        backward leaves out.
     seed : int
         Draws the point, the upstream gradients and the entries.
 
@@ -96,6 +111,8 @@ def check_gradients(
     kept = None if params is None else (params.theta.copy(), params.grad.copy())
     try:
         subject = _subject(target, backward, inputs, wrt, name, rng, sizes)
+        if strict:
+            subject.manners = replace(subject.manners, foreign=False)
         return check_subject(
             subject, rng, dtype=dtype, tolerance=tolerance, max_entries=max_entries, seed=seed
         )
@@ -170,42 +187,97 @@ def check_subject(
     dtype = subject.dtype or dtype
     with subject.frozen(seed):
         outputs, _ = subject.forward(_copies(subject.arguments))
+    if not all(np.isfinite(y).all() for y in outputs):
+        return _without_numbers(subject)
+    # A scalar's upstream gradient is another number than 1 wherever backward takes one and uses it.
+    ignored = relies_on_default(subject, outputs, _again(subject, seed))
+    if ignored:
+        subject.manners = replace(subject.manners, upstream=())
+    ones = subject.scalar and not subject.manners.upstream
     upstream = [
-        np.ones_like(y) if subject.scalar else rng.standard_normal(y.shape) for y in outputs
+        np.ones_like(y) if ones else np.asarray(rng.standard_normal(y.shape)) for y in outputs
     ]
+    if subject.scalar and not ones:
+        upstream = [np.sign(dy) * (1.3 + np.abs(dy)) for dy in upstream]
     if tolerance is None:
         computed = min((y.dtype for y in outputs), key=lambda t: t.itemsize).name
         tolerance = TOLERANCES["float32" if "float32" in (computed, dtype) else "float64"]
 
-    gradients, breaches = contract_breaches(subject, upstream, dtype, seed)
+    found = run(subject, upstream, dtype, seed)
+    subject = with_increments(subject, found)
     function = _projection(subject, upstream, seed)
     analytic = subject.analytic and _complex_step_agrees(subject, function, rng)
 
+    single = all(y.ndim == 1 for y in outputs)
     arrays, evaluations = [], 0
     for n in subject.vary:
-        x = subject.arguments[n]
+        x, gradient = subject.arguments[n], found.gradients.get(n)
         f = _in_one_argument(function, subject.arguments, n)
         entries = None
         if x.size > max_entries:
             entries = rng.choice(x.size, max_entries, replace=False)
         numerical = numerical_gradient(f, x, analytic=analytic, entries=entries)
         evaluations += numerical.evaluations
-        arrays.append(compare(n, x, gradients.get(n), numerical, tolerance))
+        arrays.append(compare(n, x, gradient, numerical, tolerance, single))
         if arrays[-1].verdict == WRONG:
             evaluations += confirm(numerical, arrays[-1].yours, f, x, tolerance)
-            arrays[-1] = compare(n, x, gradients.get(n), numerical, tolerance)
+            arrays[-1] = compare(n, x, gradient, numerical, tolerance, single)
         if entries is not None and arrays[-1].verdict == RIGHT:
             evaluations += _check_directions(arrays[-1], f, x, analytic, tolerance, rng)
+        judge_alone(arrays[-1], f, x, subject)
     if dtype == "float32":
         _excuse(arrays, subject, upstream, tolerance, seed)
+    judge_together(arrays, subject, upstream, found, _again(subject, seed), tolerance)
+    needless = [a for a in arrays if a.silent and a.yours is None]
+    arrays = [a for a in arrays if len(needless) == len(arrays) or a not in needless]
     report = Report(
         name=subject.name,
-        arrays=arrays,
-        contract=breaches,
+        arrays=[*arrays, *overlooked(subject)],
+        habits=[*found.habits, *ignored],
         method="complex step" if analytic else "central differences",
         tolerance=tolerance,
         evaluations=evaluations,
         notes=list(subject.notes),
     )
-    diagnose(report, subject, upstream, seed)
+    # The mistake is looked for at 1, where a loss's gradients are what its formulas say.
+    plainly = [np.ones_like(dy) for dy in upstream] if subject.scalar else upstream
+    judged = {array.name: array.diagnoses for array in arrays if array.diagnoses}
+    try:
+        diagnose(report, subject, plainly, seed)
+    except Exception as error:  # the verdict stands, whatever becomes of its explanation
+        report.crash = crash_line(error)
+        report.notes.append(
+            "the doctor failed while it looked for the mistake; the verdict stands, and your "
+            "instructor, or who maintains the doctor, would like to know"
+        )
+    for name, diagnoses in judged.items():
+        report[name].diagnoses = diagnoses
     return report
+
+
+def _without_numbers(subject: Subject) -> Report:
+    """The report where forward gives no numbers to compare with."""
+    reason = "forward returns NaN or infinity at these inputs; give it others, where it is finite"
+    arrays = [
+        ArrayCheck(n, subject.arguments[n].shape, NOT_CHECKED, reason=reason) for n in subject.vary
+    ]
+    return Report(subject.name, arrays, [], "nothing", TOLERANCES["float64"], 1)
+
+
+def _again(subject: Subject, seed: int) -> Callable[[list[np.ndarray]], dict[str, Any]]:
+    """Gradients for other upstream gradients, in float64: rounding is no mistake."""
+
+    def gradients(upstream: list[np.ndarray]) -> dict[str, Any]:
+        with subject.frozen(seed):
+            _, cache = subject.forward(_copies(subject.arguments))
+            upstream = [np.array(dy, float) for dy in upstream]
+            return copy.deepcopy(subject.backward(upstream, cache))
+
+    return gradients
+
+
+def crash_line(error: BaseException) -> str:
+    """An exception of the doctor's own, and the line it was raised on."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}{where}"

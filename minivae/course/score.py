@@ -2,37 +2,21 @@
 
 from collections.abc import Sequence
 
-CONTRACT_SHARE = 0.25
-"""Part of the points for a backward pass that keeps the contract, where nothing else is said: it
-changes no inputs, adds up no calls and draws no noise of its own."""
 
+def score(gradients: Sequence[bool], *, points: float = 1.0, lost: float = 0.0) -> float:
+    """Points of one exercise: the square of the share of its gradients that are right.
 
-def score(
-    gradients: Sequence[bool],
-    others: Sequence[bool] = (),
-    *,
-    keeps_contract: bool,
-    points: float = 1.0,
-    contract_points: float | None = None,
-) -> float:
-    """Points of one exercise.
+    The first gradients of an exercise are the easy ones, and whoever returns half of them has done
+    less than half of the work; so half of the gradients is worth a quarter of the points.
 
     Parameters
     ----------
     gradients : sequence of bool
-        Of each gradient, whether it is right; without a right one there are no points.
-    others : sequence of bool
-        Of further parts, such as the forward values, which weigh as much as a gradient.
-    keeps_contract : bool
-        Whether the backward pass keeps the contract.
+        Of each gradient that is asked for, whether it is right.
     points : float
-        What the exercise is worth.
-    contract_points : float, optional
-        The part of them that is for the contract; `CONTRACT_SHARE` by default. The rest is shared
-        by the gradients and the other parts.
+        What the gradients are worth.
+    lost : float
+        The part of the points that habits cost, where they do.
     """
-    if not any(gradients):
-        return 0.0
-    parts = [*gradients, *others]
-    contract = CONTRACT_SHARE * points if contract_points is None else contract_points
-    return (points - contract) * sum(parts) / len(parts) + contract * keeps_contract
+    share = sum(gradients) / len(gradients) if gradients else 0.0
+    return (points - lost) * share**2

@@ -5,8 +5,10 @@ gradient that was returned, at several points; those that agree to within roundi
 most specific first. If none agrees, the doctor says so, and where the gradient is wrong.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -14,16 +16,14 @@ import numpy as np
 from ..report.report import Report
 from ..report.result import WRONG, ArrayCheck, Diagnosis
 from ..verdict.subject import Subject
-from .catalogue import KNOWN
+from .edits import as_diagnosis, find_mends
 from .evidence import Evidence, misfit
-from .experiments import noise_findings, output_findings, upstream_findings, vae_noise_findings
+from .experiments import head_findings, noise_findings, upstream_findings
 from .finding import Finding
 from .mistakes import MISTAKES
 from .numbers.places import describe_places, partial_findings, place_findings, shape_findings
-from .numbers.scale import batch_axis_size, known_factors, scale_findings, swap_findings
-from .operations.match import Match
-from .operations.recognise import find_matches
-from .steps import Steps
+from .numbers.scale import batch_axis_size, scale_findings, swap_findings
+from .steps import Steps, pairs, times_factor, whole_factors
 
 CLOSE = 1e-4
 """Largest relative distance at which a mistake is named."""
@@ -36,11 +36,18 @@ def diagnose(report: Report, subject: Subject, upstream: list[np.ndarray], seed:
     if not wrong:
         return
     evidence = Evidence(subject, upstream, seed, report.method == "complex step")
+    mends = find_mends(evidence, [array.name for array in wrong])
     doctor = Doctor(evidence)
     found = {array.name: doctor.examine(array) for array in wrong}
     common = Counter(text for result in found.values() for text in _causes(result))
+    own = subject.manners.name or "dout"
     for array in wrong:
-        array.diagnoses = _ranked(found[array.name], common) or [
+        at = [as_diagnosis(mend) for mend in mends if array.name in mend.names]
+        known = [
+            replace(d, text=re.sub(r"\bdout\b", own, d.text))
+            for d in _ranked(found[array.name], common)
+        ]
+        array.diagnoses = [*at, *known] or [
             Diagnosis("unknown", doctor.unknown(array), float("nan"))
         ]
 
@@ -52,13 +59,9 @@ def _causes(findings: list[Finding]) -> set[str]:
 class Doctor:
     """Diagnoses of one subject; what is found for one gradient serves the others."""
 
-    def __init__(self, evidence: Evidence, matches: list[Match] | None = None) -> None:
+    def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         self.steps = Steps(evidence)
-        evidence.constants = self.steps.constants()
-        if matches is None:
-            matches = find_matches(KNOWN, evidence) if evidence.probes else []
-        self.matches = matches
 
     def examine(self, array: ArrayCheck) -> list[Finding]:
         """All mistakes that explain one gradient."""
@@ -87,13 +90,13 @@ class Doctor:
 
     def distance(self, name: str) -> float:
         """How far the gradient is from the right one, relative."""
-        return misfit(self.true(name), self.evidence.yours(name))
+        return misfit(self.evidence.true(name), self.evidence.yours(name))
 
     def fitting(self, name: str) -> list[Finding]:
         """The mistakes whose gradient is the one at hand."""
         if not self._in_float64(name):
             return []
-        yours, true = self.evidence.yours(name), self.true(name)
+        yours, true = self.evidence.yours(name), self.evidence.true(name)
         distance = misfit(true, yours)
         if distance < 1e-7:
             return []
@@ -105,72 +108,32 @@ class Doctor:
                 break  # what follows is less specific
         return found
 
-    def true(self, name: str) -> list[np.ndarray]:
-        """The right gradient: the known operation's where there is one, else the numerical."""
-        for match in self.matches:
-            for role, argument in match.names.items():
-                if argument == name and role in match.known.gradients:
-                    gradient = match.known.gradients[role]
-                    found = [match.predict(gradient, p) for p in self.evidence.probes]
-                    if all(g is not None for g in found):
-                        return found
-        return self.evidence.true(name)
-
     def stages(
         self, name: str, yours: list[np.ndarray], true: list[np.ndarray]
     ) -> Iterator[Iterator[Finding]]:
         """All mistakes that can be tried on a gradient, the specific and the cheap ones first."""
         evidence = self.evidence
         if yours[0].shape != true[0].shape:
-            yield self.library_findings(name, yours, true)
-            yield shape_findings(name, yours, true, batch_axis_size(evidence))
+            ups = [list(dys) for dys in zip(*(p.upstream for p in evidence.probes), strict=True)]
+            yield shape_findings(name, yours, true, ups, batch_axis_size(evidence))
             return
-        in_vae = [m for m in self.matches if m.known.network is not None]
         yield chain(
-            self.library_findings(name, yours, true),
-            *(vae_noise_findings(name, yours, evidence, match) for match in in_vae),
             noise_findings(name, yours, evidence),
-            output_findings(name, yours, evidence),
             scale_findings(yours, true, evidence),
             place_findings(yours, true),
             swap_findings(name, yours, evidence),
+            head_findings(name, yours, evidence),
         )
-        yield self.steps.findings(name, yours, true)
+        yield chain(
+            whole_factors(self.steps, name, yours, true, telling=True),
+            self.steps.findings(name, yours, true),
+            whole_factors(self.steps, name, yours, true, telling=False),
+        )
         yield upstream_findings(name, yours, evidence)
-        yield self.steps.pairs(name, yours, true)
+        yield chain(
+            pairs(self.steps, name, yours, true), times_factor(self.steps, name, yours, true)
+        )
         yield partial_findings(yours, true)
-
-    def library_findings(
-        self, name: str, yours: list[np.ndarray], true: list[np.ndarray]
-    ) -> Iterator[Finding]:
-        """The mutants of the known operations, alone and together with a known factor."""
-        probes, scalar = self.evidence.probes, self.evidence.subject.scalar
-        factors = known_factors(self.evidence)
-        for match in self.matches:
-            for mutant in match.known.mutants:
-                if match.names.get(mutant.of) != name:
-                    continue
-                if scalar and mutant.key == "no_upstream":
-                    continue
-                found = [match.predict(mutant.gradient, probe) for probe in probes]
-                if any(g is None for g in found) or misfit(found, true) < 1e-9:
-                    continue
-                text = match.words(mutant.text, scalar, mutant.term)
-                yield Finding(mutant.key, text, misfit(found, yours), 0)
-                if found[0].shape != yours[0].shape:
-                    continue
-                ratio = _ratio(yours, found)
-                for factor in factors:
-                    if abs(ratio - factor.sizes[0]) < 1e-3 * abs(factor.sizes[0]):
-                        scaled = [s * g for s, g in zip(factor.sizes, found, strict=True)]
-                        fit = misfit(scaled, yours)
-                        yield Finding(mutant.key, text, fit, 2, (factor.key, factor.words))
-
-
-def _ratio(yours: list[np.ndarray], found: list[np.ndarray]) -> float:
-    top = sum(float(np.sum(a * g)) for a, g in zip(yours, found, strict=True))
-    bottom = sum(float(np.sum(g * g)) for g in found)
-    return top / bottom if bottom and np.isfinite(bottom) else 0.0
 
 
 def _ranked(findings: list[Finding], common: Counter) -> list[Diagnosis]:

@@ -62,7 +62,6 @@ class Evidence:
     ) -> None:
         self.subject, self.seed, self.analytic = subject, seed, analytic
         self.rng = np.random.default_rng([seed, 71])
-        self.constants: list[float] = []
         first = self.probe(subject.arguments, upstream)
         self.probes = [] if first is None else [first]
         for _ in range(2 if self.probes else 0):
@@ -75,7 +74,6 @@ class Evidence:
             probe = self.probe(arguments, again)
             if probe is not None and _same_shapes(probe, self.probes[0]):
                 self.probes.append(probe)
-        self._points: list[tuple[Arrays, np.ndarray, list[np.ndarray]]] | None = None
 
     def _moved(self) -> Arrays:
         return {
@@ -103,27 +101,6 @@ class Evidence:
         if not all(np.isfinite(y).all() for y in outputs):
             return None
         return Probe(_copies(arguments), upstream, outputs, gradients, log[:drawn])
-
-    def points(self) -> list[tuple[Arrays, np.ndarray, list[np.ndarray]]]:
-        """Values of the function alone: (arguments, output, draws), more where it is a number."""
-        if self._points is None:
-            self._points = [(p.arguments, p.outputs[0], p.draws) for p in self.probes]
-            extra = 0 if self.probes[0].outputs[0].size > 8 else 8
-            for _ in range(extra):
-                arguments = self._moved()
-                try:
-                    with (
-                        self.subject.frozen(self.seed),
-                        watched_draws(self.subject.generators) as log,
-                        np.errstate(all="ignore"),
-                    ):
-                        outputs = self._outputs(arguments)
-                except Exception:
-                    continue
-                y = np.array(outputs[0], float)
-                if np.isfinite(y).all():
-                    self._points.append((arguments, y, log))
-        return self._points
 
     def _outputs(self, arguments: Arrays) -> list[np.ndarray]:
         """What the function, or who knows it better, gives."""

@@ -2,19 +2,17 @@
 
 What a table of formulas cannot tell, an experiment can: whether the gradient depends on the
 upstream gradient at all, whether it is right once every random draw gives the same numbers, whether
-only one of several outputs sends something back.
+it is that of another head.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..verdict.conventions.names import is_noise
+from ..verdict.conventions.names import is_noise, is_spread
 from ..verdict.draws import watched_draws
-from .catalogue.network import other_noise, with_noise
 from .evidence import Evidence, misfit
 from .finding import Arrays, Finding
-from .operations.match import Match
 
 REDRAWN = (
     "the noise was drawn again for the backward pass (or twice in the forward pass): where every "
@@ -48,7 +46,7 @@ def noise_findings(name: str, yours: Arrays, evidence: Evidence) -> Iterator[Fin
     with subject.frozen(evidence.seed), watched_draws(subject.generators) as log:
         _, cache = subject.forward({n: x.copy() for n, x in probe.arguments.items()})
         subject.backward([dy.copy() for dy in probe.upstream], cache)
-    if len(log) > len(probe.draws):
+    if log:
         other = evidence.probe(probe.arguments, probe.upstream, evidence.seed + 1)
         if other is not None and name in other.gradients:
             same_value = misfit(other.outputs, probe.outputs)
@@ -113,62 +111,62 @@ def _passed_noise(
             )
 
 
-def output_findings(name: str, yours: Arrays, evidence: Evidence) -> Iterator[Finding]:
-    """For several outputs: whether the gradient is that of one of them alone."""
-    probe = evidence.probes[0]
-    n_outputs = len(probe.outputs)
-    if n_outputs < 2:
-        return
-    for i in range(n_outputs):
-        alone = []
-        for p in evidence.probes:
-            upstream = [dy if j == i else 0 * dy for j, dy in enumerate(p.upstream)]
-            alone.append(evidence.numerical(name, p.arguments, upstream))
-        text = (
-            f"only output {i} sends something back to {name}: one branch overwrites the other; "
-            "write `+=`, what comes back along several branches is added"
-        )
-        fit = misfit(alone, yours)
-        yield Finding("overwritten_branch", text, fit, 0)
-        yield Finding("missing_term", text, fit, 0)
+Head = tuple[str, Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
+HEADS: list[Head] = [
+    ("{x} = 2 log(s)", lambda s: 2 * np.log(s), lambda s: 2 / s),
+    ("{x} = log(s)", np.log, lambda s: 1 / s),
+    ("{x} = 2 s", lambda s: 2 * s, lambda s: 2 * np.ones_like(s)),
+    ("{x} = s / 2", lambda s: s / 2, lambda s: 0.5 * np.ones_like(s)),
+    ("{x} = exp(s / 2)", lambda s: np.exp(s / 2), lambda s: np.exp(s / 2) / 2),
+    ("{x} = exp(s)", np.exp, np.exp),
+    ("{x} = sqrt(s)", np.sqrt, lambda s: 0.5 / np.sqrt(s)),
+    ("{x} = s**2", np.square, lambda s: 2 * s),
+]
+"""What a head may be taken for: formula, {x} as a function of s, and its derivative."""
+INVERSES: list[Callable[[np.ndarray], np.ndarray]] = [
+    lambda x: np.exp(x / 2), np.exp, lambda x: x / 2, lambda x: 2 * x,
+    lambda x: 2 * np.log(x), np.log, np.square, np.sqrt,
+]  # fmt: skip
 
 
-def vae_noise_findings(
-    name: str, yours: Arrays, evidence: Evidence, match: Match
-) -> Iterator[Finding]:
-    """In a whole VAE: whether the gradients of the weights belong to other noise than z.
+def head_findings(name: str, yours: Arrays, evidence: Evidence) -> Iterator[Finding]:
+    """Whether a head is taken for something else: a log variance for sigma, or the like.
 
-    What stood in the place of the noise is recovered from the gradient of the second head. If it is
-    the same array for other weights, it is no formula but another draw.
+    Either the whole gradient is that of s, at the s where the head is; or the head itself is put in
+    for s.
     """
-    net = match.known.network
-    found, predicted = [], []
-    for probe in evidence.probes:
-        v, dy = match.at(probe)
-        noise = other_noise(net, dy, v, probe.gradients)
-        if noise is None:
-            return
-        found.append(noise)
-        gradients = with_noise(net, dy, v, noise)
-        if name not in gradients:
-            return
-        predicted.append(gradients[name])
-    v, _ = match.at(evidence.probes[0])
-    noise = getattr(v, net.wiring.eps or "eps").ravel()
-    if len(found) > 1 and not _along(found[0].ravel(), noise, np.ones(noise.size)):
-        steady = max(misfit([noise], [found[0]]) for noise in found[1:])
-        yield Finding(
-            "noise_redrawn",
-            "the noise was drawn twice: once for z, and once more for the backward pass. Only the "
-            "logvar head and what lies before it are wrong, and their gradients belong to other "
-            "noise than z was made with; draw it once and keep it",
-            max(steady, misfit(predicted, yours)),
-            0,
+    if not is_spread(name):
+        return
+    true = evidence.true(name)
+    for (formula, to, slope), back in zip(HEADS, INVERSES, strict=True):
+        with np.errstate(all="ignore"):
+            found = [
+                g * slope(back(p.arguments[name]))
+                for g, p in zip(true, evidence.probes, strict=True)
+            ]
+        formula = formula.format(x=name)
+        text = (
+            f"this is the derivative with respect to s, where {formula}; times the derivative of s "
+            f"it is the gradient of {name}"
         )
-
-
-def _along(array: np.ndarray, *directions: np.ndarray) -> bool:
-    """Whether an array is a multiple of one of some others."""
-    return any(
-        abs(array @ d) > (1 - 1e-6) * np.linalg.norm(array) * np.linalg.norm(d) for d in directions
-    )
+        if np.ptp(slope(np.array([0.5, 2.0]))):  # else it is a constant factor
+            yield Finding("sigma_head", text, misfit(found, yours), 1)
+        found = []
+        for p, a in zip(evidence.probes, yours, strict=True):
+            s = p.arguments[name]
+            with np.errstate(all="ignore"):
+                moved = {**p.arguments, name: to(s)}
+                if not np.isfinite(moved[name]).any():
+                    break
+                kept = np.isfinite(moved[name])
+                moved[name] = np.where(kept, moved[name], s)
+                right = evidence.numerical(name, moved, p.upstream) * slope(s)
+            found.append(np.where(kept, right, np.nan))
+            if misfit(found[-1:], [a]) > 1e-3:
+                break
+        if len(found) == len(yours):
+            text = (
+                f"{name} is taken for something else: this is the gradient of a head s with "
+                f"{formula}, with {name} put in for s"
+            )
+            yield Finding("sigma_head", text, misfit(found, yours), 1)

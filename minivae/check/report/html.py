@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 
 from .heat_map import BANDS, FILLS, comparable, entry_name, entry_value, heat_map
-from .result import RIGHT, UNKNOWN, WRONG, ArrayCheck, Result
+from .result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck, Result
 from .style import colours
 
 LIGHT = {"ring": "#111111", **FILLS}
@@ -28,8 +28,8 @@ DARK = {
 }
 """Colours of a heat map, beside those of all pages."""
 
-VERDICT_CLASS = {RIGHT: "good", WRONG: "bad", UNKNOWN: "open"}
-MARK = {RIGHT: "✓", WRONG: "✗", UNKNOWN: "?"}
+VERDICT_CLASS = {RIGHT: "good", BUT: "but", WRONG: "bad", NOT_CHECKED: "open"}
+MARK = {RIGHT: "✓", BUT: "✓", WRONG: "✗", NOT_CHECKED: "?"}
 
 RULES = """
 .minivae-report{background:var(--bg);color:var(--ink);border:1px solid var(--line);
@@ -40,6 +40,7 @@ border-radius:8px;padding:14px 16px;max-width:960px;font:14px/1.5 system-ui,sans
 .minivae-report .verdict{display:inline-block;border-radius:4px;padding:0 7px;font-weight:600;
 font-size:13px;white-space:nowrap}
 .minivae-report .verdict.good{color:var(--good);background:var(--good-bg)}
+.minivae-report .verdict.but{color:var(--but);background:var(--but-bg)}
 .minivae-report .verdict.bad{color:var(--bad);background:var(--bad-bg)}
 .minivae-report .verdict.open{color:var(--open);background:var(--open-bg)}
 .minivae-report .scroll{overflow-x:auto;margin:10px 0}
@@ -86,7 +87,7 @@ def report_html(report: Result) -> str:
     -------
     str
         HTML: the verdict, a table of the gradients, and for each gradient the likely mistakes and
-        a heat map of its error; breaches of the contract and notes at the end.
+        a heat map of its error; habits and notes at the end.
     """
     how = f"{report.method}, {report.evaluations} evaluations, tolerance {report.tolerance:.0e}"
     parts = [
@@ -95,8 +96,8 @@ def report_html(report: Result) -> str:
         f'<div class="title">{_verdict(report.verdict)} {escape(report.name)}</div>',
         f'<div class="soft">{escape(how)}</div>',
         _table(report),
-        *(_array(array, report.tolerance) for array in report.arrays),
-        _list("Contract", report.contract, "contract"),
+        *(_array(array, report.tolerance) for array in report.shown),
+        _list("But", report.habits, "habits"),
         _list("Notes", report.notes, "notes"),
         "</div>",
     ]
@@ -121,7 +122,7 @@ def _table(report: Result) -> str:
         "<th>worst at</th><th class='number'>yours</th><th class='number'>numerical</th></tr>"
     )
     rows = []
-    for array in report.arrays:
+    for array in report.shown:
         yours, numerical, worst = "–", "–", "–"
         if comparable(array) and array.worst is not None:
             yours = entry_value(array.yours[array.worst])

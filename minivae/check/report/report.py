@@ -21,9 +21,10 @@ class Report(Result):
             "method": self.method,
             "tolerance": self.tolerance,
             "evaluations": self.evaluations,
-            "contract": list(self.contract),
+            "habits": list(self.habits),
             "notes": list(self.notes),
-            "gradients": [_array_dict(array) for array in self.arrays],
+            "crash": self.crash,
+            "gradients": [_array_dict(array) for array in self.shown],
         }
 
     def to_json(self, indent: int | None = 2) -> str:

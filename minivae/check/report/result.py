@@ -1,10 +1,23 @@
 """What a check found, as data: verdicts, gradients, likely mistakes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-RIGHT, WRONG, UNKNOWN = "right", "wrong", "cannot tell"
+RIGHT, BUT, WRONG, NOT_CHECKED = "right", "right, but", "wrong", "not checked"
+"""What can be said: every gradient was compared and agrees; it agrees, and a habit is worth a word;
+one disagrees; or it could not be paired, called or compared."""
+
+EXIT_CODES = {RIGHT: 0, WRONG: 1, BUT: 3, NOT_CHECKED: 4}
+"""What `minivae check` ends with; 2 is for wrong usage."""
+
+
+def worst_of(verdicts: Iterable[str]) -> str:
+    """The verdict on a whole: wrong if a part is, not checked if a part is or there is none."""
+    found = set(verdicts)
+    order = (WRONG, NOT_CHECKED, BUT, RIGHT)
+    return next((verdict for verdict in order if verdict in found), NOT_CHECKED)
 
 
 @dataclass(frozen=True)
@@ -21,12 +34,19 @@ class Diagnosis:
         How far the gradient is from what this mistake would give, relative; 0 is a perfect match.
     also : bool
         Whether it was made together with the one before, instead of it.
+    line : int
+        Line of the file that it stands on; 0 if that is not known.
+    source, edit : str
+        What stands there, and what makes it right, as source.
     """
 
     key: str
     text: str
     residual: float
     also: bool = False
+    line: int = 0
+    source: str = ""
+    edit: str = ""
 
 
 @dataclass
@@ -39,7 +59,7 @@ class ArrayCheck:
         The argument or parameter.
     shape : tuple of int
         Shape of the argument.
-    verdict : {"right", "wrong", "cannot tell"}
+    verdict : {"right", "right, but", "wrong", "not checked"}
         What the comparison says.
     error : float
         Largest absolute difference, relative to the largest gradient; NaN if not comparable.
@@ -53,6 +73,8 @@ class ArrayCheck:
         Entries that were compared.
     diagnoses : list of Diagnosis
         Likely mistakes, the likeliest first.
+    silent : bool
+        Whether the output does not change with the argument here, so that nothing can be seen.
     """
 
     name: str
@@ -65,6 +87,7 @@ class ArrayCheck:
     reason: str = ""
     checked: int = 0
     diagnoses: list[Diagnosis] = field(default_factory=list)
+    silent: bool = False
 
 
 @dataclass
@@ -77,8 +100,9 @@ class Result:
         What was checked.
     arrays : list of ArrayCheck
         One for each gradient.
-    contract : list of str
-        Breaches of the contract of a backward pass: changed inputs, accumulation, randomness.
+    habits : list of str
+        What is right and worth a word: inputs that are changed in place, gradients that add up from
+        call to call, randomness of its own, another dtype.
     method : str
         How the numerical gradient was found.
     tolerance : float
@@ -87,28 +111,37 @@ class Result:
         Evaluations of the forward pass.
     notes : list of str
         What the reader should know besides.
+    crash : str
+        Where the doctor itself failed while it looked for a mistake; the verdicts stand.
+    hint : str
+        How much is told; see `told`.
     """
 
     name: str
     arrays: list[ArrayCheck]
-    contract: list[str]
+    habits: list[str]
     method: str
     tolerance: float
     evaluations: int
     notes: list[str] = field(default_factory=list)
+    crash: str = ""
+    hint: str = "edit"
+
+    @property
+    def shown(self) -> list[ArrayCheck]:
+        """The gradients that are told of."""
+        return [] if self.hint == "verdict" else self.arrays
 
     @property
     def verdict(self) -> str:
-        """Verdict on the whole: wrong if anything is, right if everything is."""
-        verdicts = {array.verdict for array in self.arrays}
-        if WRONG in verdicts or self.contract:
-            return WRONG
-        return UNKNOWN if UNKNOWN in verdicts else RIGHT
+        """Verdict on the whole: wrong if anything is, right if everything is and no habit."""
+        verdict = worst_of(array.verdict for array in self.arrays)
+        return BUT if verdict == RIGHT and self.habits else verdict
 
     @property
     def passed(self) -> bool:
-        """Whether everything is right."""
-        return self.verdict == RIGHT
+        """Whether every gradient was compared and is right, whatever the habits."""
+        return self.verdict in (RIGHT, BUT)
 
     @property
     def error(self) -> float:

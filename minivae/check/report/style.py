@@ -16,12 +16,14 @@ LIGHT = {
     "accent": "#1a5fb4",
     "accent-bg": "#e4eefb",
     "mark": "#fdf0c4",
-    "good": "#0b6b2e",
-    "good-bg": "#dcf3e2",
-    "bad": "#a3161d",
-    "bad-bg": "#fbe2e1",
-    "open": "#7a4c00",
-    "open-bg": "#fbeccb",
+    "good": "#1f7560",
+    "good-bg": "#ccfbf0",
+    "but": "#6f622a",
+    "but-bg": "#f3e7b6",
+    "bad": "#75101a",
+    "bad-bg": "#f3c3c9",
+    "open": "#1e1670",
+    "open-bg": "#cfc9f2",
 }
 DARK = {
     "page": "#121211",
@@ -33,15 +35,18 @@ DARK = {
     "accent": "#8ab8ff",
     "accent-bg": "#1d3048",
     "mark": "#4a3f17",
-    "good": "#7fdc9c",
-    "good-bg": "#163a22",
-    "bad": "#ff9c95",
-    "bad-bg": "#4a191a",
-    "open": "#f3c565",
-    "open-bg": "#43320f",
+    "good": "#b5fde8",
+    "good-bg": "#1f5b4a",
+    "but": "#ffd46d",
+    "but-bg": "#5f4b1d",
+    "bad": "#f0787c",
+    "bad-bg": "#3b191b",
+    "open": "#ab9ffa",
+    "open-bg": "#22195c",
 }
 """Ground of a page, of a box on it and of a panel in the box; text, soft text, lines; what can be
-clicked; a marked word; what is right, wrong, and undecided."""
+clicked; a marked word; what is right, right with a word to say, wrong, and not checked. Who cannot
+tell red from green, or blue from yellow, tells these four apart."""
 
 
 def colours(

@@ -1,10 +1,12 @@
 """A report as plain text that fits 100 columns."""
 
 import textwrap
+from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 
-from .result import ArrayCheck, Result
+from .result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck, Result
 
 WIDTH = 100
 
@@ -14,11 +16,12 @@ def report_text(report: Result) -> str:
     title = f"{report.name}: {report.verdict.upper()}"
     how = f"{report.method}, {report.evaluations} evaluations, tolerance {report.tolerance:.0e}"
     lines = [*textwrap.wrap(title, WIDTH), *textwrap.wrap(how, WIDTH, initial_indent="  ")]
-    lines.append(
-        f"  {'gradient':<22} {'shape':<16} {'verdict':<11} {'error':<8} "
-        f"{'worst at':<12} {'yours':>11} {'numerical':>11}"
-    )
-    for array in report.arrays:
+    if report.shown:
+        lines.append(
+            f"  {'gradient':<22} {'shape':<16} {'verdict':<11} {'error':<8} "
+            f"{'worst at':<12} {'yours':>11} {'numerical':>11}"
+        )
+    for array in report.shown:
         lines.append(_row(array))
         if array.reason:
             lines += _item(array.reason)
@@ -27,7 +30,7 @@ def report_text(report: Result) -> str:
             lines += _item(
                 diagnosis.text if diagnosis.key == "unknown" else f"{lead}: {diagnosis.text}"
             )
-    lines += [line for breach in report.contract for line in _item(f"contract: {breach}", "  ")]
+    lines += [line for habit in report.habits for line in _item(f"but: {habit}", "  ")]
     lines += [line for note in report.notes for line in _item(f"note: {note}", "  ")]
     return "\n".join(lines)
 
@@ -53,6 +56,14 @@ def _item(text: str, indent: str = "      ") -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=indent + "- ", subsequent_indent=indent + "  ")
 
 
+def tally(verdicts: Iterable[str]) -> str:
+    """How often each verdict was given, in words: `3 of 5 right, 1 wrong, 1 not checked`."""
+    counts = Counter(verdicts)
+    words = {BUT: "right, but ...", WRONG: "wrong", NOT_CHECKED: "not checked"}
+    others = [f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict]]
+    return ", ".join([f"{counts[RIGHT]} of {counts.total()} right", *others])
+
+
 def table(reports: list[Result]) -> str:
     """Several reports as a table, a line each."""
     width = max([len(_short(report.name, 54)) for report in reports] + [9])
@@ -62,6 +73,5 @@ def table(reports: list[Result]) -> str:
             f"{_short(report.name, 54):<{width}}  {report.verdict:<11}  {report.error:<10.1e}  "
             f"{report.method}"
         )
-    wrong = sum(not report.passed for report in reports)
-    lines.append(f"{len(reports) - wrong} of {len(reports)} right")
+    lines.append(tally(report.verdict for report in reports))
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..report.result import RIGHT, UNKNOWN, WRONG
+from ..report.result import NOT_CHECKED, RIGHT, WRONG
 from ..report.text import WIDTH
 from ..verdict.frozen import frozen_randomness
 
@@ -26,7 +26,7 @@ class ValueCheck:
     ----------
     name : str
         What was checked.
-    verdict : {"right", "wrong", "cannot tell"}
+    verdict : {"right", "wrong", "not checked"}
         Whether the values are what they must be.
     text : str
         What is right or wrong, in words.
@@ -76,7 +76,7 @@ class ValueCheck:
 class NoAnswerError(Exception):
     """The function could not be called, or gave something that cannot be compared."""
 
-    def __init__(self, text: str, verdict: str = UNKNOWN) -> None:
+    def __init__(self, text: str, verdict: str = NOT_CHECKED) -> None:
         super().__init__(text)
         self.verdict = verdict
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import OptionError
-from ..report.result import RIGHT, UNKNOWN, WRONG
+from ..report.result import NOT_CHECKED, RIGHT, WRONG
 from .formulas import HALF_LN_2PI, bernoulli_terms
 from .kl import probe_kl
 from .matching import ALL, Match, Probe, Variant, find_match
@@ -65,11 +65,11 @@ def check_loss_scale(
         match = _by_replication(loss, probes[0], dtype)
         if match is None:
             said = (
-                f"cannot tell: repeating the dimensions or the examples changes the value neither "
+                f"not checked: repeating the dimensions or the examples changes the value neither "
                 f"as a sum nor as a mean would; for inputs of shape {probes[0][0].shape} it has "
                 f"shape {outputs[0].shape}"
             )
-            return ValueCheck(NAME, UNKNOWN, said)
+            return ValueCheck(NAME, NOT_CHECKED, said)
     # the scale next to a sum over the dimensions; a squared error may have any, as 1 / variance
     scale = match.factor * match.reduction.scale(n_dims)
     if match.factor < 0:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import MinivaeError
-from ..report.result import RIGHT, UNKNOWN, WRONG, ArrayCheck
+from ..report.result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck
 from .doubts import excuse_single_precision, gradients_in_double
 from .numerical import Derivative, best_central_slope, complex_slope
 from .subject import Subject
@@ -39,9 +39,17 @@ def _excuse(
 
 
 def compare(
-    name: str, x: np.ndarray, gradient: Any, numerical: Derivative, tolerance: float
+    name: str,
+    x: np.ndarray,
+    gradient: Any,
+    numerical: Derivative,
+    tolerance: float,
+    single: bool = False,
 ) -> ArrayCheck:
-    """Compare one returned gradient with the numerical one."""
+    """Compare one returned gradient with the numerical one.
+
+    Where the outputs are those of a `single` example, a gradient may be a row for it.
+    """
     if gradient is None:
         return ArrayCheck(
             name,
@@ -51,6 +59,13 @@ def compare(
             reason="no gradient was returned for this argument",
         )
     yours = np.asarray(gradient)
+    fits = yours.size == x.size and _broadcast(yours, x) == x.shape != yours.shape
+    if fits or (single and yours.shape == (1, *x.shape)):
+        check = compare(name, x, yours.reshape(x.shape), numerical, tolerance)
+        if check.verdict == RIGHT:
+            check.verdict = BUT
+            check.reason = f"the right numbers, in the shape {yours.shape} instead of {x.shape}"
+            return check
     if yours.shape != x.shape:
         return ArrayCheck(
             name,
@@ -61,6 +76,9 @@ def compare(
             reason=f"the gradient has shape {yours.shape}, but its argument has {x.shape}",
         )
     known = numerical.known
+    if x.size and not known.any():
+        reason = f"forward returns NaN or infinity as soon as {name} moves"
+        return ArrayCheck(name, x.shape, NOT_CHECKED, yours=yours, reason=reason)
     finite = yours[known & np.isfinite(yours)]  # a NaN is wrong, and no measure for the others
     scale = max(np.abs(finite).max(initial=0.0), np.abs(numerical.values[known]).max(initial=0.0))
     difference = np.where(known, np.abs(yours - np.where(known, numerical.values, 0)), 0.0)
@@ -73,7 +91,7 @@ def compare(
         name,
         x.shape,
         RIGHT,
-        error=float((difference * ~unclear).max(initial=0.0) / scale) if scale else 0.0,
+        error=float((difference * ~unclear).max(initial=0.0) / scale) if scale > 1e-12 else 0.0,
         yours=yours,
         numerical=numerical.values,
         checked=int(known.sum()),
@@ -81,10 +99,12 @@ def compare(
     if difference.size:
         worst = np.unravel_index(int(np.argmax(difference * ~unclear)), x.shape)
         check.worst = tuple(int(i) for i in worst)
-    if wrong.any():
+    broken = ~np.isfinite(yours)
+    if wrong.any() or broken.any():
         check.verdict = WRONG
-        if not np.isfinite(yours[known]).all():
+        if broken.any():
             check.reason = "the gradient holds NaN or infinity"
+            check.error = float("inf")
     elif unclear.any():
         left_out = (
             f"{int(unclear.sum())} of {check.checked} entries were left out: a kink, or too little "
@@ -92,8 +112,15 @@ def compare(
         )
         check.reason = left_out
         if unclear.sum() > check.checked / 2:
-            check.verdict = UNKNOWN
+            check.verdict = NOT_CHECKED
     return check
+
+
+def _broadcast(a: np.ndarray, b: np.ndarray) -> tuple[int, ...] | None:
+    try:
+        return np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        return None
 
 
 def _check_directions(
@@ -124,6 +151,12 @@ def _check_directions(
                 f"direction the slope is {slope:.5g} and yours gives {yours:.5g}"
             )
             break
+        if 10 * error > 1e-3 * scale:
+            check.verdict = NOT_CHECKED
+            check.reason = (
+                f"the {check.checked} entries that were drawn are right; the others could not be "
+                "told from wrong ones, because of kinks or too little precision"
+            )
     return evaluations
 
 

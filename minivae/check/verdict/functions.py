@@ -12,13 +12,14 @@ import numpy as np
 
 from ...errors import OptionError
 from .conventions.calling import parameters_of
+from .conventions.editable import Editable
 from .conventions.objects import methods_of
 from .conventions.pair import Pair
 from .conventions.reading import Arrays, Reading
 from .conventions.values import Unreadable, is_float, try_copy
 from .draws import find_generators
 from .frozen import frozen_randomness
-from .subject import Subject, as_list
+from .subject import Manners, Subject, as_list
 
 
 class Door(Protocol):
@@ -32,6 +33,9 @@ class Door(Protocol):
     def late(self) -> Arrays:
         """Parameters that were made by the first forward pass."""
 
+    def manners(self) -> Manners:
+        """What else is to be known, after a forward and a backward call."""
+
     def forward(self, values: Arrays) -> tuple[list[np.ndarray], Any]:
         """Outputs, and a cache for backward."""
 
@@ -41,8 +45,8 @@ class Door(Protocol):
 
 def read_pair(
     door: Door, inputs: dict[str, Any], wrt: Sequence[str] | None
-) -> tuple[tuple[str, ...], bool]:
-    """Run a pair once, to see what has gradients, and whether the output is a number.
+) -> tuple[tuple[str, ...], bool, Manners]:
+    """Run a pair once, to see what has gradients, whether the output is a number, and its manners.
 
     Parameters
     ----------
@@ -53,27 +57,74 @@ def read_pair(
     wrt : sequence of str, optional
         See `Reading`.
     """
-    parameters, names = door.bind()
-    parameters = {n: a if a.any() else _drawn(a) for n, a in parameters.items()}
-    door.reading = Reading(inputs, parameters, wrt, names)
-
-    def run() -> bool:
-        outputs, cache = door.forward({n: a.copy() for n, a in door.reading.arguments.items()})
-        door.backward([np.ones_like(y) for y in outputs], cache)
-        return all(y.ndim == 0 for y in outputs)
-
-    scalar = run()
-    if not parameters and (late := door.late()):
-        door.reading = Reading(inputs, late, wrt, names)
-        run()
-    else:
+    outputs, _, _, late = run_once(door, inputs, wrt)
+    manners = door.manners()
+    if not late:
         door.bind()  # a new object, in which no gradient has been added up
-    return tuple(door.reading.vary()), scalar
+    return tuple(door.reading.vary()), all(y.ndim == 0 for y in outputs), manners
 
 
-def _drawn(zeros: np.ndarray) -> np.ndarray:
-    """Other numbers for parameters that start at zero, where a mistake would not be seen."""
-    return 0.3 * np.random.default_rng(zeros.size).standard_normal(zeros.shape)
+def run_once(
+    door: Door,
+    inputs: dict[str, Any],
+    wrt: Sequence[str] | None = None,
+    rng: np.random.Generator | None = None,
+) -> tuple[list[np.ndarray], list[np.ndarray], dict[str, Any], bool]:
+    """Make the object and run a pair once, with upstream gradients of 1 or, of arrays, drawn ones.
+
+    Returns
+    -------
+    outputs, upstream, gradients, late
+        What came out, and whether the first forward pass made parameters.
+    """
+    parameters, names = door.bind()
+    late = False
+    while True:
+        parameters = {
+            n: _drawn(a) if a.size and np.ptp(a) == 0 else a for n, a in parameters.items()
+        }
+        door.reading = Reading(inputs, parameters, wrt, names)
+        outputs, cache = door.forward({n: a.copy() for n, a in door.reading.arguments.items()})
+        upstream = [
+            np.ones_like(y) if rng is None or not y.ndim else rng.standard_normal(y.shape)
+            for y in outputs
+        ]
+        gradients = door.backward([dy.copy() for dy in upstream], cache)
+        if parameters or not (parameters := door.late()):
+            return outputs, upstream, gradients, late
+        late = True
+
+
+def _drawn(constant: np.ndarray) -> np.ndarray:
+    """Other numbers for parameters that start at 0 or 1, where a mistake would not be seen."""
+    rng, value = np.random.default_rng(constant.size), constant.flat[0]
+    if value:
+        return value * rng.uniform(0.5, 1.5, constant.shape)
+    if constant.size == max(constant.shape, default=1):
+        return rng.uniform(0.1, 0.7, constant.shape)  # above 0, so that no ReLU is dead
+    return 0.6 * rng.standard_normal(constant.shape)
+
+
+def manners_of(found: Any) -> Manners:
+    """Manners out of what a pair says, which may come from a student's process."""
+    found = found if isinstance(found, dict) else {}
+    upstream, arrays = found.get("upstream"), found.get("overlooked")
+    stopped, epsilon = found.get("stopped"), found.get("epsilon")
+    return Manners(
+        tuple(
+            (str(pair[0])[:40], bool(pair[1]))
+            for pair in (upstream if isinstance(upstream, list) else ())
+            if isinstance(pair, list) and len(pair) == 2
+        ),
+        str(stopped)[:40] if isinstance(stopped, str) else "",
+        float(epsilon) if isinstance(epsilon, float) else 0.0,
+        {
+            str(pair[0])[:60]: tuple(int(n) for n in pair[1] if isinstance(n, int))
+            for pair in (arrays if isinstance(arrays, list) else ())
+            if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], list)
+        },
+        foreign=True,
+    )
 
 
 class LocalDoor:
@@ -92,6 +143,30 @@ class LocalDoor:
         """See `Door`."""
         self.pair.find_late(self.reading.arguments)
         return arrays_of(self.pair.values())
+
+    def manners(self) -> Manners:
+        """See `Door`."""
+        generators = find_generators(*self.pair.functions).found
+        arguments = self.reading.nested(self.reading.arguments)
+        return manners_of(self.pair.manners(arguments, lambda: frozen_randomness(0, generators)))
+
+    def functions(self, upstream: list[np.ndarray]) -> list[dict[str, Any]]:
+        """See `Editor`."""
+        self.editable = Editable(self.pair)
+
+        def run() -> None:
+            _, cache = self.forward({n: a.copy() for n, a in self.reading.arguments.items()})
+            self.backward([dy.copy() for dy in upstream], cache)
+
+        return self.editable.describe(run)
+
+    def trial(
+        self, index: int, text: str, arguments: Arrays, upstream: list[np.ndarray]
+    ) -> tuple[list[np.ndarray], dict[str, Any]]:
+        """See `Editor`."""
+        with self.editable.exchanged(index, text):
+            outputs, cache = self.forward({n: a.copy() for n, a in arguments.items()})
+            return outputs, self.backward([dy.copy() for dy in upstream], cache)
 
     def forward(self, values: Arrays) -> tuple[list[np.ndarray], Any]:
         """See `Door`."""
@@ -162,7 +237,7 @@ def _from_pair(
             )
         generators = find_generators(*door.pair.functions)
         with frozen_randomness(0, generators.found):
-            vary, scalar = read_pair(door, inputs, wrt)
+            vary, scalar, manners = read_pair(door, inputs, wrt)
     except Unreadable as error:
         raise OptionError(f"{name}: {error}.") from None
     generators = find_generators(*door.pair.functions)
@@ -176,6 +251,8 @@ def _from_pair(
         notes=notes_on(door.reading, vary),
         options=door.reading.options,
         generators=generators,
+        manners=manners,
+        editor=door,
     )
 
 

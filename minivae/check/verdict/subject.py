@@ -9,7 +9,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,55 @@ from .frozen import frozen_randomness
 from .twin import float64_twin
 
 Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How a backward pass was written, as far as the verdict depends on it.
+
+    Attributes
+    ----------
+    upstream : tuple of (str, bool)
+        What it calls the upstream gradients, and whether it must be given them; empty where it
+        takes none.
+    stopped : str
+        A word in the source that says that a gradient is stopped.
+    epsilon : float
+        The largest of the small constants in the source.
+    overlooked : dict of str to tuple of int
+        Names and shapes of arrays of an object that change its output, though no gradient was found
+        for them.
+    foreign : bool
+        Whether a course's conventions may stand in it.
+    """
+
+    upstream: tuple[tuple[str, bool], ...] = (("dout", True),)
+    stopped: str = ""
+    epsilon: float = 0.0
+    overlooked: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    foreign: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the first upstream gradient is called."""
+        return self.upstream[0][0].lstrip("*") if self.upstream else ""
+
+    @property
+    def optional(self) -> bool:
+        """Whether backward may be called without an upstream gradient."""
+        return not any(required for _, required in self.upstream)
+
+
+class Editor(Protocol):
+    """The functions of a student's pair, as text that can be changed for a trial."""
+
+    def functions(self, upstream: list[np.ndarray]) -> list[dict[str, Any]]:
+        """Name, line, text and scope of each; see `conventions.editable.Editable.describe`."""
+
+    def trial(
+        self, index: int, text: str, arguments: Arrays, upstream: list[np.ndarray]
+    ) -> tuple[list[np.ndarray], dict[str, Any]]:
+        """Outputs and gradients with another text in the place of one function's."""
 
 
 @dataclass
@@ -43,7 +92,7 @@ class Subject:
     analytic : bool
         Whether the complex step may be tried.
     scalar : bool
-        Whether the output is a loss, whose upstream gradient is 1.
+        Whether the output is a number, such as a loss.
     case : Case, optional
         The operation's case, when it is one of minivae's own.
     notes : list of str
@@ -57,6 +106,14 @@ class Subject:
         numerical gradients are taken then; or a float64 copy of what computes in float32.
     dtype : str, optional
         What the functions compute in, where the caller cannot choose.
+    record : callable, optional
+        `record(arguments)`: the tape of the forward pass, packed, where it runs in another process.
+    manners : Manners
+        How the backward pass was written.
+    known : callable, optional
+        Gradients for given upstream gradients, of somebody whose word decides: a grader's solution.
+    editor : Editor, optional
+        What can change the source, to find the line that is wrong.
     """
 
     name: str
@@ -72,6 +129,10 @@ class Subject:
     generators: Generators = field(default_factory=Generators)
     truth: Callable[[Arrays], list[np.ndarray]] | None = None
     dtype: str | None = None
+    record: Callable[[Arrays], Any] | None = None
+    manners: Manners = field(default_factory=Manners)
+    known: Callable[[list[np.ndarray]], Arrays] | None = None
+    editor: Editor | None = None
 
     def frozen(self, seed: int) -> contextlib.AbstractContextManager[None]:
         """Freeze all randomness that the functions may draw from."""
@@ -178,6 +239,7 @@ def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject
         options={n: None if a is None else here(a) for n, a in (("x", x), ("eps", noise))},
         truth=_twin_forward(model, lambda twin: from_model(twin, x, noise)),
         dtype=params.dtype.name,
+        manners=Manners(upstream=()),
     )
 
 

@@ -17,11 +17,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check a file if one is given, else everything in the package; return 1 if a check fails."""
+    """Check a file if one is given, else everything in the package; return the exit code."""
     if cli.wanted(options):
         return cli.run(options)
     from ... import check
+    from ...check.report.result import EXIT_CODES, worst_of
 
     results = check.check_all()
     print(check.table(results))
-    return 0 if all(result.passed for result in results) else 1
+    return EXIT_CODES[worst_of(result.verdict for result in results)]

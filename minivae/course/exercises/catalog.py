@@ -8,7 +8,6 @@ from pathlib import Path
 from ...errors import OptionError
 from ..grading.inputs import SIZES, parse_spec, size_of
 from ..grading.rubric import Exercise
-from ..score import CONTRACT_SHARE
 
 SOLUTIONS = Path(__file__).parent / "solutions"
 
@@ -69,7 +68,6 @@ def _task(
         inputs={argument: parse_spec(text) for argument, text in inputs.items()},
         fixed=fixed,
         sizes={**SIZES, **(sizes or {})},
-        contract_points=CONTRACT_SHARE * points,
     )
 
 

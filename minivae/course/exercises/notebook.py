@@ -97,7 +97,8 @@ def check(exercise: Task) -> str:
             f"inputs = {first}",
             *lines,
             f"wrt = [{wanted}]",
-            f'assert_gradients({name}_forward, {name}_backward, inputs, wrt=wrt, name="{name}")',
+            f"pair = {name}_forward, {name}_backward",
+            f'assert_gradients(*pair, inputs, wrt=wrt, name="{name}", strict=True)',
             "",
         ]
     )

@@ -18,12 +18,12 @@ def share(finding: "Report | ValueCheck") -> float:
         If it is no finding of `minivae.check`.
     """
     from ...check import Report, ValueCheck  # here, since `minivae exercises list` needs no check
+    from ...check.report.result import BUT, RIGHT
 
     if isinstance(finding, ValueCheck):
         return float(finding.passed)
     if isinstance(finding, Report):
-        gradients = [array.verdict == "right" for array in finding.arrays]
-        return score(gradients, keeps_contract=not finding.contract)
+        return score([array.verdict in (RIGHT, BUT) for array in finding.arrays])
     raise OptionError(
         f"a {type(finding).__name__} was given, but points are given for what check_gradients "
         "returns, or for one of what check_values returns."

@@ -30,7 +30,9 @@ right if it is right at each.
     [[exercise]]
     name = "linear"
     points = 4                   # 1
-    contract_points = 1          # lost by changing inputs in place and the like (a quarter)
+    contract_points = 1          # lost by changing inputs in place and the like (0)
+    forward_points = 1           # for the values of forward, where it was to be written too (0)
+    gradients = ["x", "W"]       # those that count (default: what the inputs or the truth say)
     kind = "linear"              # instead of a solution: an operation of minivae is the truth
     inputs = {x = "B I", W = "I O", b = "O"}
     fixed = []                   # arguments without a gradient
@@ -45,8 +47,13 @@ right if it is right at each.
 Only `name` is needed. Behind the letters of an input may stand what values it has: `positive`,
 `unit` (between 0 and 1), `binary`, `one_hot`, `simplex` (rows that sum to 1), `mask`, `labels:L`
 (whole numbers below the size L), `away` (from 0). An entry of a dict is `"params.W1" = "D H"`.
-The points of an exercise, less those for the contract, are shared by its gradients and, where the
-truth is known, its forward values.
+The points of an exercise are those for its gradients, times the square of the share that is right:
+the first half is the easy one. Where a gradient differs from the slope of the value on purpose, as
+one that is stopped, or divided by the number of examples, the solution's own gradient decides.
+
+**What is said.** right, wrong, "right, but ..." with a habit, or not checked, with the reason;
+`minivae.check.report.result` has the words. What could not be checked by no fault of the code is
+`open`: it has no points in the table, not even 0, until somebody has looked.
 
 **Whom the grader trusts.** The file runs in another process, which is given inputs and returns what
 the functions make of them. Numerical gradients, comparisons, the diagnosis and the points are made
@@ -66,11 +73,11 @@ What is not defended:
 - A forward pass that lies: one that returns zeros agrees with a backward pass that returns zeros.
   Name a `kind` or a `solution` in the rubric; then the forward values are compared, and the
   numerical gradients are those of the truth. Without either, arguments that the output does not
-  depend on earn nothing, and cleverer lies are not found.
+  depend on are not checked and earn nothing, and cleverer lies are not found.
 - A backward pass that is right but not derived: it may itself take differences of its forward pass,
   or copy from a library that is installed.
-- The contract (no changes in place, the same result twice) is watched inside the student's process.
-  A file that patches the watching hides such a breach, and nothing else.
+- Habits (changes in place, another result the second time) are watched inside the student's
+  process. A file that patches the watching hides its habits, and nothing else.
 - Elsewhere than on Linux, or where "seccomp" and "landlock" are missing from `Grade.defences`, the
   file can read and change what the user can, use the network, kill the grader, and leave a process
   behind in a session of its own. On Windows there is no limit on memory either, and a process that
@@ -82,7 +89,8 @@ What is not defended:
 """
 
 from .batch import grade_folder, grades_csv, write_csv
-from .grade import ExerciseGrade, Grade
+from .exercise_grade import ExerciseGrade
+from .grade import Grade
 from .rubric import Rubric, load_rubric, rubric_from_dict
 from .sandbox import Limits
 from .submission import grade_file

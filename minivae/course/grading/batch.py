@@ -5,12 +5,16 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+from ...check.gradients import crash_line
+from ...check.report.result import BUT, RIGHT
 from ...errors import MinivaeError, OptionError
 from ...files import write_atomically
+from .exercise_grade import ExerciseGrade
 from .grade import Grade
 from .rubric import Rubric
 from .sandbox import printable
 from .submission import grade_file
+from .trial import CRASHED
 
 
 def grade_folder(
@@ -25,7 +29,8 @@ def grade_folder(
     """Grade each file and each subfolder of a folder as a submission.
 
     A file is run without those beside it, which belong to others. One that brings the grader itself
-    to fail has that as its problem, and the others are graded all the same.
+    to fail has that as its problem, and no points until a person has looked; the others are graded
+    all the same.
 
     Parameters
     ----------
@@ -62,9 +67,7 @@ def grade_folder(
         except MinivaeError:
             raise
         except Exception as error:
-            grade = Grade(
-                printable(path.name), problem=f"the grader failed ({type(error).__name__})"
-            )
+            grade = Grade(printable(path.name), problem=CRASHED, crash=crash_line(error))
         grades.append(grade)
         if done is not None:
             done(grade)
@@ -82,18 +85,23 @@ def grades_csv(grades: list[Grade], rubric: Rubric | None = None) -> str:
     writer.writerow(["submission", "score", "max_score", "verdict", *names, "remarks"])
     most = rubric.points if rubric is not None else None
     for grade in grades:
-        scores = {exercise.name: exercise.score for exercise in grade.exercises}
+        scores = {exercise.name: _points(exercise) for exercise in grade.exercises}
         writer.writerow(
             [
                 _plain(grade.file),
-                f"{grade.score:g}",
+                _points(grade),
                 f"{grade.max_score if most is None else most:g}",
                 grade.verdict,
-                *(f"{scores[n]:g}" if n in scores else "" for n in names),
+                *(scores.get(n, "") for n in names),
                 _plain(_remarks(grade)),
             ]
         )
     return file.getvalue()
+
+
+def _points(grade: Grade | ExerciseGrade) -> str:
+    """Points as text; none where 0 would only say that nobody knows."""
+    return "" if grade.is_open and not grade.score else f"{grade.score:g}"
 
 
 def write_csv(path: str | Path, grades: list[Grade], rubric: Rubric | None = None) -> None:
@@ -105,17 +113,18 @@ def write_csv(path: str | Path, grades: list[Grade], rubric: Rubric | None = Non
 def _remarks(grade: Grade) -> str:
     """What is wrong, in short."""
     if grade.problem:
-        return grade.problem
-    remarks = []
+        return f"{grade.problem} ({grade.crash})" if grade.crash else grade.problem
+    remarks = [f"look at {e.name}, not checked" for e in grade.exercises if e.is_open]
+    remarks += [crash for e in grade.exercises for crash in e.crashes]
     for exercise in grade.exercises:
         found = [exercise.problem, *(p.problem for p in exercise.deciding)]
         found += [p.forward for p in exercise.deciding[:1]]
         for report in exercise.reports[:1]:
             for array in report.arrays:
-                if array.verdict != "right":
+                if array.verdict not in (RIGHT, BUT):
                     likely = array.diagnoses[0].text if array.diagnoses else array.reason
                     found.append(f"d{array.name}: {likely or array.verdict}")
-        found += exercise.breaches
+        found += exercise.habits
         told = [what for what in found if what]
         if told:
             remarks.append(f"{exercise.name}: {told[0]}")

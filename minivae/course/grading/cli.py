@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -12,8 +13,14 @@ examples:
   minivae check homework.py --points rubric.toml --gradescope results.json
   minivae check --batch submissions --points rubric.toml --csv grades.csv
 
-the exit code is 0 if all is right, 1 if something is wrong, 2 for wrong usage; the file is run in
-another process, with a limit on its time and memory
+exit codes:
+  0  right: every gradient was compared with a numerical one, and agrees
+  1  wrong: a gradient disagrees
+  2  wrong usage
+  3  right, but ...: a habit is worth a word, such as noise of its own or work in place
+  4  not checked: something could not be paired, called or compared; the report says what would help
+
+the file is run in another process, with a limit on its time and memory
 """
 
 
@@ -35,6 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", metavar="FILE", help="the table of --batch (grades.csv)")
     parser.add_argument(
         "--timeout", type=float, default=20.0, metavar="S", help="seconds per exercise (20)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="processes that check a file at once (the cores)"
     )
     parser.add_argument(
         "--memory", type=int, default=2048, metavar="MB", help="memory of the process (2048)"
@@ -60,8 +70,19 @@ def run(options: argparse.Namespace) -> int:
     return _batch(options) if options.batch else _single(options)
 
 
+def _jobs(wanted: int | None) -> int:
+    """How many processes to use: the cores that there are, or fewer."""
+    from ...errors import OptionError
+
+    if wanted is not None and not 1 <= wanted <= 64:
+        raise OptionError(f"--jobs {wanted} was given; give 1 to 64.")
+    return wanted or min(os.cpu_count() or 1, 8)
+
+
 def _single(options: argparse.Namespace) -> int:
     """Grade one submission; with --gradescope, results are written also if that fails."""
+    from ...check.gradients import crash_line
+    from ...check.report.result import EXIT_CODES, NOT_CHECKED
     from ...errors import MinivaeError
     from .gradescope import failure, results, write_results
     from .rubric import load_rubric
@@ -72,30 +93,36 @@ def _single(options: argparse.Namespace) -> int:
     try:
         rubric = load_rubric(options.points) if options.points else None
         grade = grade_file(
-            path, rubric, name=name or None, timeout=options.timeout, memory=options.memory
+            path,
+            rubric,
+            name=name or None,
+            timeout=options.timeout,
+            memory=options.memory,
+            jobs=_jobs(options.jobs),
         )
         content = results(grade)
     except BaseException as error:
         if options.gradescope:
             # The reason is for the instructor, on the error output; it may name hidden files.
-            problem = "the autograder could not grade this submission; tell your instructor"
+            problem = "not checked: the autograder itself failed; tell your instructor"
             most = rubric.points if rubric is not None else 1.0
             write_results(options.gradescope, failure(Path(path).name, problem, most))
         if isinstance(error, MinivaeError | KeyboardInterrupt) or not options.gradescope:
             raise
-        print(f"minivae: the grader failed: {type(error).__name__}: {error}", file=sys.stderr)
-        return 2
+        print(f"minivae: the grader failed: {crash_line(error)}", file=sys.stderr)
+        return EXIT_CODES[NOT_CHECKED]
     if options.gradescope:
         write_results(options.gradescope, content)
     print(grade.to_json() if options.json else grade)
     if grade.printed and not options.json:
         print(f"\nthe file printed:\n{grade.printed[:2000].rstrip()}")
     unreadable = grade.problem and not Path(path).exists()
-    return 2 if unreadable else 0 if grade.passed else 1
+    return 2 if unreadable else grade.exit_code
 
 
 def _batch(options: argparse.Namespace) -> int:
     """Grade a folder of submissions."""
+    from ...check.report.result import EXIT_CODES, worst_of
     from .batch import grade_folder, write_csv
     from .grade import Grade
     from .rubric import load_rubric
@@ -115,4 +142,4 @@ def _batch(options: argparse.Namespace) -> int:
         print(json.dumps([grade.to_dict() for grade in grades], indent=2))
     else:
         print(f"{target} has {len(grades)} submissions")
-    return 0 if all(grade.passed for grade in grades) else 1
+    return EXIT_CODES[worst_of(grade.verdict for grade in grades)]

@@ -6,201 +6,10 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...check.report.report import Report
-from ...check.report.result import RIGHT, UNKNOWN, WRONG
-from ...check.report.text import WIDTH
-from ..score import score
+from ...check.report.result import BUT, EXIT_CODES, NOT_CHECKED, RIGHT, worst_of
+from ...check.report.text import WIDTH, tally
+from .exercise_grade import ExerciseGrade
 from .sandbox import printable
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
-
-
-@dataclass
-class PointResult:
-    """What came out at one point.
-
-    Attributes
-    ----------
-    label : str
-        Which point.
-    report : Report, optional
-        What the doctor found; None if the code did not run there.
-    problem : str
-        Why the code did not run there, in a sentence.
-    forward : str
-        What is wrong with the forward values there.
-    decides : bool
-        Whether the grade depends on this point.
-    """
-
-    label: str
-    report: Report | None = None
-    problem: str = ""
-    forward: str = ""
-    decides: bool = True
-
-    @property
-    def verdict(self) -> str:
-        """Right, wrong or cannot tell, at this point."""
-        if self.problem or self.forward or self.report is None:
-            return WRONG
-        return self.report.verdict
-
-    @property
-    def findings(self) -> set[str]:
-        """What is wrong at this point, each thing by a short name."""
-        found = {what.partition(":")[0] for what in (self.problem, self.forward) if what}
-        for array in self.report.arrays if self.report is not None else ():
-            if array.verdict != RIGHT:
-                likely = array.diagnoses[0].key if array.diagnoses else array.reason
-                found.add(f"{array.name} {array.verdict} {likely}")
-        return found | set(self.report.contract if self.report is not None else ())
-
-
-@dataclass
-class ExerciseGrade:
-    """One exercise of a submission.
-
-    Attributes
-    ----------
-    name, title : str
-        Of the exercise.
-    max_score : float
-        What it is worth.
-    contract_points : float
-        The part of it that is lost when the contract is broken.
-    origin : str
-        Where the inputs that were tried come from.
-    points : list of PointResult
-        What came out at each point that was tried.
-    problem : str
-        Why nothing could be tried.
-    trusted : bool
-        Whether the forward values were compared with the truth.
-    unused : tuple of str
-        Arguments that the outputs do not depend on, at any point.
-    notes : list of str
-        What else should be known.
-    visibility : str
-        Gradescope's word for who sees it.
-    counts : bool
-        Whether there is a rubric that gives points.
-    """
-
-    name: str
-    title: str = ""
-    max_score: float = 1.0
-    contract_points: float = 0.25
-    origin: str = ""
-    points: list[PointResult] = field(default_factory=list)
-    problem: str = ""
-    trusted: bool = False
-    unused: tuple[str, ...] = ()
-    notes: list[str] = field(default_factory=list)
-    visibility: str = "visible"
-    counts: bool = True
-
-    @property
-    def reports(self) -> list[Report]:
-        """The doctor's reports, one for each point that ran."""
-        return [point.report for point in self.points if point.report is not None]
-
-    @property
-    def deciding(self) -> list[PointResult]:
-        """The points that the grade depends on."""
-        return [point for point in self.points if point.decides]
-
-    @property
-    def gradients(self) -> dict[str, str]:
-        """Verdict of each gradient: the worst of those at all points."""
-        found: dict[str, str] = {}
-        for point in self.deciding:
-            for array in point.report.arrays if point.report else ():
-                order = [RIGHT, UNKNOWN, WRONG]
-                worst = max(found.get(array.name, RIGHT), array.verdict, key=order.index)
-                found[array.name] = worst
-        if any(point.problem for point in self.deciding):
-            return dict.fromkeys(found, WRONG)
-        return found
-
-    @property
-    def breaches(self) -> list[str]:
-        """What broke the contract of a backward pass."""
-        found = [b for point in self.deciding if point.report for b in point.report.contract]
-        return list(dict.fromkeys(found))
-
-    @property
-    def verdict(self) -> str:
-        """Wrong if anything is; cannot tell if any part is that; else right."""
-        verdicts = {point.verdict for point in self.deciding} | set(self.gradients.values())
-        if self.problem or not verdicts or WRONG in verdicts:
-            return WRONG
-        return UNKNOWN if UNKNOWN in verdicts else RIGHT
-
-    @property
-    def score(self) -> float:
-        """Points: the share of parts that are right, and those for the contract."""
-        gradients = [v == RIGHT and n not in self.unused for n, v in self.gradients.items()]
-        if self.problem:
-            return 0.0
-        forward = [not any(point.forward for point in self.deciding)] if self.trusted else []
-        worth = {"points": self.max_score, "contract_points": self.contract_points}
-        return round(score(gradients, forward, keeps_contract=not self.breaches, **worth), 4)
-
-    @property
-    def text(self) -> str:
-        """The report: the first point, and each other one that shows something new."""
-        score = f", {self.score:g} of {self.max_score:g} points" if self.counts else ""
-        lines = [f"{self.title or self.name}: {self.verdict}{score}"]
-        if self.problem:
-            return printable("\n".join([*lines, *_wrapped(self.problem)]))
-        lines += _wrapped(self.origin)
-        seen: set[str] = set()
-        for i, point in enumerate(self.points):
-            found = point.findings
-            if i and found <= seen:
-                again = "wrong in the same way" if found else "right"
-                lines += [""] * (lines[-1][:2] != "al") + [f"also at {point.label}: {again}"]
-                continue
-            seen |= found
-            lines += ["", f"at {point.label}:"]
-            for what in (point.problem, point.forward):
-                lines += _wrapped(what)
-            if point.report is not None:
-                lines.append(str(point.report))
-        for name in self.unused:
-            what = f"the output does not depend on {name} at all; is forward finished?"
-            lines += ["", *_wrapped(f"note: {what}")]
-        for note in self.notes:
-            lines += ["", *_wrapped(f"note: {note}")]
-        return printable("\n".join(lines))
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON types."""
-        return {
-            "name": self.name,
-            "verdict": self.verdict,
-            "score": self.score,
-            "max_score": self.max_score,
-            "inputs": self.origin,
-            "problem": self.problem,
-            "gradients": self.gradients,
-            "contract": self.breaches,
-            "notes": self.notes,
-            "points": [
-                {
-                    "at": point.label,
-                    "verdict": point.verdict,
-                    "decides": point.decides,
-                    "problem": point.problem,
-                    "forward": point.forward,
-                    "report": point.report.to_dict() if point.report else None,
-                }
-                for point in self.points
-            ],
-        }
 
 
 @dataclass
@@ -223,6 +32,8 @@ class Grade:
         What the process that ran it had given up; see `minivae.course.grading`.
     seconds : float
         How long it took.
+    crash : str
+        The exception with which the grader failed on all of it, and its line.
     """
 
     file: str
@@ -232,6 +43,7 @@ class Grade:
     printed: str = ""
     defences: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    crash: str = ""
 
     @property
     def score(self) -> float:
@@ -245,16 +57,24 @@ class Grade:
 
     @property
     def verdict(self) -> str:
-        """Wrong if any exercise is; cannot tell if any is that; else right."""
-        verdicts = {exercise.verdict for exercise in self.exercises}
-        if self.problem or not verdicts or WRONG in verdicts:
-            return WRONG
-        return UNKNOWN if UNKNOWN in verdicts else RIGHT
+        """The worst of all exercises; not checked where a part of the file could not be."""
+        unchecked = [NOT_CHECKED] if self.problem else []
+        return worst_of([*(exercise.verdict for exercise in self.exercises), *unchecked])
 
     @property
     def passed(self) -> bool:
-        """Whether everything is right."""
-        return self.verdict == RIGHT
+        """Whether every gradient was compared and is right, whatever the habits."""
+        return self.verdict in (RIGHT, BUT)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person must look before it has its points."""
+        return bool(self.crash) or any(exercise.is_open for exercise in self.exercises)
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        return EXIT_CODES[self.verdict]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON types."""
@@ -263,7 +83,9 @@ class Grade:
             "verdict": self.verdict,
             "score": self.score,
             "max_score": self.max_score,
+            "open": self.is_open,
             "problem": self.problem,
+            "crash": self.crash,
             "left_out": self.left_out,
             "seconds": round(self.seconds, 3),
             "defences": self.defences,
@@ -286,9 +108,8 @@ class Grade:
             )
             note += "a loss and its gradients, write an example() that returns its arguments"
             lines.append("\n" + textwrap.fill(note, WIDTH))
-        right = sum(exercise.verdict == RIGHT for exercise in self.exercises)
         if self.exercises:
-            line = f"\n{self.file}: {right} of {len(self.exercises)} right"
+            line = f"\n{self.file}: {tally(exercise.verdict for exercise in self.exercises)}"
             if any(exercise.counts for exercise in self.exercises):
                 line += f", {self.score:g} of {self.max_score:g} points"
             lines.append(line)

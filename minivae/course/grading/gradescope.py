@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ...check.report.result import BUT, RIGHT
 from ...errors import OptionError
 from ...files import write_atomically
+from .exercise_grade import ExerciseGrade
 from .grade import Grade
 
 MAX_OUTPUT = 20_000
@@ -19,9 +21,9 @@ def results(grade: Grade) -> dict[str, Any]:
     tests = [
         {
             "name": exercise.title or exercise.name,
-            "score": exercise.score,
+            **_score(exercise),
             "max_score": exercise.max_score,
-            "status": "passed" if exercise.verdict == "right" else "failed",
+            "status": "passed" if exercise.verdict in (RIGHT, BUT) else "failed",
             "output": exercise.text[:MAX_OUTPUT],
             "output_format": "text",
             "visibility": exercise.visibility,
@@ -31,7 +33,7 @@ def results(grade: Grade) -> dict[str, Any]:
     if not tests:
         tests = [failed_test(grade.file, grade.problem)]
     return {
-        "score": grade.score,
+        **_score(grade),
         "output": grade.problem,
         "output_format": "text",
         "execution_time": round(grade.seconds),
@@ -39,6 +41,11 @@ def results(grade: Grade) -> dict[str, Any]:
         "stdout_visibility": "hidden",
         "tests": tests,
     }
+
+
+def _score(grade: Grade | ExerciseGrade) -> dict[str, float]:
+    """The points; none where 0 would only say that nobody knows."""
+    return {} if grade.is_open and not grade.score else {"score": grade.score}
 
 
 def failed_test(name: str, problem: str, max_score: float = 1.0) -> dict[str, Any]:
@@ -55,14 +62,15 @@ def failed_test(name: str, problem: str, max_score: float = 1.0) -> dict[str, An
 
 
 def failure(name: str, problem: str, max_score: float = 1.0) -> dict[str, Any]:
-    """Results for a submission that the grader could not grade."""
+    """Results for a submission that the grader could not grade: no points, not even 0."""
+    test = failed_test(name, problem, max_score)
+    del test["score"]
     return {
-        "score": 0.0,
         "output": problem,
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
-        "tests": [failed_test(name, problem, max_score)],
+        "tests": [test],
     }
 
 

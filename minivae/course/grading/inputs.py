@@ -1,18 +1,17 @@
-"""Inputs to try: drawn from written shapes, from what the arguments are called, or varied.
+"""Inputs to try: drawn from written shapes, or varied.
 
 A shape is written in letters, as in `minivae.engine.case`: "B D" is a batch of rows, and each
 letter has a size that is a prime of its own, so that nothing is symmetric by accident. Behind the
 letters may stand what kind of values: "B D binary", "B labels:L".
 """
 
+import copy
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...check.verdict.conventions import names as table
 from ...engine.case import SIZES as CASE_SIZES
 from ...errors import OptionError
 
@@ -27,6 +26,8 @@ OTHER_SIZES = {"B": 5, "I": 7, "O": 2, "D": 13, "Z": 3, "K": 11, "L": 5, "H": 17
 """Letter -> size where other sizes are tried; other letters get the next prime."""
 
 KINDS = ("normal", "positive", "unit", "binary", "one_hot", "simplex", "mask", "away")
+COLUMNS = "one_hot_columns"
+"""One-hot vectors as columns: a kind of guessed inputs alone."""
 NO_GRADIENT = ("binary", "one_hot", "mask", "labels")
 """Kinds of values that are data, and have no gradient."""
 
@@ -35,14 +36,14 @@ NO_GRADIENT = ("binary", "one_hot", "mask", "labels")
 class Spec:
     """How to draw one argument: letters or numbers of its axes, and a kind of values.
 
-    `number` is a value that is passed as it is, `below` the letter of the size that labels stay
-    below.
+    `value` is passed as it is, where `kind` is "constant", or names a size; `below` is the letter of
+    the size that labels stay below.
     """
 
     axes: tuple[str, ...] = ()
     kind: str = "normal"
     below: str = ""
-    number: float | None = None
+    value: Any = None
 
     def __str__(self) -> str:
         """As `parse_spec` reads it."""
@@ -71,8 +72,16 @@ def parse_spec(text: str) -> Spec:
 
 
 def size_of(axis: str, sizes: dict[str, int]) -> int:
-    """Size of an axis, given by letter or as a number."""
-    return int(axis) if axis.isdigit() else sizes[axis]
+    """Size of an axis: a letter, a number, or as docstrings have it "n_a + n_x" and "4*H"."""
+    if axis in sizes:
+        return sizes[axis]
+    total = 0
+    for part in axis.split("+"):
+        product = 1
+        for factor in part.split("*"):
+            product *= int(factor) if factor.strip().isdigit() else sizes[factor.strip()]
+        total += product
+    return total
 
 
 def other_sizes(sizes: dict[str, int]) -> dict[str, int]:
@@ -105,14 +114,18 @@ def draw(specs: dict[str, Spec], sizes: dict[str, int], rng: np.random.Generator
 
 
 def _draw_one(spec: Spec, sizes: dict[str, int], rng: np.random.Generator) -> Any:
-    if spec.number is not None:
-        return spec.number
+    if spec.kind == "constant":
+        return copy.deepcopy(spec.value)
+    if spec.kind == "size":
+        return sizes[spec.value]
     shape = tuple(size_of(axis, sizes) for axis in spec.axes)
     normal = rng.standard_normal(shape)
     if spec.kind == "labels":
         return rng.integers(0, size_of(spec.below, sizes), shape)
     if spec.kind == "one_hot":
         return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
+    if spec.kind == COLUMNS:
+        return np.eye(shape[0])[:, rng.integers(0, shape[0], shape[1:])]
     values = {
         "normal": lambda: normal,
         "positive": lambda: np.exp(0.5 * normal),
@@ -141,125 +154,3 @@ def vary(value: Any, rng: np.random.Generator) -> Any:
     if value.min() >= 0 and value.max() <= 1 and value.ndim and np.allclose(value.sum(-1), 1):
         moved /= moved.sum(-1, keepdims=True)
     return np.asarray(np.clip(moved, value.min(), value.max()), value.dtype)
-
-
-SHAPES = {
-    "x": "B I",
-    "W": "I O",
-    "b": "O",
-    "mu": "B Z",
-    "logvar": "B Z",
-    "logsigma": "B Z",
-    "z": "B Z",
-    "eps": "B Z",
-    "sigma": "B Z positive",
-    "logits": "B D",
-    "p": "B D unit",
-    "labels": "B labels:D",
-    "w": "B K",
-    "mask": "B I mask",
-    "gamma": "I",
-    "beta": "I",
-    "pred": "B I",
-    "target": "B I",
-}
-"""Role of an argument -> how it is drawn."""
-NUMBERS = {"keep": 0.7, "tau": 0.7, "drop": 0.3, "lam": 0.3, "slope": 0.2, "bet": 1.7}
-"""Role of a number -> its value, where it has no default."""
-
-
-def layouts(parameters: list[tuple[str, bool]]) -> Iterator[dict[str, Spec]]:
-    """Ways to draw arguments, as names and courses' habits suggest, the likeliest first.
-
-    Parameters
-    ----------
-    parameters : list of (str, bool)
-        Names, and whether the argument is required: an optional one is left alone, unless it is
-        a bias or the data of a loss.
-    """
-    first = specs_from_names(parameters)
-    if first is None:
-        return
-    yield first
-    roles = {n: table.role_of(n) for n in first}
-    if "gamma" in roles.values():
-        roles = {n: "beta" if role == "bet" else role for n, role in roles.items()}
-    matrix = next((n for n in first if roles[n] == "W"), None)
-    for changes in LAYOUTS:
-        changed = dict(first)
-        for n, spec in first.items():
-            text = changes.get(roles[n] or "", changes.get(" ".join(spec.axes), ""))
-            if text and spec.number is None:
-                changed[n] = parse_spec(text.replace("L", "O" if matrix else spec.axes[-1]))
-        if changed != first:
-            yield changed
-
-
-LAYOUTS: tuple[dict[str, str], ...] = (
-    {"target": "B labels:L", "labels": "B labels:L"},
-    {"target": "B O"},
-    {"b": "O", "gamma": "O", "beta": "O"},
-    {"x": "I B", "W": "O I", "b": "O 1", "target": "O B"},
-    {"W": "O I", "b": "O"},
-    {"x": "B C J U", "W": "A C P T", "b": "A", "gamma": "C", "beta": "C"},
-    {"x": "B labels:I"},
-    {"B Z": "B I"},
-    {"B Z": "B I", "B I": "B Z"},
-    {"x": "B I simplex", "B Z": "B Z simplex", "target": "B I simplex"},
-    {"x": "B I positive"},
-    {"x": "I", "W": "O I", "b": "O"},
-)
-"""Role, or axes of the first layout, -> other axes; L is the size of the classes."""
-
-
-def specs_from_names(parameters: list[tuple[str, bool]]) -> dict[str, Spec] | None:
-    """Guess how to draw arguments from their names; None if one says nothing."""
-    names = {table.plain(n) for n, _ in parameters}
-    specs: dict[str, Spec] = {}
-    for name, required in parameters:
-        spec = _layered(name, names) or _spec_of(table.plain(name), names, required)
-        if not required and table.role_of(name) not in ("b", "target", "labels", "mask", "eps"):
-            spec = None
-        if spec is not None:
-            specs[name] = spec
-        elif required and not name.startswith("*"):
-            return None
-    return specs or None
-
-
-def _layered(name: str, names: set[str]) -> Spec | None:
-    """`W1`, `b1`, `W2`, ...: weights and biases of layers that follow each other."""
-    match = re.fullmatch(r"(w|weight|b|bias)_?([0-9])", name.lower())
-    if not match:
-        return None
-    numbers = sorted({int(n[-1]) for n in names if re.fullmatch(r"(w|weight)_?[0-9]", n)})
-    if int(match[2]) not in numbers:
-        return None
-    axes = ["I", *"HMN"[: len(numbers) - 1], "O"]
-    at = numbers.index(int(match[2]))
-    if at + 1 >= len(axes):
-        return None
-    return Spec((axes[at + 1],)) if match[1].startswith("b") else Spec((axes[at], axes[at + 1]))
-
-
-def _spec_of(name: str, names: set[str], required: bool) -> Spec | None:
-    scores, guessed = names & table.sure_names("logits"), names & table.sure_names("p")
-    role = table.role_of(name)
-    if name in ("eps", "epsilon") and names & {"gamma", "x"} and not names & {"mu", "z"}:
-        return Spec(number=1e-5) if required else None
-    if name == "beta" and "gamma" in names:
-        return Spec(("I",))
-    if name in ("x", "input", "data") or role == "target":
-        if scores or guessed:
-            return Spec(("B", "D"), "binary")
-        if name == "x" and names & {"mu", "mean"} and not names & {"z", "eps"}:
-            return Spec(("B", "Z"))
-    if name == "mask" and (scores or guessed):
-        return Spec(("B", "D"), "mask")
-    if name in ("x", "z") and names & table.sure_names("w"):
-        return Spec(("B", "K", "Z"))
-    if name == "z" and names & {"w", "w1", "weight"}:
-        return Spec(("B", "I"))
-    if role in SHAPES:
-        return parse_spec(SHAPES[role])
-    return Spec(number=NUMBERS[role]) if required and role in NUMBERS else None

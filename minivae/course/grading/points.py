@@ -4,18 +4,19 @@ One point can hide a mistake: a forgotten sum over a batch of one, a factor that
 there are three: the first, one with other sizes, one with other values.
 """
 
-from collections.abc import Iterator
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...check.verdict.conventions.names import SIZES as SIZES_NAMED
-from ...check.verdict.conventions.names import plain
 from ...errors import OptionError
 from .discover import Target
-from .inputs import SIZES, Spec, draw, layouts, other_sizes, specs_from_names, vary
+from .inputs import draw, other_sizes, vary
+from .remote import Answers
 from .rubric import Exercise
+from .sandbox import StudentError
+from .search import Fixed, other_way, probe, search
 from .truth import Solution, example_for, kind_specs
 
 
@@ -42,18 +43,19 @@ class Point:
     must_run: bool = True
 
 
-def choices_of(
-    target: Target, exercise: Exercise | None, example: Any, solution: Solution | None
-) -> Iterator[tuple[list[Point], str]]:
-    """Points to try, and a sentence that says where their inputs come from.
-
-    There are several choices where the inputs are a guess: the next one is for code that raises at
-    the first.
+def points_of(
+    target: Target,
+    exercise: Exercise | None,
+    example: Any,
+    solution: Solution | None,
+    answers: Answers,
+) -> tuple[list[Point], str, Target]:
+    """Points to try, a sentence that says where their inputs come from, and how it is called.
 
     Raises
     ------
-    OptionError
-        If nothing says what the inputs may be.
+    NoGuessError
+        If the inputs must be guessed, and no guess runs.
     """
     own = example_for(example, target)
     if exercise is not None:
@@ -63,43 +65,47 @@ def choices_of(
             if own is not None:
                 points.append(_split(target, "example()", own, decides=False, must_run=False))
                 origin = "the rubric, and example() besides"
-            yield points, f"inputs from {origin}"
-            return
+            return points, f"inputs from {origin}", target
     if own is not None:
         rng = np.random.default_rng(101)
         points = [_split(target, "example()", own)]
         for which in ("other", "still other"):
             label = f"example() with {which} values"
             points.append(_split(target, label, _varied(own, rng), must_run=False))
-        yield points, "inputs from example() in the file"
-        return
-    yield from guesses(target)
+        return points, "inputs from example() in the file", called_at(answers, target, points[0])
+    return guessed(target, answers)
 
 
-def guesses(target: Target) -> Iterator[tuple[list[Point], str]]:
-    """Points at inputs that the names of the arguments suggest, the likeliest first.
+def called_at(answers: Answers, target: Target, point: Point) -> Target:
+    """A target as it is called, where the names in backward leave open how, at given inputs."""
+    given = Fixed(point.inputs, point.init)
+    with contextlib.suppress(StudentError, OptionError):
+        probe(answers, target, given)
+    return target if given.agrees or not given.ran else other_way(answers, target, given) or target
+
+
+def guessed(target: Target, answers: Answers) -> tuple[list[Point], str, Target]:
+    """Points at inputs that names and source suggest, where they come from, how it is called.
 
     Raises
     ------
-    OptionError
-        If the names say nothing.
+    NoGuessError
+        If there are none at which it runs.
     """
-    init = _init_specs(target)
-    found = list(layouts(target.parameters))
-    if not found or init is None:
-        unknown = ", ".join(n for n, _ in (target.init if found else target.parameters))
-        raise OptionError(
-            f"the names of the arguments ({unknown}) do not say what {target.name} takes; write a "
-            "function example() into the file that returns a dict of arguments."
+    guess, target = search(answers, target)
+    points = [
+        Point(label, *guess.drawn(which, seed), must_run=not i)
+        for i, (label, which, seed) in enumerate(
+            [("the first inputs", 0, 11), ("other sizes", 1, 12), ("other values", 0, 13)]
         )
-    for specs in found:
-        points = []
-        for label, sizes, seed, must_run in _three(SIZES, True):
-            inputs = draw(specs, sizes, np.random.default_rng(seed))
-            drawn = _drawn_init(init, sizes, np.random.default_rng(seed + 7))
-            points.append(Point(label, inputs, drawn, must_run=must_run))
-        shapes = ", ".join(f"{n} {_shape(v)}" for n, v in points[0].inputs.items())
-        yield points, f"inputs from the names of the arguments: {shapes}"
+    ]
+    shapes = ", ".join(
+        f"{n} {_shape(v)}" for n, v in {**points[0].inputs, **points[0].init}.items()
+    )
+    return points, f"{GUESSED}: {shapes}", target
+
+
+GUESSED = "inputs from the names of the arguments"
 
 
 def _three(sizes: dict[str, int], vary_sizes: bool) -> list[tuple[str, dict[str, int], int, bool]]:
@@ -113,6 +119,8 @@ def _three(sizes: dict[str, int], vary_sizes: bool) -> list[tuple[str, dict[str,
 
 
 def _shape(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} {_shape(v)}" for k, v in value.items()) + "}"
     return str(value.shape) if isinstance(value, np.ndarray) else str(value)
 
 
@@ -168,27 +176,3 @@ def _split(
     if isinstance(inputs.get("init"), dict) and "init" not in own:
         init |= inputs.pop("init")
     return Point(label, inputs, init, decides, must_run)
-
-
-def _init_specs(target: Target) -> dict[str, str | Spec] | None:
-    """Letters of sizes, and shapes of arrays, that a constructor asks for; None if unknown."""
-    specs: dict[str, str | Spec] = {}
-    for name, required in target.init:
-        letter = next((s for s, names in SIZES_NAMED.items() if plain(name) in names.split()), None)
-        array = specs_from_names([(name, True)])
-        if name.startswith("*"):
-            continue
-        if letter is not None and required:
-            specs[name] = letter
-        elif array and required:
-            specs[name] = array[name]
-        elif required:
-            return None
-    return specs
-
-
-def _drawn_init(
-    specs: dict[str, str | Spec], sizes: dict[str, int], rng: np.random.Generator
-) -> dict[str, Any]:
-    letters = {n: sizes[s] for n, s in specs.items() if isinstance(s, str)}
-    return letters | draw({n: s for n, s in specs.items() if isinstance(s, Spec)}, sizes, rng)

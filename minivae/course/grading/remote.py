@@ -8,7 +8,7 @@ that the check of the contract sees it.
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,11 +18,11 @@ from ...check.verdict.conventions.names import WITHOUT_GRADIENT, plain
 from ...check.verdict.conventions.reading import Arrays, Reading
 from ...check.verdict.conventions.values import Unreadable, parts_of
 from ...check.verdict.draws import Generators
-from ...check.verdict.functions import arrays_of, read_pair
-from ...check.verdict.subject import Subject
+from ...check.verdict.functions import arrays_of, manners_of, read_pair
+from ...check.verdict.subject import Manners, Subject
 from ...errors import OptionError
 from .discover import Target
-from .sandbox import StudentError
+from .sandbox import NotReadError, StudentError
 from .worker.messages import Opaque
 
 
@@ -88,12 +88,12 @@ def remote_subject(
     """
     door = RemoteDoor(answers, target, init)
     try:
-        vary, scalar = read_pair(door, inputs, wrt)
+        vary, scalar, manners = read_pair(door, inputs, wrt)
     except Unreadable as error:
-        raise StudentError(str(error)) from None
+        raise NotReadError(str(error)) from None
     reading = door.reading
     if target.form == "loss" and wrt is None:
-        _check_loss(reading, scalar)
+        check_loss(reading, scalar)
     notes = []
     missing = [n for n in reading.left_out(vary) if plain(n) not in WITHOUT_GRADIENT]
     if wrt is None and missing and reading.by_name:
@@ -108,15 +108,33 @@ def remote_subject(
         notes=notes,
         options=reading.options,
         generators=Generators(watch=door.watch),
+        manners=manners,
         state=door.state,
+        editor=door,
+        record=door.record,
     )
+
+
+def free_forward(
+    answers: Answers, target: Target, inputs: dict[str, Any], init: dict[str, Any]
+) -> tuple[Arrays, Callable[[Arrays], np.ndarray]]:
+    """Arrays of a target, and its first output at any others, whatever their shapes."""
+    door = RemoteDoor(answers, target, init)
+    door.reading = Reading(inputs, door.bind()[0])
+
+    def run(values: Arrays) -> np.ndarray:
+        door.shapes = None
+        with _inside(door.state, "frozen", 1):
+            return door.forward({n: np.array(a) for n, a in values.items()})[0][0]
+
+    return door.reading.arguments, run
 
 
 class NoLossError(StudentError):
     """A function that returns several things, but no loss with gradients."""
 
 
-def _check_loss(reading: Reading, scalar: bool) -> None:
+def check_loss(reading: Reading, scalar: bool) -> None:
     """A loss is a number, and a gradient has the shape of an argument."""
     shapes = {a.shape for a in reading.arguments.values()}
     found = [np.shape(g) for g in reading.last.values() if g is not None]
@@ -148,13 +166,45 @@ class RemoteDoor:
             forward=target.forward,
             backward=target.backward,
             init=self.init,
+            methods=target.methods,
+            loss=target.loss,
+            way=target.way,
         )
         answer = answer if isinstance(answer, dict) else {}
         return arrays_of(answer.get("parameters")), _words(answer.get("names"))
 
+    def inside(self, key: str, value: Any) -> contextlib.AbstractContextManager[None]:
+        """Put something into the state there inside a `with`: "frozen" and a seed."""
+        return _inside(self.state, key, value)
+
     def late(self) -> Arrays:
         """Parameters that the first forward pass has made."""
         return arrays_of(self.answers.call("late"))
+
+    def manners(self) -> Manners:
+        """What else is to be known of the pair."""
+        return manners_of(self.answers.call("manners"))
+
+    def functions(self, upstream: list[np.ndarray]) -> list[dict[str, Any]]:
+        """The source of the pair; see `Editor`."""
+        answer = self.answers.call("functions", upstream=upstream)
+        return [_function(found) for found in (answer if isinstance(answer, list) else [])]
+
+    def trial(
+        self, index: int, text: str, arguments: Arrays, upstream: list[np.ndarray]
+    ) -> tuple[list[np.ndarray], dict[str, Any]]:
+        """Outputs and gradients with another text of a function; see `Editor`."""
+        answer = self.answers.call(
+            "trial",
+            index=index,
+            text=text,
+            arguments=self.reading.nested(arguments),
+            upstream=list(upstream),
+            frozen=self.state.get("frozen"),
+        )
+        answer = answer if isinstance(answer, dict) else {}
+        outputs = [number_array(y, "forward") for y in parts_of(answer.get("outputs"))]
+        return outputs, self._gradients(answer)
 
     @contextlib.contextmanager
     def watch(self, repeat: bool) -> Iterator[list[np.ndarray]]:
@@ -194,6 +244,9 @@ class RemoteDoor:
             if isinstance(changed, np.ndarray):
                 overwrite(dy, changed)
         cache["changes"] += bool(answer.get("cache_changed"))
+        return self._gradients(answer)
+
+    def _gradients(self, answer: dict[str, Any]) -> dict[str, Any]:
         left = answer.get("parameters")
         gradients = self.reading.gradients(
             answer.get("returned"), left if isinstance(left, dict) else {}
@@ -203,6 +256,15 @@ class RemoteDoor:
             for n, g in gradients.items()
             if g is not None and not isinstance(g, Opaque)
         }
+
+    def record(self, values: Arrays) -> dict[str, Any] | None:
+        """The tape of a forward pass, as plain data, for the diagnosis."""
+        nested = self.reading.nested
+        names = nested({n: n for n in values})
+        try:
+            return self._ask("record", arguments=nested(values), names=names)
+        except StudentError:
+            return None
 
     def _ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         frozen, watch = self.state.get("frozen"), self.state.get("watch")
@@ -225,6 +287,21 @@ def _words(names: Any) -> list[list[str]]:
     """Take only what has the right types; it comes from the student's process."""
     names = names if isinstance(names, list) else []
     return [[w for w in words if isinstance(w, str)] for words in names if isinstance(words, list)]
+
+
+def _function(found: Any) -> dict[str, Any]:
+    """A described function, if it has the right types; it comes from the student's process."""
+    found = found if isinstance(found, dict) else {}
+    line, text, scope = found.get("line"), found.get("text"), found.get("scope")
+    if not (isinstance(line, int) and isinstance(text, str) and isinstance(scope, dict)):
+        return {"line": 0, "text": "", "scope": {}}
+    scope = {
+        name[:80]: ([int(n) for n in value[0]], bool(value[1]))
+        for name, value in list(scope.items())[:60]
+        if isinstance(name, str) and isinstance(value, list) and len(value) == 2
+        if isinstance(value[0], list) and all(isinstance(n, int) for n in value[0])
+    }
+    return {"line": line, "text": text[:20_000], "scope": scope}
 
 
 def number_array(value: Any, who: str) -> np.ndarray:

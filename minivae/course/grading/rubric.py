@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ...check.report.told import HINTS
 from ...engine.case import Case
 from ...errors import OptionError
-from ..score import CONTRACT_SHARE
 from .inputs import NO_GRADIENT, SIZES, Spec, parse_spec
 
+HINT = "mistake"
+"""How much is told where the rubric says nothing: what is wrong, and not the answer."""
 VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
 
 KEYS: dict[str, type | tuple[type, ...]] = {
@@ -29,14 +31,18 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "sizes": dict,
     "vary_sizes": bool,
     "contract_points": (int, float),
+    "forward_points": (int, float),
+    "gradients": list,
     "tolerance": (int, float),
     "visibility": str,
+    "hint": str,
 }
 TOP_KEYS: dict[str, type | tuple[type, ...]] = {
     "title": str,
     "solution": str,
     "file": str,
     "visibility": str,
+    "hint": str,
     "exercise": list,
 }
 WORDS = {str: "text", dict: "a table", list: "a list", bool: "true or false"}
@@ -56,9 +62,12 @@ class Exercise:
     init: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=lambda: dict(SIZES))
     vary_sizes: bool = True
-    contract_points: float = CONTRACT_SHARE
+    contract_points: float = 0.0
+    forward_points: float = 0.0
+    gradients: tuple[str, ...] = ()
     tolerance: float | None = None
     visibility: str = "visible"
+    hint: str = HINT
 
     @property
     def case(self) -> Case | None:
@@ -152,11 +161,12 @@ def rubric_from_dict(data: dict[str, Any], path: str | Path = "rubric") -> Rubri
     path = Path(path)
     _check_keys(data, TOP_KEYS, str(path))
     visibility = _one_of(data.get("visibility", "visible"), VISIBILITIES, f"{path}: visibility")
+    hint = _one_of(data.get("hint", HINT), HINTS, f"{path}: hint")
     tables = data.get("exercise", [])
     if not tables or not all(isinstance(table, dict) for table in tables):
         raise OptionError(f"{path}: there is no exercise; add a table [[exercise]] with a name.")
     exercises = tuple(
-        _exercise(table, f"{path}: exercise {table.get('name', i)!r}", visibility)
+        _exercise(table, f"{path}: exercise {table.get('name', i)!r}", visibility, hint)
         for i, table in enumerate(tables, 1)
     )
     solution = None
@@ -179,7 +189,7 @@ def to_toml(rubric: Rubric) -> str:
     }
     lines = [f"{key} = {_toml(value)}" for key, value in top.items() if value]
     for exercise in rubric.exercises:
-        usual = Exercise("", contract_points=CONTRACT_SHARE * exercise.points)
+        usual = Exercise("")
         lines += ["", "[[exercise]]"]
         for key in KEYS:
             value = getattr(exercise, key)
@@ -203,7 +213,7 @@ def _toml(value: Any) -> str:
     return str(value).lower()  # true, false, and numbers as Python writes them
 
 
-def _exercise(table: dict[str, Any], where: str, visibility: str) -> Exercise:
+def _exercise(table: dict[str, Any], where: str, visibility: str, hint: str) -> Exercise:
     _check_keys(table, KEYS, where)
     if not table.get("name"):
         raise OptionError(f"{where}: name: it is missing.")
@@ -226,12 +236,18 @@ def _exercise(table: dict[str, Any], where: str, visibility: str) -> Exercise:
         if type(size) is not int or size < 1:
             raise OptionError(f"{where}: sizes.{letter}: {size!r} is no positive whole number.")
     points = float(table.get("points", 1.0))
-    contract = float(table.get("contract_points", CONTRACT_SHARE * points))
+    contract = float(table.get("contract_points", 0))
+    forward = float(table.get("forward_points", 0))
     if not 0 <= points < float("inf"):
         raise OptionError(f"{where}: points: {points:g} is not a number from 0 on.")
     if not 0 <= contract <= points:
         raise OptionError(
             f"{where}: contract_points: {contract:g} is not between 0 and the points, {points:g}."
+        )
+    if not 0 <= forward <= points - contract:
+        raise OptionError(
+            f"{where}: forward_points: {forward:g} is not between 0 and what is left of the "
+            f"points, {points - contract:g}."
         )
     if "tolerance" in table and not 0 < table["tolerance"] < 1:
         raise OptionError(f"{where}: tolerance: {table['tolerance']} is not between 0 and 1.")
@@ -246,9 +262,12 @@ def _exercise(table: dict[str, Any], where: str, visibility: str) -> Exercise:
         "sizes": {**SIZES, **table.get("sizes", {})},
         "points": points,
         "contract_points": contract,
+        "forward_points": forward,
+        "gradients": tuple(map(str, table.get("gradients", ()))),
         "visibility": _one_of(
             table.get("visibility", visibility), VISIBILITIES, f"{where}: visibility"
         ),
+        "hint": _one_of(table.get("hint", hint), HINTS, f"{where}: hint"),
     }
     return Exercise(**values)
 

@@ -25,16 +25,20 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import MinivaeError, OptionError
+from .files import copies_of, source_of
 from .worker import messages
 
 MAX_PRINTED = 20_000
 START_SECONDS = 30.0
-COPIED_FILES, COPIED_BYTES = 200, 2**20
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class StudentError(MinivaeError):
     """The student's code raised, or returned what cannot be used."""
+
+
+class NotReadError(StudentError):
+    """Code that may be right, but whose way of being called is not known here."""
 
 
 class SandboxError(MinivaeError):
@@ -76,14 +80,19 @@ class Sandbox:
     limits : Limits
         What it may take.
     alone : bool
-        Copy the file only, and not the other Python files beside it.
+        Copy the file only, and not what it imports from beside it.
+    top : Path, optional
+        The folder above which nothing is copied; see `copies_of`.
     """
 
-    def __init__(self, path: Path, limits: Limits, *, alone: bool = False) -> None:
+    def __init__(
+        self, path: Path, limits: Limits, *, alone: bool = False, top: Path | None = None
+    ) -> None:
         self.path, self.limits = path, limits
         self.process: subprocess.Popen | None = None
         self.defences: list[str] = []
         self.died = ""
+        self.notes: Any = []
         self._printed = bytearray()
         self._answers: queue.Queue[bytes | Exception] = queue.Queue()
         self._requests: queue.Queue[bytes | None] = queue.Queue()
@@ -92,25 +101,33 @@ class Sandbox:
         self._deadline = time.monotonic() + START_SECONDS
         self.scratch = Path(tempfile.mkdtemp(prefix="minivae-")).resolve()
         try:
-            copied = self._copy(alone)
+            copied = self._copy(alone, top)
             self._start()
             self.restart_clock()
-            self.call("load", path=str(copied), name=path.stem, package=path.resolve().parent.name)
+            folders = list(copied.relative_to(self.scratch).parts[:-1])
+            self.notes = self.call("load", path=str(copied), name=path.stem, package=folders)
         except BaseException:
             self.close()
             raise
 
-    def _copy(self, alone: bool) -> Path:
+    def _copy(self, alone: bool, top: Path | None) -> Path:
         """Copy the submission, so that nothing is lost when it deletes or overwrites its files."""
-        beside = [] if alone else sorted(self.path.parent.glob("*.py"))[:COPIED_FILES]
-        for file in {self.path, *beside}:
-            fits = file.is_file() and not file.is_symlink() and file.stat().st_size < COPIED_BYTES
-            if file == self.path or fits:
-                shutil.copyfile(file, self.scratch / file.name)
-        self.scratch.chmod(0o777)
-        for file in self.scratch.iterdir():
-            file.chmod(0o644)
-        return self.scratch / self.path.name
+        places = copies_of(self.path, top, alone=alone)
+        for file, place in places.items():
+            target = self.scratch / place
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if file.suffix == ".ipynb":
+                target = target.with_suffix(".py")
+                try:
+                    target.write_text(source_of(file), encoding="utf-8")
+                except (ValueError, RecursionError):
+                    raise StudentError("it is no notebook of the format 4") from None
+            else:
+                shutil.copyfile(file, target)
+            target.chmod(0o644)
+        for folder in (self.scratch, *(d for d in self.scratch.rglob("*") if d.is_dir())):
+            folder.chmod(0o777)
+        return (self.scratch / places[self.path.resolve()]).with_suffix(".py")
 
     def _start(self) -> None:
         keep = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -215,7 +232,10 @@ class Sandbox:
         except messages.MessageError:
             self._die("it wrote into the grader's channel and was stopped")
         if "error" in answer:
-            raise StudentError(_sentence(answer["error"], self.path.name))
+            error, said = answer["error"], _sentence(answer["error"], self.path.name)
+            # No line of the file was reached: what failed is how it was called.
+            own = isinstance(error, dict) and error.get("line") is not None
+            raise StudentError(said) if own else NotReadError(said)
         if "problem" in answer:
             raise StudentError(f"what it returned cannot be passed on: {answer['problem']}")
         return answer.get("answer")

@@ -3,18 +3,20 @@
 A gradient check believes the forward pass. A student's forward pass may be wrong, or lie: return
 zeros, say, so that a backward pass of zeros agrees with it. Where the rubric names an operation of
 minivae (`kind`) or a solution, its forward pass is believed instead: the student's values are
-compared with it, and the numerical gradients are taken of it.
+compared with it, and the numerical gradients are taken of it. And where a gradient differs from the
+slope on purpose, as one that is stopped, whoever returns what the solution returns is right.
 """
 
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...check import tape
 from ...check.verdict import conventions, draws, frozen
 from ...check.verdict.conventions import Reading
 from ...check.verdict.conventions.reading import Arrays
@@ -27,7 +29,42 @@ from .remote import RemoteDoor
 from .rubric import Exercise
 from .worker.session import Session
 
-Truth = Callable[[Arrays], list[np.ndarray]]
+
+@dataclass(frozen=True)
+class Truth:
+    """What is right.
+
+    Attributes
+    ----------
+    values : callable
+        Outputs for arguments.
+    gradients : callable, optional
+        `gradients(arguments, upstream)`, by argument, as the solution has them.
+    asked : tuple of str
+        Arguments and parameters for which the solution has gradients.
+    """
+
+    values: Callable[[Arrays], list[np.ndarray]]
+    gradients: Callable[[Arrays, list[np.ndarray]], dict[str, Any]] | None = None
+    asked: tuple[str, ...] = ()
+
+    def renamed(self, names: dict[str, str]) -> "Truth":
+        """The same under other names of the arguments."""
+        back = {new: old for old, new in names.items()}
+
+        def under_old(values: Arrays) -> Arrays:
+            return {back.get(n, n): a for n, a in values.items()}
+
+        def gradients(values: Arrays, upstream: list[np.ndarray]) -> dict[str, Any]:
+            assert self.gradients is not None
+            found = self.gradients(under_old(values), upstream)
+            return {names.get(n, n): g for n, g in found.items()}
+
+        return Truth(
+            lambda values: self.values(under_old(values)),
+            None if self.gradients is None else gradients,
+            tuple(names.get(n, n) for n in self.asked),
+        )
 
 
 class Solution:
@@ -40,10 +77,10 @@ class Solution:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.session = path, Session(conventions, draws, frozen)
+        self.path, self.session = path, Session(conventions, draws, frozen, tape)
         sys.path.insert(0, str(path.parent))
         try:
-            self.session.load(str(path), f"minivae_solution_{path.stem}", path.parent.name)
+            self.session.load(str(path), f"minivae_solution_{path.stem}", [path.parent.name])
         except Exception as error:
             raise OptionError(
                 f"{path}: the solution does not import ({type(error).__name__}: {error})."
@@ -62,20 +99,34 @@ class Solution:
         return example_for(self.session.example(), choose(self.targets, name, str(self.path)))
 
     def truth(self, name: str, inputs: dict[str, Any], init: dict[str, Any]) -> Truth:
-        """Return the solution's forward pass at inputs like these."""
+        """Return the solution's two passes at inputs like these."""
         target = choose(self.targets, name, str(self.path))
         door = RemoteDoor(self, target, init)
         parameters, _ = door.bind()
         door.reading = Reading(inputs, parameters)
         arguments = door.reading.arguments
+
+        def values_of(values: Arrays) -> list[np.ndarray]:
+            return door.forward({n: values.get(n, a) for n, a in arguments.items()})[0]
+
+        def gradients(values: Arrays, upstream: list[np.ndarray]) -> dict[str, Any]:
+            values = {n: values.get(n, a).copy() for n, a in arguments.items()}
+            outputs, cache = door.forward(values)
+            pairs = zip(upstream, outputs, strict=True)
+            return door.backward([np.array(dy).reshape(y.shape) for dy, y in pairs], cache)
+
         try:
-            door.forward({n: a.copy() for n, a in arguments.items()})
+            outputs = values_of(arguments)
         except Exception as error:
             raise OptionError(
                 f"{self.path}: {name}: the solution's forward does not run at the rubric's inputs "
                 f"({type(error).__name__}: {error})."
             ) from None
-        return lambda values: door.forward({n: values[n] for n in arguments})[0]
+        try:
+            gradients(arguments, [np.ones_like(y) for y in outputs])
+            return Truth(values_of, gradients, tuple(door.reading.vary()))
+        except Exception:  # a solution whose backward pass is left out
+            return Truth(values_of)
 
 
 def example_for(example: Any, target: Target) -> dict[str, Any] | None:
@@ -122,34 +173,39 @@ def kind_truth(exercise: Exercise, inputs: dict[str, Any]) -> Truth:
         )
     options = {**case.options, **exercise.options}
 
-    def truth(values: Arrays) -> list[np.ndarray]:
+    def values_of(values: Arrays) -> list[np.ndarray]:
         y, _ = case.forward(**{own: values[n] for n, own in names.items()}, **options)
         return [np.asarray(y)]
 
     try:
-        truth({n: np.array(inputs[n]) for n in names})
+        values_of({n: np.array(inputs[n]) for n in names})
     except Exception as error:
         raise OptionError(
             f"exercise {exercise.name!r}: kind: {exercise.kind} does not run at the rubric's "
             f"inputs ({type(error).__name__}: {error})."
         ) from None
-    return truth
+    return Truth(values_of)
 
 
 def believing(subject: Subject, truth: Truth) -> Subject:
     """The subject with the true outputs, and the student's cache and backward pass."""
 
     def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
-        outputs = truth({n: a.copy() for n, a in values.items()})
+        outputs = truth.values({n: a.copy() for n, a in values.items()})
         return outputs, subject.forward(values)[1]
 
-    return replace(subject, forward=forward, truth=truth)
+    def known(upstream: list[np.ndarray]) -> dict[str, Any]:
+        assert truth.gradients is not None
+        return truth.gradients(subject.arguments, upstream)
+
+    has = truth.gradients is not None
+    return replace(subject, forward=forward, truth=truth.values, known=known if has else None)
 
 
 def forward_difference(subject: Subject, truth: Truth) -> str:
     """What is wrong with the student's forward values, in a sentence without the right ones."""
     yours, _ = subject.forward({n: a.copy() for n, a in subject.arguments.items()})
-    right = truth({n: a.copy() for n, a in subject.arguments.items()})
+    right = truth.values({n: a.copy() for n, a in subject.arguments.items()})
     shapes = [y.shape for y in yours], [y.shape for y in right]
     if shapes[0] != shapes[1]:
         return f"forward returns the shapes {shapes[0]}, but it should return {shapes[1]}"

@@ -33,6 +33,19 @@ def load_corpus():
 
 
 CORPUS = load_corpus()
+NO_EVIDENCE = {
+    "right_activations.relu_all_dead",
+    "right_layers.batchnorm_batch_of_one",
+    "right_losses.squares_at_the_minimum",
+    "right_losses.cross_entropy_one_class",
+    "right_vae.sample_without_noise",
+    "right_vae.kl_at_the_prior",
+    "right_vae.clamp_all_closed",
+    "right_models.argument_without_influence",
+    "right_odd.steps_are_flat",
+    "right_odd.no_outputs_at_all",
+}
+"""Right, at numbers where a gradient of 0 would be right whatever it was made of."""
 
 
 def check(entry, seed):
@@ -45,6 +58,7 @@ def check(entry, seed):
             wrt=entry.wrt,
             name=entry.name,
             dtype=entry.dtype,
+            strict=True,
             seed=seed,
         )
 
@@ -156,8 +170,9 @@ def test_no_false_alarm():
     for seed in SEEDS:
         for entry in CORPUS.RIGHT:
             report = check(entry, seed)
-            allowed = {"right"} if entry.kind == "right" else {"right", "cannot tell"}
-            if report.verdict not in allowed:
+            allowed = {"right"} if entry.kind == "right" else {"right", "not checked"}
+            silent = all(a.silent for a in report.arrays if a.verdict != "right")
+            if report.verdict not in allowed and not (entry.name in NO_EVIDENCE and silent):
                 alarms.append(str(report))
     assert not alarms, "\n\n".join(alarms)
 

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from minivae.check import check_gradients
-from minivae.check.diagnosis.catalogue import KNOWN
-from minivae.check.diagnosis.operations.known import Values
-from minivae.check.diagnosis.steps import functions  # noqa: F401
-from minivae.check.diagnosis.steps.trace import Traced, record
+from minivae.check.tape import record
+from minivae.check.tape.trace import Traced
 from minivae.check.verdict.numerical import numerical_gradient
 
 N = np.random.default_rng(5).standard_normal
@@ -67,26 +65,6 @@ def test_gradient_of_a_tape(name):
     found = tape.adjoints({tape.outputs[0]: dy})[tape.arguments["x"]]
     right = numerical_gradient(lambda value: np.sum(dy * f(value)), x, analytic=False)
     assert np.abs(found - right.values).max() < 1e-7 * np.abs(right.values).max()
-
-
-@pytest.mark.parametrize("known", KNOWN[::4], ids=lambda known: known.name)
-def test_tape_of_a_known_operation(known):
-    v = known.example(np.random.default_rng(3))
-    arguments = {role: np.asarray(getattr(v, role), float) for role in known.gradients}
-
-    def forward(values):
-        value = known.forward(Values(**{**vars(v), **values}))
-        return list(value) if isinstance(value, tuple) else [value]
-
-    tape = record(forward, arguments)
-    assert tape is not None
-    dys = [N(np.shape(y)) for y in forward(arguments)]
-    found = tape.adjoints(dict(zip(tape.outputs, dys, strict=True)))
-    dy = tuple(dys) if len(dys) > 1 else dys[0]
-    for role, gradient in known.gradients.items():
-        right = gradient(dy, v)
-        error = np.abs(found[tape.arguments[role]] - right).max()
-        assert error < 1e-9 * max(np.abs(right).max(), 1.0), role
 
 
 def test_what_is_not_known_ends_the_tape():

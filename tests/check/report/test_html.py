@@ -11,7 +11,7 @@ from minivae.check import check_gradients
 from minivae.check.report.heat_map import MAX_SIDE, MAX_TIPS
 from minivae.check.report.html import report_html
 from minivae.check.report.report import Report
-from minivae.check.report.result import RIGHT, UNKNOWN, WRONG, ArrayCheck, Diagnosis
+from minivae.check.report.result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck, Diagnosis
 
 VOID = {"br", "hr", "img", "meta", "link", "input"}
 EVIL = """<script>alert("1")</script> & 'x' </div><b>"""
@@ -73,7 +73,7 @@ def array_check(numerical, yours, verdict=WRONG, worst=None, **more):
 
 
 def report_of(*arrays, **more):
-    more = {"name": "op", "contract": [], "method": "complex step", **more}
+    more = {"name": "op", "habits": [], "method": "complex step", **more}
     return Report(arrays=list(arrays), tolerance=1e-6, evaluations=12, **more)
 
 
@@ -106,7 +106,9 @@ def test_a_real_report_reads_well():
     assert {g["@class"] for g in page.find("g")} == {"ok"}
 
 
-@pytest.mark.parametrize(("verdict", "kind"), [(RIGHT, "good"), (WRONG, "bad"), (UNKNOWN, "open")])
+@pytest.mark.parametrize(
+    ("verdict", "kind"), [(RIGHT, "good"), (BUT, "but"), (WRONG, "bad"), (NOT_CHECKED, "open")]
+)
 def test_the_verdict_is_a_colour_and_a_word(verdict, kind):
     page = page_of(array_check(grid(2, 3), grid(2, 3), verdict, worst=(0, 0)))
     spans = page.find("span", "verdict")
@@ -129,7 +131,7 @@ def test_everything_said_is_escaped():
         reason=EVIL,
         diagnoses=[Diagnosis("sign", EVIL, 1e-9)],
     )
-    text = report_html(report_of(wrong, name=EVIL, contract=[EVIL], notes=[EVIL], method=EVIL))
+    text = report_html(report_of(wrong, name=EVIL, habits=[EVIL], notes=[EVIL], method=EVIL))
     assert "<script" not in text
     page = Page(text)
     assert not page.find("script")
@@ -167,9 +169,9 @@ def test_the_diagnosis_comes_in_order_with_how_well_it_fits():
 
 
 def test_contract_and_notes_are_listed():
-    page = page_of(contract=["x was changed"], notes=["a kink"])
+    page = page_of(habits=["x was changed"], notes=["a kink"])
     assert [e["text"] for e in page.find("li")] == ["x was changed", "a kink"]
-    assert page.find("div", "contract")
+    assert page.find("div", "habits")
     assert page.find("div", "notes")
 
 

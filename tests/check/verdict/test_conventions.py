@@ -404,8 +404,8 @@ def test_both_doors_say_the_same(tmp_path, convention, right):
     exercise = grade.exercises[-1]
     assert report.verdict == grade.verdict == ("right" if right else "wrong"), f"{report}\n{grade}"
     assert {a.name: a.verdict for a in report.arrays} == exercise.gradients
-    assert not report.contract
-    assert not exercise.breaches
+    assert not report.habits
+    assert not exercise.habits
     if not right:
         wrong = [name for name, verdict in exercise.gradients.items() if verdict == "wrong"]
         assert len(wrong) == (2 if "layers inside" in convention else 1)

@@ -100,7 +100,7 @@ def test_untouched_stub_is_wrong_in_the_right_words(stubs, exercise):
     for array in report.arrays:
         assert array.verdict == "wrong"
         assert array.reason == MISSING
-    assert report.contract == []
+    assert report.habits == []
 
 
 @EACH

@@ -22,15 +22,15 @@ def one(dout, cache):
 
 def impure(dout, cache):
     gradients = both(dout, cache)
-    cache[0][...] = 0  # breaks the contract: the cache is not as it was
+    cache[0][...] = 0  # a habit: the cache is not as it was
     return gradients
 
 
 AT = {"x": np.array([0.3, -1.2]), "y": np.array([2.0, 0.7])}
 
 
-@pytest.mark.parametrize(("backward", "points"), [(both, 4), (one, 2.5), (impure, 3)])
-def test_a_quarter_is_for_the_contract_and_the_rest_for_right_gradients(backward, points):
+@pytest.mark.parametrize(("backward", "points"), [(both, 4), (one, 1), (impure, 4)])
+def test_half_of_the_gradients_are_worth_a_quarter_and_habits_cost_nothing(backward, points):
     sheet = Scoresheet()
     sheet.grade("product", 4, check_gradients(product, backward, AT))
     assert sheet.earned == points
@@ -54,8 +54,8 @@ def test_an_exercise_graded_again_gets_the_new_points():
     sheet.grade("other", 2, check_gradients(product, one, AT))
     assert str(sheet).splitlines() == [
         "product     4 of  4",
-        "other    1.25 of  2",
-        "total    5.25 of  6",
+        "other     0.5 of  2",
+        "total     4.5 of  6",
     ]
 
 

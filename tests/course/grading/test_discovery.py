@@ -183,12 +183,12 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("breach", CHANGES)
-def test_contract_is_checked_through_the_process(graded, breach):
+def test_habits_are_seen_through_the_process(graded, breach):
     source = LINEAR.replace("    return x @ W + b, (x, W)", "    return x @ W + b, (x.copy(), W)")
     if breach.startswith("x was"):
         source = LINEAR
     grade = graded(source.replace(*CHANGES[breach]))
-    assert any(breach in text for text in grade.exercises[0].breaches), str(grade)
+    assert any(breach in text for text in grade.exercises[0].habits), str(grade)
 
 
 def test_noise_that_is_drawn_twice_is_named(graded):
@@ -217,13 +217,22 @@ def test_name_selects_one(student):
 
 def test_nothing_to_check_is_said(graded):
     grade = graded("def f(x):\n    return x\n")
-    assert grade.verdict == "wrong"
+    assert grade.verdict == "not checked"
     assert "nothing was found that can be checked" in grade.problem
 
 
 def test_unknown_argument_names_ask_for_an_example(graded):
-    grade = graded(LINEAR.replace("(x, W, b)", "(foo, W, b)").replace("(x, W)", "(foo, W)"))
-    assert "write a function example()" in grade.exercises[0].problem
+    """The text has the student's own names and is an example() that runs."""
+    source = LINEAR.replace("def linear_forward(x, W, b):", "def linear_forward(foo, W, b):")
+    source = source.replace(
+        "    return x @ W", "    assert len(foo) == 6\n    x = foo\n    return x @ W"
+    )
+    grade = graded(source)
+    assert grade.verdict == "not checked"
+    assert "write a function example() into the file" in str(grade)
+    text = grade.exercises[0].example
+    assert '"foo": rng.standard_normal((3, 5)),' in text
+    assert graded(source + text.replace("(3, 5)", "(6, 5)")).verdict == "right"
 
 
 def test_example_that_raises_is_a_note(graded):
@@ -262,7 +271,7 @@ def test_function_that_refuses_other_sizes_is_not_wrong_without_a_rubric(graded)
     assert graded(source, {**exercise, "vary_sizes": False}).score == 1.0
 
 
-def test_a_loss_that_cannot_be_run_is_left_out_and_said_so(student):
+def test_a_loss_that_cannot_be_run_is_not_checked_and_a_helper_left_out(student):
     loss = """
 def odd_loss(mu, logvar, eps, x):
     assert len(mu) == 4
@@ -271,9 +280,14 @@ def odd_loss(mu, logvar, eps, x):
     return 0.5 * (error**2).sum(), {"mu": error, "logvar": dlogvar}
 """
     grade = grade_file(student(LINEAR + loss))
-    assert [exercise.name for exercise in grade.exercises] == ["linear"]
-    assert "odd_loss" in grade.left_out[0]
-    assert "example()" in str(grade)
+    assert [exercise.verdict for exercise in grade.exercises] == ["right", "not checked"]
+    assert (grade.verdict, grade.exit_code) == ("not checked", 4)
+    assert "odd_loss: AssertionError" in str(grade)
+    assert "write a function example()" in str(grade)
+    helper = grade_file(student(LINEAR + loss.replace("odd_loss", "odd_halves"), "helper.py"))
+    assert [exercise.name for exercise in helper.exercises] == ["linear"]
+    assert helper.verdict == "right"
+    assert "odd_halves" in helper.left_out[0]
     example = """
 def example():
     rng = np.random.default_rng(0)

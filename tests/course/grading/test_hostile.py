@@ -108,7 +108,7 @@ def test_import_that_fails_is_a_grade_of_zero(graded, trick):
         timeout=1 if "longer" in expected else 10,
         memory=300,
     )
-    assert (grade.score, grade.max_score, grade.verdict) == (0.0, 4.0, "wrong")
+    assert (grade.score, grade.max_score, grade.verdict) == (0.0, 4.0, "not checked")
     assert expected in grade.exercises[0].problem
     assert time.monotonic() - start < 20
     check_results(results(grade))
@@ -215,9 +215,9 @@ FOOLING = {
 def test_wrong_gradient_stays_wrong(graded, trick):
     exercise = {"name": "linear", "kind": "linear", "points": 4, "contract_points": 0}
     grade = graded(textwrap.dedent(FOOLING[trick]) + WRONG, exercise, timeout=5)
-    assert grade.verdict == "wrong"
-    assert grade.score < 4
-    assert grade.exercises[0].gradients.get("b", "wrong") == "wrong"
+    assert not grade.passed
+    assert grade.score < 2
+    assert grade.exercises[0].gradients.get("b", "wrong") in ("wrong", "not checked")
     check_results(results(grade))
 
 
@@ -226,7 +226,7 @@ def test_printed_result_is_no_result(student, tmp_path):
     path = student(f"print('''{fake}''')\nimport sys; sys.stderr.write('x' * 10**6)\n" + WRONG)
     done, content, _ = grade_to_results(path, tmp_path)
     assert done.returncode == 1
-    assert content["score"] == pytest.approx(3.25)
+    assert content["score"] == pytest.approx(4 * (2 / 3) ** 2, abs=1e-3)
     assert content["tests"][0]["status"] == "failed"
     assert fake not in json.dumps(content)
     grade = grade_file(path, None)
@@ -268,7 +268,7 @@ def test_results_are_the_graders_although_the_file_writes_and_deletes_them(stude
     path = student(WRITING.format(target=str(target)) + WRONG)
     done, content, _ = grade_to_results(path, tmp_path)
     assert done.returncode == 1
-    assert content["score"] == pytest.approx(3.25)
+    assert content["score"] == pytest.approx(4 * (2 / 3) ** 2, abs=1e-3)
     assert path.exists()  # it deleted a copy
     time.sleep(0.1)
     assert json.loads(target.read_text()) == content
@@ -353,7 +353,7 @@ def test_forked_children_do_not_outlive_the_file(student, tmp_path, confine):
         group = sandbox.process.pid
         listing = subprocess.run(["ps", "-eo", "pgid="], capture_output=True, text=True, check=True)
         alive = listing.stdout.split().count(str(group))
-        assert sandbox.call("describe")["functions"]
+        assert "linear_forward" in sandbox.call("describe")
     assert alive == (1 if confine and set(sandbox.defences) & {"seccomp", "processes"} else 4)
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
@@ -383,7 +383,7 @@ def test_lying_forward_earns_nothing_where_the_truth_is_known(graded):
     assert "forward returns other values" in known.exercises[0].text
     unknown = graded(zeros, exercise)
     assert unknown.score == 0.0
-    assert "does not depend on x at all" in unknown.exercises[0].text
+    assert "does not change with x at these numbers" in unknown.exercises[0].text
 
 
 def test_forward_that_lies_after_the_first_call_earns_no_more(graded):
@@ -404,7 +404,7 @@ def test_link_to_the_solution_is_not_followed(student, tmp_path, rubric):
     os.symlink(solution, path.parent / "linear.py")
     os.mkfifo(path.parent / "pipe.py")
     grade = grade_file(path.parent, rubric)
-    assert grade.score == pytest.approx(3.25)
+    assert grade.score == pytest.approx(4 * (2 / 3) ** 2, abs=1e-3)
 
 
 def test_one_submission_cannot_import_another(student):
@@ -433,9 +433,10 @@ def test_failure_of_the_grader_itself_is_told_without_its_traceback(
     cli.configure(parser)
     out = tmp_path / "deep" / "results.json"
     options = parser.parse_args([str(student(LINEAR)), "--gradescope", str(out)])
-    assert cli.run(options) == 2
+    assert cli.run(options) == 4
     content = json.loads(out.read_text())
     check_results(content)
+    assert "score" not in content
     assert "tell your instructor" in content["tests"][0]["output"]
     assert "solution.py" not in json.dumps(content)
     assert "RuntimeError" in capsys.readouterr().err
@@ -459,7 +460,7 @@ def test_dead_sandbox_says_why_at_each_call(student):
             with pytest.raises(SandboxError, match="signal SIGKILL"):
                 sandbox.call("describe")
     with pytest.raises(StudentError, match="ZeroDivisionError"):
-        Sandbox(student("1 / 0\n"), Limits())
+        Sandbox(student("raise ZeroDivisionError\n"), Limits())
 
 
 def test_terminal_is_not_controlled(student, tmp_path):

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from minivae.course.grading import grade_file, load_rubric
+from minivae.course.grading.discover import Target
 from minivae.course.grading.inputs import (
     SIZES,
     Spec,
     draw,
     other_sizes,
     parse_spec,
-    specs_from_names,
     vary,
 )
 from minivae.course.grading.rubric import rubric_from_dict, to_toml
+from minivae.course.grading.search import guesses
 from minivae.course.score import score
 from minivae.errors import OptionError
 
@@ -73,7 +74,9 @@ options = {keep = 0.7, name = "a"}
 init = {n_in = "I"}
 sizes = {Q = 9, B = 4}
 vary_sizes = false
-contract_points = 0
+contract_points = 1
+forward_points = 0.5
+gradients = ["W"]
 tolerance = 1e-05
 visibility = "hidden"
 
@@ -89,7 +92,7 @@ def test_a_rubric_is_written_as_it_is_read(tmp_path):
     assert rubric_from_dict(tomllib.loads(text)) == rubric
     assert [line for line in text.splitlines() if line] == [
         line.replace("points = 4", "points = 4.0").replace(
-            "contract_points = 0", "contract_points = 0.0"
+            "contract_points = 1", "contract_points = 1.0"
         )
         for line in EVERY_KEY.splitlines()
         if line
@@ -100,20 +103,19 @@ def test_a_rubric_is_written_as_it_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("gradients", "others", "keeps", "expected"),
+    ("gradients", "lost", "expected"),
     [
-        ([True, True], [True], True, 8),
-        ([True, True], [], False, 6),
-        ([True, False], [], True, 5),
-        ([True, False], [False], True, 4),
-        ([False, False], [True], True, 0),
-        ([], [], True, 0),
+        ([True, True], 0, 8),
+        ([True, True], 3, 5),
+        ([True, False], 0, 2),
+        ([True, False], 4, 1),
+        ([True, True, True, False], 0, 4.5),
+        ([False, False], 0, 0),
+        ([], 0, 0),
     ],
 )
-def test_a_quarter_is_for_the_contract_the_rest_is_shared_by_the_parts(
-    gradients, others, keeps, expected
-):
-    assert score(gradients, others, keeps_contract=keeps, points=8) == expected
+def test_half_of_the_gradients_are_worth_a_quarter(gradients, lost, expected):
+    assert score(gradients, points=8, lost=lost) == expected
 
 
 def test_missing_rubric_is_said(tmp_path):
@@ -124,8 +126,7 @@ def test_missing_rubric_is_said(tmp_path):
 def test_partial_credit(student, rubric):
     grade = grade_file(student(LINEAR), rubric)
     assert (grade.score, grade.max_score) == (4.0, 4.0)
-    # A quarter is for the contract; of 3 points, 3 of 4 parts are right: the forward, dx and dW.
-    assert grade_file(student(WRONG), rubric).score == pytest.approx(1 + 3 * 3 / 4)
+    assert grade_file(student(WRONG), rubric).score == pytest.approx(4 * (2 / 3) ** 2, abs=1e-3)
     changes = LINEAR.replace("    x, W = cache", "    x, W = cache\n    dout[0] = 0 * dout[0]")
     assert grade_file(student(changes), rubric).score < 1
 
@@ -138,6 +139,9 @@ def test_broken_contract_costs_its_points(graded):
     )
     exercise = {"name": "linear", "kind": "linear", "points": 8, "contract_points": 3}
     assert graded(source, exercise).score == 5.0
+    del exercise["contract_points"]
+    assert graded(source, exercise).score == 8.0  # nothing is lost that the rubric does not ask for
+    assert graded(source, exercise).verdict == "right, but"
 
 
 def test_arguments_by_other_names_are_matched_in_order(graded):
@@ -155,7 +159,7 @@ def test_gradient_that_is_not_returned_is_wrong(graded):
     exercise = {"name": "linear", "kind": "linear", "points": 4, "contract_points": 0}
     grade = graded(source, exercise)
     assert grade.exercises[0].gradients == {"x": "right", "W": "right", "b": "wrong"}
-    assert grade.score == 3.0
+    assert grade.score == pytest.approx(4 * (2 / 3) ** 2, abs=1e-3)
 
 
 def test_gradient_of_fixed_arguments_may_be_returned_or_not(graded):
@@ -196,7 +200,7 @@ def energy_loss(params, x, eps):
     grade = grade_file(student(other), rubric)
     assert grade.score == 0.0
     assert "forward returns other values than it should" in grade.exercises[0].text
-    assert "params, x, eps) do not say what energy_loss takes" in grade_file(student(other)).problem
+    assert grade_file(student(other)).verdict == "right"  # without a rubric
     shape = solution.replace("(h ** 2).sum()", "(h ** 2).sum(axis=0)")
     text = grade_file(student(shape), rubric).exercises[0].text
     assert "forward returns the shapes [(7,)], but it should return [()]" in text
@@ -239,7 +243,7 @@ def test_class_with_sizes_of_the_rubric(graded):
     }
     grade = graded(source, exercise)
     assert grade.exercises[0].gradients == {"x": "right", "W": "right", "b": "wrong"}
-    assert grade.score == pytest.approx(2 / 3, abs=1e-4)
+    assert grade.score == pytest.approx((2 / 3) ** 2, abs=1e-4)
 
 
 def test_specs():
@@ -287,22 +291,26 @@ def test_varied_values_stay_in_range():
 NAMES = {
     ("x", "w1", "b1", "w2", "b2"): [("B", "I"), ("I", "H"), ("H",), ("H", "O"), ("O",)],
     ("mu", "logvar", "eps"): [("B", "Z")] * 3,
-    ("x_hat", "x"): [("B", "D")] * 2,
-    ("logits", "labels"): [("B", "D"), ("B",)],
+    ("x_hat", "x"): [("B", "I")] * 2,
+    ("logits", "labels"): [("B", "I"), ("B",)],
     ("x", "gamma", "beta"): [("B", "I"), ("I",), ("I",)],
     ("x", "mask"): [("B", "I")] * 2,
 }
 
 
+def first_guess(names, init=()):
+    target = Target("f", "pair", "f", "f_back", [(n, True) for n in names], list(init))
+    return next(guesses(target))
+
+
 @pytest.mark.parametrize("names", NAMES)
 def test_shapes_from_names(names):
-    specs = specs_from_names([(name, True) for name in names])
-    assert [spec.axes for spec in specs.values()] == NAMES[names]
+    assert [spec.axes for spec in first_guess(names).specs.values()] == NAMES[names]
 
 
 def test_numbers_from_names():
-    specs = specs_from_names([("x", True), ("gamma", True), ("beta", True), ("eps", True)])
-    assert specs["eps"].number == 1e-5
-    assert specs_from_names([("x", True), ("keep", True)])["keep"].number == 0.7
-    assert list(specs_from_names([("x", True), ("verbose", False)])) == ["x"]
-    assert specs_from_names([("x", True), ("foo", True)]) is None
+    specs = first_guess(["x", "gamma", "beta", "eps"]).specs
+    assert specs["eps"].value == 1e-5
+    assert first_guess(["x", "keep"]).specs["keep"].value == 0.7
+    target = Target("f", "pair", "f", "g", [("x", True), ("verbose", False)], [])
+    assert list(next(guesses(target)).specs) == ["x"]

@@ -1,39 +1,15 @@
-"""The operations that the doctor knows, with the wrong backward passes that people write.
+"""Functions of one array that students differentiate by heart, with the wrong derivatives.
 
-One file for a family: forward values, right gradients, and rows (key, text, wrong gradient).
-How they are compared with somebody's code is never said here, but in `operations/`.
+They are sought wherever a tape has their values, however they are written there; see
+`steps/composed.py`. Nothing here knows a layer, a loss or somebody's code.
 """
 
-from ..operations.known import Known, Mutant, Values
-from . import (
-    activations,
-    convs,
-    densities,
-    gaussian,
-    kl,
-    kl_between,
-    likelihoods,
-    linear,
-    norms,
-    others,
-    softmaxes,
-)
+from . import activations, norms, softmaxes
+from .function import Function, Wrong
 
-MODULES = [
-    linear,
-    activations,
-    gaussian,
-    kl,
-    kl_between,
-    likelihoods,
-    densities,
-    softmaxes,
-    norms,
-    convs,
-    others,
+FUNCTIONS: list[Function] = [
+    function for module in (activations, softmaxes, norms) for function in module.FUNCTIONS
 ]
+"""Every known function."""
 
-KNOWN: list[Known] = [known for module in MODULES for known in module.KNOWN]
-"""Every known operation."""
-
-__all__ = ["KNOWN", "Known", "Mutant", "Values"]
+__all__ = ["FUNCTIONS", "Function", "Wrong"]

@@ -1,169 +1,106 @@
-"""Batch norm and layer norm, with their scale and shift or without."""
+"""Standardised rows, as in batch and layer norm, and rows of length 1."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from ..operations.known import Known, Values, mutants
+from .function import Function, Wrong
 
 
-def _parts(v: Values, axis: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The normalised x, and 1 / sqrt(var + eps)."""
-    centred = v.x - v.x.mean(axis=axis, keepdims=True)
-    inverse = 1 / np.sqrt((centred * centred).mean(axis=axis, keepdims=True) + v.eps0)
-    return centred * inverse, inverse
+def _mean(a: np.ndarray, axis: int = -1) -> np.ndarray:
+    return a.mean(axis=axis, keepdims=True)
 
 
-def _norm(
-    name: str,
-    axes: tuple[str, ...],
-    width: tuple[str, ...] | None,
-    axis: tuple[int, ...],
-    shape: tuple[int, ...],
-) -> Known:
-    """Normalise over `axis`; `shape` is how gamma and beta stand against x."""
-    others = tuple(i for i in range(len(axes)) if shape[i] == 1)
-    across = tuple(i for i in range(len(axes)) if i not in axis)
-    affine = width is not None
+def _deviation(x: np.ndarray, eps: float) -> np.ndarray:
+    return np.sqrt(x.var(axis=-1, keepdims=True) + eps)
 
-    def mean(a: np.ndarray) -> np.ndarray:
-        return a.mean(axis=axis, keepdims=True)
 
-    def hat(v: Values) -> np.ndarray:
-        return _parts(v, axis)[0]
+def standardised(eps: float) -> Function:
+    """(x - mean) / sqrt(var + eps) over the last axis."""
 
-    def scale(v: Values) -> np.ndarray:
-        return v.gamma.reshape(shape) if affine else 1.0
+    def hat(x: np.ndarray) -> np.ndarray:
+        return (x - _mean(x)) / _deviation(x, eps)
 
-    def forward(v: Values) -> np.ndarray:
-        return hat(v) * scale(v) + (v.beta.reshape(shape) if affine else 0.0)
+    def row(key: str, text: str, terms: Callable) -> Wrong:
+        """A wrong derivative from dy, the standardised x, the deviation, and their number."""
+        return Wrong(key, text, lambda dy, x: terms(dy, hat(x), _deviation(x, eps), x.shape[-1]))
 
-    def through(dy: np.ndarray, v: Values, terms: Callable, with_gamma: bool = True) -> np.ndarray:
-        h, inverse = _parts(v, axis)
-        d = dy * scale(v) if with_gamma else dy
-        return terms(d, h, inverse)
-
-    def right(d: np.ndarray, h: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-        return inverse * (d - mean(d) - h * mean(d * h))
-
-    mend = (
-        "write dxhat = {g} * {gamma}; d{x} = (dxhat - dxhat.mean(axis) - xhat * (dxhat * "
-        "xhat).mean(axis)) / sqrt(var + eps)"
-    )
-    if not affine:
-        mend = mend.replace(" * {gamma}", "")
-    n = "the number of values that are averaged"
-
-    def row(key: str, text: str, terms: Callable) -> tuple:
-        return key, text, lambda dy, v: through(dy, v, terms)
-
-    wrong = mutants(
-        "x",
-        row("constant_stats", "mean and variance are treated as constants, but they depend on {x}",
-            lambda d, h, i: i * d),
-        row("constant_stats", "the variance is treated as a constant, but it depends on {x}",
-            lambda d, h, i: i * (d - mean(d))),
-        row("constant_stats", "the mean is treated as a constant, but it depends on {x}",
-            lambda d, h, i: i * (d - h * mean(d * h))),
-        row("missing_term", "1 / sqrt(var + eps) is missing",
-            lambda d, h, i: d - mean(d) - h * mean(d * h)),
-        row("mean_for_sum", "sums stand where means belong",
-            lambda d, h, i: i * (d - d.size / mean(d).size * (mean(d) + h * mean(d * h)))),
-        row("dims", "sums stand where means belong",
-            lambda d, h, i: i * (d - d.size / mean(d).size * (mean(d) + h * mean(d * h)))),
-        row("sign", "the sign of the variance's part is wrong",
-            lambda d, h, i: i * (d - mean(d) + h * mean(d * h))),
-        row("sign", "the sign of the mean's part is wrong",
-            lambda d, h, i: i * (d + mean(d) - h * mean(d * h))),
-        row("missing_term", "xhat is missing before the mean of dxhat * xhat",
-            lambda d, h, i: i * (d - mean(d) - mean(d * h))),
-        row("missing_term", "xhat is missing inside the mean of dxhat * xhat",
-            lambda d, h, i: i * (d - mean(d) - h * mean(d))),
-        row("variance_for_std", "it is divided by the variance instead of its root",
-            lambda d, h, i: i * right(d, h, i)),
-        row("factor", "the 1/2 of the root and the 2 of the square do not cancel",
-            lambda d, h, i: i * (d - mean(d) - 0.5 * h * mean(d * h))),
-        row("factor", "the 1/2 of the root is missing",
-            lambda d, h, i: i * (d - mean(d) - 2 * h * mean(d * h))),
-        row("wrong_axis", "the means run over the wrong axis", lambda d, h, i: i * (
-            d - d.mean(axis=across, keepdims=True)
-            - h * (d * h).mean(axis=across, keepdims=True))),
-        row("dims", f"the means are divided by N - 1 instead of N, {n}", lambda d, h, i: i * (
-            d - (mean(d) + h * mean(d * h)) * (d.size / mean(d).size)
-            / max(d.size / mean(d).size - 1, 1))),
-        row("derivative_missing", "only the scale is differentiated", lambda d, h, i: d),
-        row("constant_stats", "the gradient of the mean is missing where the variance uses it",
-            lambda d, h, i: i * (d - mean(d)) - i * h * mean(d)),
+    what = "treated as a constant, but it depends on {x}"
+    return Function(
+        "the standardised rows",
+        hat,
+        lambda dy, x: (dy - _mean(dy) - hat(x) * _mean(dy * hat(x))) / _deviation(x, eps),
+        "write d{x} = ({g} - {g}.mean(axis) - xhat * ({g} * xhat).mean(axis)) / sqrt(var + eps), "
+        "with keepdims=True",
+        (
+            row("constant_stats", "mean and variance are treated as constants, but they depend on "
+                "{x}", lambda d, h, s, n: d / s),
+            row("constant_stats", f"the variance is {what}", lambda d, h, s, n: (d - _mean(d)) / s),
+            row("constant_stats", f"the mean is {what}",
+                lambda d, h, s, n: (d - h * _mean(d * h)) / s),
+            row("missing_term", "the division by sqrt(var + eps) is missing",
+                lambda d, h, s, n: d - _mean(d) - h * _mean(d * h)),
+            row("mean_for_sum", "sums stand where means belong",
+                lambda d, h, s, n: (d - n * _mean(d) - n * h * _mean(d * h)) / s),
+            row("sign", "the sign of the variance's part is wrong",
+                lambda d, h, s, n: (d - _mean(d) + h * _mean(d * h)) / s),
+            row("sign", "the sign of the mean's part is wrong",
+                lambda d, h, s, n: (d + _mean(d) - h * _mean(d * h)) / s),
+            row("missing_term", "xhat is missing before the mean of dxhat * xhat",
+                lambda d, h, s, n: (d - _mean(d) - _mean(d * h)) / s),
+            row("missing_term", "xhat is missing inside the mean of dxhat * xhat",
+                lambda d, h, s, n: (d - _mean(d) - h * _mean(d)) / s),
+            row("variance_for_std", "it is divided by the variance instead of its root",
+                lambda d, h, s, n: (d - _mean(d) - h * _mean(d * h)) / s**2),
+            row("factor", "the 1/2 of the root and the 2 of the square do not cancel",
+                lambda d, h, s, n: (d - _mean(d) - 0.5 * h * _mean(d * h)) / s),
+            row("factor", "the 1/2 of the root is missing",
+                lambda d, h, s, n: (d - _mean(d) - 2 * h * _mean(d * h)) / s),
+            row("wrong_axis", "the means run over the wrong axis",
+                lambda d, h, s, n: (d - _mean(d, 0) - h * _mean(d * h, 0)) / s),
+            row("dims", "N - 1 stands where N belongs, the number of values that are averaged",
+                lambda d, h, s, n: (d - (_mean(d) + h * _mean(d * h)) * n / max(n - 1, 1)) / s),
+            row("dims", "N - 1 stands where N belongs in the variance's part, N the number of "
+                "values that are averaged",
+                lambda d, h, s, n: (d - _mean(d) - h * _mean(d * h) * n / max(n - 1, 1)) / s),
+            row("derivative_missing", "only the scale is differentiated", lambda d, h, s, n: d),
+        ),
+        rows=True,
     )  # fmt: skip
-    mends = {"x": mend}
-    gradients: dict[str, Callable] = {"x": lambda dy, v: through(dy, v, right)}
-    roles: dict[str, tuple[str, ...]] = {"x": axes}
-    if width is not None:
-        wrong += mutants(
-            "x",
-            ("missing_term", "the scale {gamma} is missing",
-             lambda dy, v: through(dy, v, right, with_gamma=False)),
-            ("derivative_twice", "the scale {gamma} is multiplied in twice",
-             lambda dy, v: scale(v) * through(dy, v, right)),
-        )  # fmt: skip
-        roles |= {"gamma": width, "beta": width}
-
-        def total(a: np.ndarray, v: Values) -> np.ndarray:
-            return a.sum(axis=others).reshape(v.gamma.shape)
-
-        gradients["gamma"] = lambda dy, v: total(dy * hat(v), v)
-        gradients["beta"] = lambda dy, v: total(dy, v)
-        g_mend = "write d{gamma} = ({g} * xhat).sum over all axes but {gamma}'s own"
-        b_mend = "write d{beta} = {g}.sum over all axes but {beta}'s own"
-        mends |= {"gamma": g_mend, "beta": b_mend}
-        wrong += mutants(
-            "gamma",
-            ("missing_term", "the normalised xhat is missing", lambda dy, v: total(dy, v)),
-            ("at_output", "{x} itself stands where the normalised xhat belongs",
-             lambda dy, v: total(dy * v.x, v)),
-            ("at_output", "the output stands where the normalised xhat belongs",
-             lambda dy, v: total(dy * forward(v), v)),
-            ("constant_stats", "{x} is centred, but not divided by the standard deviation",
-             lambda dy, v: total(dy * (v.x - mean(v.x)), v)),
-            ("no_sum", "the sum is missing", lambda dy, v: dy * hat(v)),
-            ("mean_for_sum", "a mean stands where the sum belongs",
-             lambda dy, v: total(dy * hat(v), v) * v.gamma.size / dy.size),
-            ("wrong_axis", "the sum runs over the wrong axis",
-             lambda dy, v: (dy * hat(v)).sum(axis=-1 if 0 in others else 0)),
-            ("extra_term", "the scale {gamma} is multiplied in",
-             lambda dy, v: total(dy * hat(v), v) * v.gamma),
-        ) + mutants(
-            "beta",
-            ("no_sum", "the sum is missing", lambda dy, v: dy),
-            ("mean_for_sum", "a mean stands where the sum belongs",
-             lambda dy, v: total(dy, v) * v.gamma.size / dy.size),
-            ("wrong_axis", "the sum runs over the wrong axis",
-             lambda dy, v: dy.sum(axis=-1 if 0 in others else 0)),
-            ("extra_term", "the scale {gamma} is multiplied in",
-             lambda dy, v: total(dy, v) * v.gamma),
-            ("extra_term", "the normalised xhat is multiplied in",
-             lambda dy, v: total(dy * hat(v), v)),
-        )  # fmt: skip
-    return Known(
-        name,
-        f"{name} of {{x}}",
-        roles,
-        forward,
-        gradients,
-        wrong,
-        options={"eps0": (1e-5, 1e-8, 1e-3, 1e-6, 0.0, 1e-7, 1e-4)},
-        sizes={"B": 5, "D": 3},
-        mends=mends,
-    )
 
 
-_2D, _NHWC, _NCHW = ("B", "D"), ("B", "H", "W", "C"), ("B", "C", "H", "W")
-KNOWN = [
-    _norm("batch norm", _2D, ("D",), (0,), (1, -1)),
-    _norm("batch norm, parameters as rows", _2D, ("1", "D"), (0,), (1, -1)),
-    _norm("batch norm without scale", _2D, None, (0,), (1, -1)),
-    _norm("layer norm", _2D, ("D",), (1,), (1, -1)),
-    _norm("layer norm without scale", _2D, None, (1,), (-1, 1)),
-    _norm("batch norm of images, channels last", _NHWC, ("C",), (0, 1, 2), (1, 1, 1, -1)),
-    _norm("batch norm of images, channels first", _NCHW, ("C",), (0, 2, 3), (1, -1, 1, 1)),
-]
+def _length(x: np.ndarray) -> np.ndarray:
+    return np.sqrt((x * x).sum(axis=-1, keepdims=True))
+
+
+def _along(dy: np.ndarray, x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """The part of dy along y, the row of length 1."""
+    y = x / _length(x)
+    return y * (dy * y).sum(axis=axis, keepdims=True)
+
+
+UNIT = Function(
+    "the rows of length 1",
+    lambda x: x / _length(x),
+    lambda dy, x: (dy - _along(dy, x)) / _length(x),
+    "write d{x} = ({g} - y * ({g} * y).sum(axis, keepdims=True)) / norm, y = {x} / norm",
+    (
+        Wrong("constant_stats", "the norm is treated as a constant, but it depends on {x}",
+              lambda dy, x: dy / _length(x)),
+        Wrong("missing_term", "{x} is differentiated as if it were the norm: only the derivative "
+              "of 1 / norm is there, and that of {x} not", lambda dy, x: -dy * x / _length(x) ** 2),
+        Wrong("missing_term", "only the norm's part is there", lambda dy, x: -_along(dy, x)
+              / _length(x)),
+        Wrong("missing_term", "the division by the norm is missing",
+              lambda dy, x: dy - _along(dy, x)),
+        Wrong("missing_term", "the sum along the row is missing in the norm's part",
+              lambda dy, x: (dy - dy * (x / _length(x)) ** 2) / _length(x)),
+        Wrong("sign", "the sign of the norm's part is wrong",
+              lambda dy, x: (dy + _along(dy, x)) / _length(x)),
+        Wrong("wrong_axis", "the sum in the norm's part runs over the wrong axis",
+              lambda dy, x: (dy - _along(dy, x, 0)) / _length(x)),
+    ),
+    rows=True,
+)  # fmt: skip
+
+FUNCTIONS = [UNIT]

@@ -9,7 +9,9 @@ from ..evidence import misfit
 from ..finding import Arrays, Finding
 
 
-def shape_findings(name: str, yours: Arrays, true: Arrays, B: int) -> Iterator[Finding]:
+def shape_findings(
+    name: str, yours: Arrays, true: Arrays, ups: list[Arrays], B: int
+) -> Iterator[Finding]:
     """A gradient of the wrong shape: sums that are missing, or too many, or a transpose."""
     shape, target = yours[0].shape, true[0].shape
     if yours[0].ndim == 2 and shape == target[::-1]:
@@ -20,6 +22,8 @@ def shape_findings(name: str, yours: Arrays, true: Arrays, B: int) -> Iterator[F
         )
     for n_axes in range(1, yours[0].ndim + 1):
         for axes in itertools.combinations(range(yours[0].ndim), n_axes):
+            if all(shape[axis] == 1 for axis in axes):
+                continue  # nothing is left to be summed
             what = "axis " + ", ".join(map(str, axes))
             if axes == (0,) and shape[0] == B:
                 what = "axis 0, the batch"
@@ -34,10 +38,18 @@ def shape_findings(name: str, yours: Arrays, true: Arrays, B: int) -> Iterator[F
                             f"its gradient is the {kind}, of shape {target}",
                             misfit(shaped, true),
                         )
+    for up in ups:
+        for axes in _subsets(up[0].ndim):
+            summed = [dy.sum(axis=axes) for dy in up]
+            if summed[0].shape == shape:
+                what = f"axis {', '.join(map(str, axes))}"
+                text = f"this is the upstream gradient summed over {what}, not over those without "
+                yield Finding("wrong_axis", text + name, misfit(summed, yours), 2)
     if yours[0].size == true[0].size:
         yield Finding(
             "permuted",
-            f"the numbers are right, but the shape is {shape} instead of {target}; reshape it",
+            f"the numbers are right, but the shape is {shape} instead of {target}: reshape it, or "
+            "leave keepdims=True out",
             misfit([a.reshape(target) for a in yours], true),
         )
     try:
@@ -89,6 +101,7 @@ def place_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:
             "permuted",
             f"it is reversed along axis {', '.join(map(str, axes))}",
             misfit([np.flip(n, axes) for n in true], yours),
+            2,
         )
     for axis in range(len(shape)):
         for shift in range(1, min(shape[axis], 4)):
@@ -97,6 +110,7 @@ def place_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:
                     "permuted",
                     f"it is shifted by {abs(by)} along axis {axis}",
                     misfit([np.roll(n, by, axis) for n in true], yours),
+                    2,
                 )
         found = _matching_rows(yours, true, axis)
         if found is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...verdict.conventions.names import is_data, is_noise
 from ..evidence import Evidence, misfit
 from ..finding import Arrays, Finding
 
@@ -28,7 +29,8 @@ def batch_axis_size(evidence: Evidence) -> int:
     probe = evidence.probes[0]
     if probe.outputs[0].ndim:
         return probe.outputs[0].shape[0]
-    firsts = [x.shape[0] for x in probe.arguments.values() if x.ndim >= 2]
+    data = [x for n, x in probe.arguments.items() if x.ndim >= 2 and (is_data(n) or is_noise(n))]
+    firsts = [x.shape[0] for x in data or probe.arguments.values() if x.ndim >= 2]
     firsts += [np.shape(v)[0] for v in evidence.subject.options.values() if np.ndim(v) >= 1]
     if not firsts:
         firsts = [x.shape[0] for x in probe.arguments.values() if x.ndim] or [1]
@@ -131,7 +133,15 @@ def scale_findings(yours: Arrays, true: Arrays, evidence: Evidence) -> Iterator[
         if abs(ratio - factor.sizes[0]) > 1e-3 * abs(factor.sizes[0]):
             continue
         predicted = [s * n for s, n in zip(factor.sizes, true, strict=True)]
-        yield Finding(factor.key, factor.words, misfit(predicted, yours))
+        key, size = factor.key, round(1 / factor.sizes[0])
+        fit = misfit(predicted, yours)
+        if key == "dims" and size not in yours[0].shape and size in axis_words(evidence):
+            yield Finding("mean_for_sum", factor.words, fit)  # over an axis that the array has not
+        yield Finding(key, factor.words, fit)
+    n, rest = divmod(evidence.probes[0].outputs[0].size, yours[0].size)
+    if n > 1 and not rest and abs(ratio * n - 1) < 1e-3:
+        words = f"it is {n} times too small: a mean over {n} places stands where the sum belongs"
+        yield Finding("mean_for_sum", words, misfit([g / n for g in true], yours))
     plain = [f for f in factors if f.key in ("sign", "factor")]
     sized = [f for f in factors if f.key not in ("sign", "factor")]
     pairs = [(plain[0], f) for f in factors[1:]] + list(itertools.product(plain[1:3], sized))
@@ -165,6 +175,14 @@ def _ratio(yours: Arrays, true: Arrays) -> float:
 def swap_findings(name: str, yours: Arrays, evidence: Evidence) -> Iterator[Finding]:
     """The gradient of another argument, or something that is no gradient."""
     shape = yours[0].shape
+    passed_on = False
+    for i in range(len(evidence.probes[0].upstream)):
+        ups = [probe.upstream[i] for probe in evidence.probes]
+        if ups[0].shape == shape and not evidence.subject.scalar:
+            fit = misfit(ups, yours)
+            passed_on = passed_on or fit < 1e-9
+            text = "the upstream gradient is passed on as it is, without the function's own "
+            yield Finding("derivative_missing", text + "derivative", fit, 2)
     for other in evidence.subject.vary:
         if other != name and evidence.subject.arguments[other].shape == shape:
             yield Finding(
@@ -172,15 +190,7 @@ def swap_findings(name: str, yours: Arrays, evidence: Evidence) -> Iterator[Find
                 f"this is the gradient of {other}: the two are returned in the wrong order, or the "
                 "wrong variable was used",
                 misfit(evidence.true(other), yours),
-            )
-    for i in range(len(evidence.probes[0].upstream)):
-        ups = [probe.upstream[i] for probe in evidence.probes]
-        if ups[0].shape == shape and not evidence.subject.scalar:
-            yield Finding(
-                "derivative_missing",
-                "the upstream gradient is passed on as it is, without the function's own "
-                "derivative",
-                misfit(ups, yours),
+                3 if passed_on else 1,
             )
     for other in evidence.subject.arguments:
         arrays = [probe.arguments[other] for probe in evidence.probes]

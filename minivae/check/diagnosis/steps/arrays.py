@@ -1,12 +1,12 @@
 """Mistakes with whole arrays: products of matrices, places, copies along an axis."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .derivatives import DERIVATIVES
-from .scene import Change, Deviation, Scene
-from .tape import Adjoints, Node, Tape
+from ...tape import Adjoints, Node, Ref, Tape
+from ...tape.derivatives import DERIVATIVES
+from .scene import Change, Deviation, Keys, Scene
 
 ENDS = ((-1, "last"), (0, "first"))
 
@@ -94,7 +94,16 @@ def _places(scene: Scene, i: int, node: Node, what: str) -> Iterator[Deviation]:
             dx[node.params["key"]] = dy
             return dx
 
+        def by_rows(dy: np.ndarray, p: np.ndarray, y: np.ndarray, r: np.ndarray) -> np.ndarray:
+            dx, key = np.zeros(p.shape), node.params["key"]
+            for k in range(len(key)):
+                dx[key[k]] += dy[k]
+            return dx
+
         yield scene.at(i, 0, keys, f"{text}; use np.add.at", assign)
+        if isinstance(node.params["key"], np.ndarray) and node.params["key"].ndim > 1:
+            text = f"places that a row of the indices in {what} has twice are counted once"
+            yield scene.at(i, 0, keys, f"{text}; use np.add.at", by_rows)
     if node.op == "repeat":
         axis, n = node.params["axis"], node.params["repeats"]
         text = f"only one of the copies in {what} sends something back; add them"
@@ -132,11 +141,93 @@ def _broadcast(scene: Scene, i: int, slot: int, what: str) -> Iterator[Deviation
     """Something that is used along a whole axis: its gradient is the sum along it."""
     node = scene.tape.nodes[i]
     p = node.inputs[slot][1]
+    shape = scene.tape.nodes[p].value.shape
     if scene.tape.nodes[p].value.size >= node.value.size:
         return
+    used = f"{scene.write(p)} is used along a whole axis in {what}"
     for row, word in ENDS:
-        text = (
-            f"{scene.write(p)} is used along a whole axis in {what}, but only the {word} of it "
-            "sends something back"
-        )
+        text = f"{used}, but only the {word} of it sends something back"
         yield scene.one_row(i, slot, ("no_sum", "missing_term"), text, row)
+    if not scene.tape.nodes[p].value.ndim:
+        return
+
+    def unsummed(tape: Tape, dy: np.ndarray) -> np.ndarray:
+        step = tape.nodes[i]
+        back = DERIVATIVES[step.op](dy, slot, [tape.operand(r) for r in step.inputs], step)
+        return np.broadcast_to(back, step.value.shape)
+
+    def change_by(wrong: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable:
+        def change(tape: Tape, adj: Adjoints) -> Change | None:
+            if adj[i] is None:
+                return None
+            right = tape.back(i, slot, adj[i])
+            return {p: np.reshape(wrong(unsummed(tape, adj[i]), right), shape) - right}
+
+        return change
+
+    def counted_once(every: np.ndarray, right: np.ndarray) -> np.ndarray:
+        size = np.abs(every[every != 0]).min(initial=np.inf)
+        return np.where(right == 0, -size, np.sign(right) * size)
+
+    text = f"{used}: its gradient is the sum along it, but each counts once, however many there are"
+    yield Deviation(("no_sum", "missing_term", "wrong_mask"), text, change_by(counted_once))
+    for axis in range(node.value.ndim):
+        if node.value.size // node.value.shape[axis] == int(np.prod(shape)):
+            text = f"{used}, but the sum runs over axis {axis} of it, which is another"
+            yield Deviation(
+                ("wrong_axis", "no_sum"),
+                text,
+                change_by(lambda every, right, axis=axis: every.sum(axis=axis)),
+            )
+
+
+def sum_over_everything(scene: Scene, i: int) -> Deviation:
+    """What comes back to a step is summed over all its entries, and each gets the sum."""
+
+    def change(tape: Tape, adj: Adjoints) -> Change | None:
+        if adj[i] is None or not np.ptp(adj[i]):
+            return None
+        return {i: np.full(adj[i].shape, adj[i].sum()) - adj[i]}
+
+    return Deviation(
+        ("wrong_axis", "extra_term"),
+        f"what comes back to {scene.write(i)} is summed over everything, instead of over the axes "
+        "along which it is used",
+        change,
+    )
+
+
+def other_operands(scene: Scene, i: int, node: Node) -> Iterator[Deviation]:
+    """The other factor of a product is another array of the same shape."""
+    for _, slot in scene.inputs(i) if node.op in ("multiply", "matmul", "divide") else ():
+        other = node.inputs[1 - slot]
+        shape = np.shape(scene.tape.operand(other))
+        if len(node.inputs) < 2 or not shape:
+            continue
+        for j, step in enumerate(scene.tape.nodes):
+            if step.value.shape != shape or ("node", j) == other or not scene.used[j]:
+                continue
+            text = (
+                f"{scene.write(j)} stands where {scene.write.operand(other)} belongs, the other "
+                f"factor in {scene.write(i)}"
+            )
+
+            def change(tape: Tape, adj: Adjoints, slot: int = slot, j: int = j) -> Change | None:
+                if adj[i] is None:
+                    return None
+                inputs = list(tape.nodes[i].inputs)
+                inputs[1 - slot] = ("node", j)
+                wrong = tape.back(i, slot, adj[i], inputs)
+                return {inputs[slot][1]: wrong - tape.back(i, slot, adj[i])}
+
+            yield Deviation(_operand_keys(scene, other, j), text, change)
+
+
+def _operand_keys(scene: Scene, ref: Ref, j: int) -> Keys:
+    """What it is called when step j stands in the place of a factor."""
+    nodes = scene.tape.nodes
+    if ref[0] == "node" and j in scene.ancestors(ref[1]) and nodes[ref[1]].op == "add":
+        return ("missing_term", "at_output")
+    if ref[0] == "node" and nodes[j].op == "exp" == nodes[ref[1]].op:
+        return ("kl_reversed", "swapped")
+    return ("at_output", "swapped")

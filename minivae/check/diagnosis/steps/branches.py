@@ -1,11 +1,12 @@
 """Branches: what comes back along several ways must be added; here a way is lost."""
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ...tape import Adjoints, Tape
 from .scene import LINEAR, Change, Deviation, Keys, Scene
-from .tape import Adjoints, Tape
 
 Users = list[tuple[int, int]]
 
@@ -41,6 +42,16 @@ def branch_deviations(scene: Scene, i: int, users: Users) -> Iterator[Deviation]
                 f"parts of {what} that overlap are overwritten instead of added: write `+=`",
                 lambda tape, adj, order=order: _overwritten(i, order, tape, adj),
             )
+    for (one, slot), (two, _) in itertools.combinations(windows[:8], 2):
+        if scene.tape.nodes[one].value.shape == scene.tape.nodes[two].value.shape:
+            yield Deviation(
+                ("swapped", "permuted"),
+                f"the gradients of {scene.write(one)} and {scene.write(two)}, two parts of {what}, "
+                "stand in each other's place",
+                lambda tape, adj, one=one, two=two, slot=slot: _exchanged(
+                    i, (one, two), slot, tape, adj
+                ),
+            )
     divergence = [(c, s) for c, s in users if scene.is_divergence(i, c)]
     rest = [pair for pair in users if pair not in divergence]
     if divergence and rest:
@@ -54,12 +65,11 @@ def branch_deviations(scene: Scene, i: int, users: Users) -> Iterator[Deviation]
         yield Deviation(keys, text, _along(i, [(c, slot)]), scaled=True)
         others = [pair for pair in users if pair != (c, slot)]
         if len(others) > 1:
-            yield Deviation(
-                ("overwritten_branch", "missing_term"),
-                f"to {what} by all ways but {scene.write(c)}",
-                _along(i, others),
-                scaled=True,
-            )
+            keys = ("overwritten_branch", "missing_term")
+            if all(scene.leads_to_statistic(o) for o, _ in others):
+                keys = ("constant_stats", "missing_term")
+            text = f"to {what} by all ways but {scene.write(c)}"
+            yield Deviation(keys, text, _along(i, others), scaled=True)
         else:
             yield _mirrored(scene, i, (c, slot), others[0])
 
@@ -80,6 +90,17 @@ def _mirrored(scene: Scene, i: int, one: tuple[int, int], two: tuple[int, int]) 
     )
 
 
+def _exchanged(
+    i: int, pair: tuple[int, int], slot: int, tape: Tape, adj: Adjoints
+) -> Change | None:
+    """Two parts of an array of the same shape get each other's gradient."""
+    one, two = pair
+    if adj[one] is None or adj[two] is None:
+        return None
+    change = adj[two] - adj[one]
+    return {i: tape.back(one, slot, change) - tape.back(two, slot, change)}
+
+
 def _overwritten(i: int, windows: Users, tape: Tape, adj: Adjoints) -> Change | None:
     """The last of several windows wins, instead of all being added."""
     dx, right = np.zeros_like(tape.nodes[i].value), np.zeros_like(tape.nodes[i].value)
@@ -94,12 +115,12 @@ def _overwritten(i: int, windows: Users, tape: Tape, adj: Adjoints) -> Change | 
 def _edge_keys(scene: Scene, i: int, c: int) -> Keys:
     """What it is called when the gradient from step c does not come back to i."""
     node = scene.tape.nodes[c]
+    feeds_exp = any(scene.tape.nodes[u].op in ("exp", "expm1") for u, _ in scene.users[i])
+    if node.op in LINEAR and feeds_exp and (scene.is_spread(i) or scene.is_divergence(i, c)):
+        return ("minus_one", "missing_term")
     if scene.is_divergence(i, c):
-        feeds_exp = any(scene.tape.nodes[u].op in ("exp", "expm1") for u, _ in scene.users[i])
-        if node.op in LINEAR and feeds_exp:
-            return ("minus_one", "missing_term")
         return ("kl_missing", "missing_term")
-    if scene.is_statistic(c, i):
+    if scene.leads_to_statistic(c):
         return ("constant_stats", "missing_term")
     if node.op in ("multiply", "divide", "power", "matmul"):
         return ("missing_term", "overwritten_branch")

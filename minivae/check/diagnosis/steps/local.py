@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .derivatives import SLOPES
+from ...tape import Adjoints, Node, Ref, Tape
+from ...tape.derivatives import SLOPES, unbroadcast
+from ..catalogue.function import jacobian, sigmoid, softmax
 from .scene import Change, Deviation, Keys, Scene
-from .tape import Adjoints, Node, Ref, Tape
 
 
 def local_deviations(scene: Scene, i: int, node: Node) -> Iterator[Deviation]:
@@ -18,6 +19,8 @@ def local_deviations(scene: Scene, i: int, node: Node) -> Iterator[Deviation]:
         for slot, ref in enumerate(node.inputs):
             if ref[0] == "node":
                 yield from _mask(scene, i, slot, what)
+        if len(scene.inputs(i)) == 2:
+            yield _masks_of_upstream(scene, i, what)
     if node.op in ("multiply", "divide"):
         for slot, ref in enumerate(node.inputs):
             if ref[0] == "node":
@@ -87,6 +90,22 @@ def _mask(scene: Scene, i: int, slot: int, what: str) -> Iterator[Deviation]:
             )
 
 
+def _masks_of_upstream(scene: Scene, i: int, what: str) -> Deviation:
+    """Both branches of a choice have the mask from the upstream gradient."""
+
+    def change(tape: Tape, adj: Adjoints) -> Change | None:
+        if adj[i] is None:
+            return None
+        found: Change = {}
+        for p, slot in scene.inputs(i):
+            wrong = unbroadcast(adj[i] * ((adj[i] > 0) == (slot == 0)), tape.nodes[p].value.shape)
+            found[p] = found.get(p, 0) + wrong - tape.back(i, slot, adj[i])
+        return found
+
+    text = f"the mask of {what} is taken from the upstream gradient"
+    return Deviation(("wrong_mask",), text, change)
+
+
 def _product(scene: Scene, i: int, slot: int, what: str) -> Iterator[Deviation]:
     """A factor of a product is missing from the derivative of the other, or is in twice."""
     node = scene.tape.nodes[i]
@@ -104,9 +123,28 @@ def _product(scene: Scene, i: int, slot: int, what: str) -> Iterator[Deviation]:
         yield scene.at(i, slot, ("swapped", "missing_term"), text, lambda dy, p, y, r: dy * p)
     text = f"the factor {q} of {what} is in twice"
     yield _with_factor(scene, i, slot, twice, text, lambda dy, q: dy * q)
+    if node.op == "multiply" and scene.write.is_mask(other):
+        yield from _mask_factor(scene, i, slot, scene.write.operand(other), other)
+    if node.op == "divide" and slot == 0:
+        text = f"in {what}, the numerator gets a derivative of 1 / {q}"
+        yield scene.at(i, slot, ("missing_term", "swapped"), text, lambda dy, p, y, r: -r * y)
     if node.op == "divide" and slot == 1:
         text = f"the square of the denominator is missing in the derivative of {what}"
         yield scene.at(i, slot, ("missing_term",), text, lambda dy, p, y, r: r * p)
+
+
+def _mask_factor(scene: Scene, i: int, slot: int, q: str, other: Ref) -> Iterator[Deviation]:
+    """A factor of zeros and ones is turned round, or taken from elsewhere."""
+    text, mask = (
+        f"{q} is turned round: it lets through what the forward pass stops",
+        scene.tape.operand(other),
+    )
+    turned = np.where(mask == 0, mask.max() or mask.min(), 0)
+    yield scene.at(i, slot, ("wrong_mask",), text, lambda dy, p, y, r: dy * turned)
+    text = f"{q} is taken from the upstream gradient"
+    yield scene.at(i, slot, ("wrong_mask",), text, lambda dy, p, y, r: dy * (dy > 0))
+    text = f"there is a second mask beside {q}, of the upstream gradient"
+    yield scene.at(i, slot, ("wrong_mask",), text, lambda dy, p, y, r: r * (dy > 0))
 
 
 def _with_factor(
@@ -140,3 +178,37 @@ def _factor_keys(scene: Scene, ref: Ref) -> tuple[Keys, Keys]:
     if ref[0] == "node" and scene.write.is_scale(ref[1]):
         return ("derivative_missing", "sigma_head"), ("variance_for_std", "derivative_twice")
     return ("missing_term", "derivative_missing"), ("extra_term", "derivative_twice")
+
+
+def slope_deviations(scene: Scene, i: int) -> Iterator[Deviation]:
+    """A derivative is multiplied in, or divided out, that had cancelled in what comes back."""
+    what = scene.write(i)
+    known = [
+        (f"the derivative of a sigmoid at {what}, s (1 - s)", lambda x: sigmoid(x) * sigmoid(-x)),
+        (f"the derivative of a tanh at {what}", lambda x: 1 - np.tanh(x) ** 2),
+        (f"{what} (1 - {what})", lambda x: x * (1 - x)),
+    ]
+    if scene.tape.nodes[i].value.ndim > 1:
+        text = f"the softmax's derivative at {what} is multiplied in, but it has cancelled already"
+
+        def by_softmax(tape: Tape, adj: Adjoints) -> Change | None:
+            p = softmax(tape.nodes[i].value)
+            return None if adj[i] is None else {i: jacobian(p, adj[i]) - adj[i]}
+
+        yield Deviation(("derivative_twice",), text, by_softmax)
+    for name, slope in known:
+        for power, keys, word in (
+            (1, ("derivative_twice", "derivative_missing"), "in, but it has cancelled already"),
+            (-1, ("derivative_missing",), "missing: this is the gradient of what comes after it"),
+        ):
+
+            def change(
+                tape: Tape, adj: Adjoints, slope: Callable = slope, power: int = power
+            ) -> Change | None:
+                if adj[i] is None:
+                    return None
+                with np.errstate(all="ignore"):
+                    wrong = adj[i] * slope(tape.nodes[i].value) ** power
+                return {i: wrong - adj[i]} if np.isfinite(wrong).all() else None
+
+            yield Deviation(keys, f"{name}, is {'multiplied ' * (power == 1)}{word}", change)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .tape import Adjoints, Tape
+from ...tape import Adjoints, Tape
+from ...tape.tape import Back
 from .words import Writer
 
 Change = dict[int, np.ndarray]
@@ -36,12 +37,15 @@ class Deviation:
         be.
     scaled : bool
         Whether the change is what one branch sends back, of which any multiple may be missing.
+    replaced : callable, optional
+        In the place of `change`: `replaced(tape)`, (step, slot) -> what it sends back instead.
     """
 
     keys: Keys
     text: str
-    change: Callable[[Tape, Adjoints], Change | None]
+    change: Callable[[Tape, Adjoints], Change | None] | None = None
     scaled: bool = False
+    replaced: Callable[[Tape], dict[tuple[int, int], Back]] | None = None
 
 
 class Scene:
@@ -127,10 +131,22 @@ class Scene:
                 if other.op in ("subtract", "multiply", "divide") and len(other.inputs) == 2:
                     ref = other.inputs[1 - slot]
                     wider = other.value.size > self.tape.nodes[k].value.size
-                    if ref[0] == "node" and wider and self.ancestors(ref[1]) & own:
+                    if ref[0] == "node" and wider and (self.ancestors(ref[1]) | {ref[1]}) & own:
                         return True
                 if other.value.size <= node.value.size:
                     waiting.append(user)
+        return False
+
+    def leads_to_statistic(self, c: int) -> bool:
+        """Whether a step and those after it, one after the other, end in a mean or a variance."""
+        for _ in range(4):
+            users = [u for u, _ in self.users[c] if self.used[u]]
+            for j, _ in self.inputs(c):
+                if self.is_statistic(c, j):
+                    return True
+            if len(set(users)) != 1 or self.tape.nodes[c].op == "sum":
+                return False
+            c = users[0]
         return False
 
     def ancestors(self, i: int) -> set[int]:
@@ -142,6 +158,14 @@ class Scene:
                     found.add(ref[1])
                     waiting.append(ref[1])
         return found
+
+    def is_spread(self, i: int) -> bool:
+        """Whether a step is, or comes straight from, an argument called like a logvar or sigma."""
+        return self.write.is_spread(i)
+
+    def inputs(self, i: int) -> list[tuple[int, int]]:
+        """The (step, slot) that go into a step."""
+        return [(r[1], k) for k, r in enumerate(self.tape.nodes[i].inputs) if r[0] == "node"]
 
     def rests_on(self, y: int, a: int) -> bool:
         """Whether step y depends on the arguments through a alone."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ...tape import Ref, Tape
 from ...verdict.conventions.names import SPREADS, is_noise, plain
-from .tape import Ref, Tape
 
 WIDTH = 44
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "power": "**"}
@@ -21,8 +21,9 @@ class Writer:
         """The formula of a step."""
         if i not in self._kept:
             text = self._formula(i)
-            if text.startswith("(") and text.endswith(")") and "(" not in text[1:]:
-                text = text[1:-1]
+            text = _bare(text)
+            if len(text) > WIDTH:
+                text = _bare(self._formula(i, WIDTH // 3))
             self._kept[i] = text if len(text) <= WIDTH else f"{self.tape.nodes[i].op}(...)"
         return self._kept[i]
 
@@ -32,15 +33,18 @@ class Writer:
             return self(ref[1])
         if np.size(ref[1]) == 1:
             return f"{float(np.ravel(ref[1])[0]):.4g}"
-        return "the noise" if self.is_noise(ref) else "the data"
+        if self.is_noise(ref):
+            return "the noise"
+        return "the mask" if self.is_mask(ref) else "the data"
 
-    def _formula(self, i: int) -> str:
+    def _formula(self, i: int, widest: int = WIDTH) -> str:
         node = self.tape.nodes[i]
         if node.op == "argument":
             return self.names.get(i, "input")
         if not node.inputs:
             return "zeros"
         parts = [self.operand(ref) for ref in node.inputs]
+        parts = [part if len(part) <= widest else "..." for part in parts]
         if node.op in SIGNS and len(parts) == 2:
             a, b = (f"({p})" if " " in p and not p.endswith(")") else p for p in parts)
             return f"({a} {SIGNS[node.op]} {b})"
@@ -57,19 +61,28 @@ class Writer:
         value = np.asarray(ref[1])
         return any(value.shape == n.shape and np.array_equal(value, n) for n in self.noise)
 
+    def is_mask(self, ref: Ref) -> bool:
+        """Whether a reference is an array of zeros and one other number."""
+        value = np.asarray(self.tape.operand(ref))
+        if ref[0] == "node" and self.tape.nodes[ref[1]].op != "argument":
+            return False
+        one_hot = value.ndim == 2 and bool(np.all((value != 0).sum(axis=1) == 1))
+        return not one_hot and value.size > 1 and 0 in value and len(np.unique(value)) == 2
+
     def is_scale(self, i: int) -> bool:
         """Whether a step is an exponential of the logarithm of a variance or deviation."""
         node = self.tape.nodes[i]
         if node.op not in ("exp", "sqrt") or node.inputs[0][0] != "node":
             return False
         inner = node.inputs[0][1]
-        return self._is_scale_name(inner) or self.tape.nodes[inner].op in (
+        return self.is_spread(inner) or self.tape.nodes[inner].op in (
             "multiply",
             "divide",
             "exp",
         )
 
-    def _is_scale_name(self, i: int) -> bool:
+    def is_spread(self, i: int) -> bool:
+        """Whether a step comes, alone, from an argument called like a logvar or a sigma."""
         for _ in range(4):
             if plain(self.names.get(i, "")).startswith(SPREADS):
                 return True
@@ -78,3 +91,15 @@ class Writer:
                 return False
             i = refs[0][1]
         return False
+
+
+def _bare(text: str) -> str:
+    """A formula without the brackets around the whole of it."""
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if not depth:
+            return text[1:-1] if place == len(text) - 1 else text
+    return text

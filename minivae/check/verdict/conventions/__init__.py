@@ -7,19 +7,27 @@ names, also for the doctor and the grader.
 """
 
 from .calling import Call, parameters_of
-from .objects import methods_of
+from .clues import clues_of
+from .editable import Editable
+from .objects import methods_of, pairs_in
+from .owners import kind_of_return, returned_names
 from .pair import Pair
 from .reading import Reading
 from .values import Unreadable, changed, same, try_copy
 
 __all__ = [
     "Call",
+    "Editable",
     "Pair",
     "Reading",
     "Unreadable",
     "changed",
+    "clues_of",
+    "kind_of_return",
     "methods_of",
+    "pairs_in",
     "parameters_of",
+    "returned_names",
     "same",
     "try_copy",
 ]

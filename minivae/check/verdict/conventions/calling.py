@@ -7,12 +7,14 @@ parameters tell which it is; where they do not, nothing is called, and the reaso
 """
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from .clues import clues_of
 from .names import CACHES, OUTPUTS, SHORT_CACHES, WITHOUT_GRADIENT, plain, upstreams_among
 from .values import Unreadable, is_number, same
 
@@ -34,12 +36,18 @@ class Call:
         What it returned besides.
     cached : bool
         Whether there is a cache, which may be None.
+    before : object
+        What forward computed, where the outputs are the cost of it.
+    passed : dict
+        What forward took of the arguments.
     """
 
     arguments: dict[str, Any]
     outputs: Any
     cache: Any = None
     cached: bool = False
+    before: Any = None
+    passed: dict[str, Any] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: dict) -> "Call":
         return self  # whoever wants to see changes copies the cache
@@ -92,7 +100,7 @@ def how_split(result: Any, arguments: dict[str, Any], backward: Parameters | Non
     names = _named(backward)
     free = [n for n in names if n not in arguments]
     upstreams = len(upstreams_among(free))
-    if any(plain(n) in CACHES for n in names) or len(names) < len(backward):
+    if any(is_cache(n) for n in names) or len(names) < len(backward):
         return "pair"
     if len(result) == 2 and is_number(result[0]) and not is_number(result[1]):
         return "pair"
@@ -138,7 +146,7 @@ def fill(
     names = _named(parameters)
     given = call.arguments
     scalar = all(np.size(dy) == 1 for dy in upstream)
-    caches = [n for n in names if plain(n) in CACHES and n not in given]
+    caches = [n for n in names if is_cache(n) and n not in given]
     free = [n for n in names if n not in caches and n not in given]
     again = {n: given[n] for n in names if n in given}
     star = len(names) < len(parameters)
@@ -164,16 +172,68 @@ def fill(
     if call.cached and len(rest) == 1:
         return [], {**named, rest[0][0]: call.cache}, True
     named |= {n: given[n] for n, _ in rest if n in given}
-    in_order = list(given.values()) if len(rest) == len(given) else []
-    for i, (n, required) in enumerate(rest):
-        if n in named or not required:
-            continue
-        if plain(n) in OUTPUTS:
-            named[n] = call.outputs
-        elif i < len(in_order):
-            named[n] = in_order[i]
+    named |= {
+        n: call.outputs for n, need in rest if need and n not in named and plain(n) in OUTPUTS
+    }
+    left = [n for n, required in rest if required and n not in named]
+    unused = [value for n, value in call.passed.items() if n not in named]
+    if len(left) == len(unused):  # the arguments again, under other names
+        named |= dict(zip(left, unused, strict=True))
     _leave_out(parameters, named, call)
     return [], named, True
+
+
+def fill_again(call: Call, parameters: Parameters) -> dict[str, Any]:
+    """What a backward pass of the cost asks for: arguments, the cache, and forward's output."""
+    named: dict[str, Any] = {}
+    for n, required in parameters:
+        if n in call.arguments:
+            named[n] = call.arguments[n]
+        elif is_cache(n):
+            named[n] = call.cache
+        elif required and not n.startswith("*"):
+            named[n] = call.before
+    return named
+
+
+def upstreams_taken(backward: Callable | None, own: Iterable[str]) -> int:
+    """How many upstream gradients backward takes by name; 0 if it may take all of them as a tuple.
+
+    A cell returns its state and a prediction, `(a_next, y, cache)`, and `backward(da_next, cache)`
+    is about the state alone.
+    """
+    names = [n for n, _ in parameters_of(backward) if n not in own and not n.startswith("*")]
+    likely = upstreams_among(names) if len(names) > 1 else []
+    clues = clues_of(backward) if likely else {}
+    apart = any(clues.get(n, {}).keys() & {"parts", "keys"} for n in likely)
+    return 0 if apart else len(likely)
+
+
+def other_ways(
+    call: Call, parameters: Parameters, upstream: list[Any], kept: Any
+) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Other ways to call backward, where names do not tell: what each parameter may be.
+
+    `backward(delta, h, h_prev_l, h_prev_t)` of a recurrent cell gets the output, then the arguments
+    again; `backward(dvalues, y_true)` of a loss gets the predictions, which it may have `kept`. Who
+    tries them must have other evidence, such as a gradient that agrees.
+    """
+    names = [n for n, required in parameters if required and not n.startswith("*")]
+    pool = [call.outputs, *call.passed.values(), *([call.cache] if call.cached else [])]
+    pool += [] if kept is None or kept is call.outputs else [kept]
+    leads: list[str | None] = [*upstreams_among(names), None]
+    leads += [n for n in names if n not in leads]
+    dy = tuple(upstream) if len(upstream) > 1 else upstream[0]
+    for lead in leads:
+        rest = [n for n in names if n != lead]
+        for values in itertools.permutations(pool, len(rest)):
+            named = dict(zip(rest, values, strict=True))
+            yield (named if lead is None else {**named, lead: dy}), lead is not None
+
+
+def is_cache(name: str) -> bool:
+    """Whether an argument is called as a cache is: `cache`, `linear_cache`, `ctx`."""
+    return plain(name) in CACHES or "cache" in name.lower()
 
 
 def _upstream_parameters(free: list[str], upstream: list[Any], cached: bool) -> list[str]:

@@ -68,7 +68,7 @@ CACHES = _words("cache caches ctx context saved memo memory mem tape stash")
 """Arguments of a backward pass that take a cache as a whole."""
 SHORT_CACHES = CACHES | {"c", "tmp", "state"}
 """The same, where nothing else is possible."""
-OUTPUTS = _words("out output outputs y a s")
+OUTPUTS = _words("out output outputs y a s ht hnext nexth anext h result z")
 UPSTREAMS = ("d", "g", "up", "nabla", "err")
 """How the name of an upstream gradient begins."""
 NOT_UPSTREAM = _words(
@@ -80,15 +80,34 @@ DATA = _words("x data images input inputs")
 NOISES = ("eps", "noise", "xi")
 SPREADS = ("logvar", "lv", "sig", "std", "var", "logs", "lnvar")
 """Parts of the names of what belongs to an encoder's second head."""
-FORWARDS = ("forward", "__call__", "loss")
-BACKWARDS = ("backward", "grad", "gradient")
+FORWARDS = (
+    "forward", "__call__", "loss", "calc_loss", "fprop", "feedforward", "forward_pass", "fn", "f",
+    "activate", "forward_prop", "call", "compute_loss", "cost", "calculate", "activation", "value",
+)  # fmt: skip
+BACKWARDS = (
+    "backward", "grad", "gradient", "calc_gradient", "bprop", "backprop", "backward_pass",
+    "derivative", "backpropagation", "back_propagation", "backward_prop", "deriv", "calc_grad",
+    "compute_gradient", "compute_grad", "prime", "df", "delta", "backpropagate", "gradients",
+)  # fmt: skip
 """Methods of a class, the likeliest first."""
-FORWARD_WORDS = ("forward", "fwd", "fprop", "loss")
-BACKWARD_WORDS = _words(
-    "backward bwd back bprop backprop grad grads gradient gradients derivative deriv prime"
+LOSS_WORDS = _words("loss cost objective criterion error")
+FORWARD_WORDS = LOSS_WORDS | _words(
+    "forward fwd fprop fp feedforward forwardpass propagation propagate prop pass"
 )
-VARIANTS = _words("naive alt cached vec vectorized fast slow loop loops simple stable v1 v2")
+BACKWARD_WORDS = _words(
+    "backward backwards bwd back bprop backprop backpropagation backpropagate grad grads gradient "
+    "gradients derivative derivatives deriv der prime backwardpass bp delta diff"
+)
+VARIANTS = _words(
+    "naive alt cached vec vectorized vectorised fast slow loop loops simple stable v1 v2 v3 "
+    "strides im2col numpy np python reference my new old test1 efficient optimized"
+)
 """Words in the names of functions; a variant belongs to the same pair."""
+FILLERS = _words(
+    "compute calc calculate get eval evaluate apply do func function fn fun activation layer step "
+    "of the and with for value"
+)
+"""Words that say nothing about which pair it is."""
 BASES = _words("layer module operation operator function activation loss criterion block node op")
 BEFORE_A_NAME = ("d", "d_", "grad_", "grad", "g_", "dLd", "dL_d", "dl_d", "dloss_d", "delta_")
 AFTER_A_NAME = ("_grad", "_gradient", "grad")

@@ -5,25 +5,30 @@ of an object that has a `grad` as well. One array in several places is one param
 places are set together, so that it does not matter which of them forward reads.
 """
 
-from collections.abc import Callable, Iterator
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .names import BACKWARDS, CACHES, FORWARDS, GRADIENTS, gradient_names, plain
+from .pairing import pairs_of
 from .values import Unreadable, is_float
 
-DEPTH = 3
+DEPTH = 4
 """Containers inside containers in which parameters are looked for."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an array is: an attribute of an object, or an entry of a dict or list."""
+    """Where an array is: an attribute of an object, or an entry of its dict or list."""
 
     holder: Any
     key: Any
+    owner: Any = None
 
     def get(self) -> Any:
         """What is there."""
@@ -51,10 +56,58 @@ def methods_of(target: Any) -> tuple[str, str | None] | None:
         return callable(getattr(target, name, None))
 
     forward = next(filter(has, FORWARDS), None)
+    if forward == "forward" and has("calculate"):
+        forward = "calculate"  # the mean of what forward gives for each example
     backward = next(filter(has, BACKWARDS), None)
     if forward is None or (backward is None and forward != "loss"):
         return None
     return forward, backward
+
+
+def pairs_in(kind: type, *, derived: bool) -> list[tuple[str, str, str | None]]:
+    """Titles and methods of all the pairs of a class, the main one without a title.
+
+    A network often holds `sigmoid` and `sigmoid_derivative` beside its forward pass. Methods
+    that are not written, of a class that others derive from, are nobody's; nor are those that a
+    class has only inherited so.
+
+    Parameters
+    ----------
+    kind : type
+        The class.
+    derived : bool
+        Whether others derive from it.
+    """
+    main = methods_of(kind)
+    found = [] if main is None else [("", *main)]
+    own = [n for n, v in vars(kind).items() if callable(getattr(kind, n)) and n[:1] != "_"]
+    for title, forward, backward in pairs_of(own):
+        if main is None or not {forward, backward} & set(main):
+            found.append((title if title != forward or found else "", forward, backward))
+    return [
+        pair
+        for pair in found
+        if not any(
+            is_unwritten(getattr(kind, m)) and (derived or m not in vars(kind))
+            for m in pair[1:]
+            if m
+        )
+    ]
+
+
+def is_unwritten(function: Callable) -> bool:
+    """Whether the body of a function is `pass`, `...`, or that it is not written."""
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0].body
+    except Exception:  # no source
+        return False
+    for node in body:
+        text = ast.unparse(node)
+        plainly = isinstance(node, ast.Pass) or text in ("return", "return None")
+        constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not (plainly or constant or (isinstance(node, ast.Raise) and "NotImpl" in text)):
+            return False
+    return True
 
 
 def find_parameters(instance: Any) -> dict[str, list[Place]]:
@@ -71,8 +124,9 @@ def find_parameters(instance: Any) -> dict[str, list[Place]]:
     return {n: places for n, places in found.items() if n not in gradients}
 
 
-def _arrays(holder: Any, path: str, depth: int) -> Iterator[tuple[str, Place]]:
-    """Paths and places of the arrays that can be parameters."""
+def _arrays(holder: Any, path: str, depth: int, owner: Any = None) -> Iterator[tuple[str, Place]]:
+    """Paths and places of the arrays that can be parameters; the owner is the innermost object."""
+    owner = owner if isinstance(holder, dict | list) else holder
     if isinstance(holder, list):
         items = [(f"{path}[{i}]", i, value) for i, value in enumerate(holder)]
     else:
@@ -84,11 +138,11 @@ def _arrays(holder: Any, path: str, depth: int) -> Iterator[tuple[str, Place]]:
         if own.startswith(("_", "grad")) or plain(own).startswith("cache") or plain(own) in CACHES:
             continue
         if is_float(value):
-            yield name, Place(holder, key)
+            yield name, Place(holder, key, owner)
         elif is_float(getattr(value, "data", None)) and hasattr(value, "grad"):
-            yield name, Place(value, "data")
+            yield name, Place(value, "data", value)
         elif depth and (isinstance(value, dict | list) or _is_layer(value)):
-            yield from _arrays(value, name, depth - 1)
+            yield from _arrays(value, name, depth - 1, owner)
 
 
 def _is_layer(value: Any) -> bool:
@@ -101,7 +155,7 @@ def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
     for place in places:
         if place.key == "data" and not isinstance(place.holder, dict | list):
             return getattr(place.holder, "grad", None)
-        owner = instance if isinstance(place.holder, dict | list) else place.holder
+        owner = place.owner
         short = str(place.key) if isinstance(place.key, str) else name
         for key in (*forms, *gradient_names(short)):
             if isinstance(getattr(owner, key, None), np.ndarray | np.generic | float):
@@ -121,10 +175,35 @@ def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
     return None
 
 
-def make(target: Any, init: dict[str, Any]) -> tuple[Any, Callable, Callable | None]:
+def kept_output(instance: Any) -> Any:
+    """What a forward pass that returns nothing has left as `self.output`."""
+    for name in ("output", "outputs", "out", "y", "A", "Z"):
+        if isinstance(value := getattr(instance, name, None), np.ndarray | np.generic | float):
+            return value
+    return None
+
+
+def own_gradients(instance: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Gradients of forward's arguments that backward has left at the object, as `self.dinputs`.
+
+    They count where nothing is returned; then the first argument's may have a general name.
+    """
+    found = {}
+    for i, name in enumerate(names):
+        general = ("dinputs", "dinput", "dx", "dX", "grad_input") if not i else ()
+        for form in (*gradient_names(name), *general):
+            if isinstance(getattr(instance, form, None), np.ndarray):
+                found[name] = getattr(instance, form)
+                break
+    return found
+
+
+def make(
+    target: Any, init: dict[str, Any], methods: Sequence[str] | None = None
+) -> tuple[Any, Callable, Callable | None]:
     """Make an object of a class, or take the object; return it and its two methods."""
     instance = target(**init) if isinstance(target, type) else target
-    methods = methods_of(instance)
+    methods = (*methods, None)[:2] if methods else methods_of(instance)
     if methods is None:
         raise Unreadable(
             f"{type(instance).__name__} has no forward and backward; name its two methods so"

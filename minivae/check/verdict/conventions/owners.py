@@ -7,6 +7,7 @@ not fit, the names in the return statement and the shapes tell which arguments w
 import ast
 import inspect
 import itertools
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -44,6 +45,15 @@ def returned_names(function: Callable | None) -> list[list[str]]:
         ]
         for part in parts
     ]
+
+
+def kind_of_return(names: list[list[str]]) -> str:
+    """Whether a function returns "gradients" beside something, "several" things, or one: ""."""
+    if len(names) < 2:
+        return ""
+    parts = [word.lower() for words in names for word in words]
+    likely = any("grad" in word or re.match(r"d[a-z_]", word) for word in parts if word != "data")
+    return "gradients" if likely else "several"
 
 
 def owners(

@@ -1,14 +1,27 @@
 """A student's pair, called: two functions, a function that returns both, or an object."""
 
-from collections.abc import Callable
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .calling import Call, fill, how_split, parameters_of, split
-from .objects import find_parameters, gradient_of, make
+from .calling import (
+    Call,
+    fill,
+    fill_again,
+    how_split,
+    other_ways,
+    parameters_of,
+    split,
+    upstreams_taken,
+)
+from .objects import find_parameters, gradient_of, kept_output, make, own_gradients
+from .overlooked import numbers_with_gradients, overlooked
 from .owners import returned_names
-from .values import Unreadable
+from .source import purpose_of
+from .values import Unreadable, try_copy
 
 
 class Pair:
@@ -20,35 +33,58 @@ class Pair:
         Functions or bound methods; without backward, forward returns (loss, gradients).
     instance : object, optional
         What they are methods of.
+    loss : callable, optional
+        The cost of forward's output and the labels, whose gradients backward returns, as in
+        `backward_propagation(parameters, cache, X, Y)` beside `compute_cost(A2, Y)`.
+
+    way : int
+        Which of `other_ways` backward is called in; 0 as its names say.
 
     Attributes
     ----------
     parameters : dict of str to list of Place
         Parameters of the object.
+    upstream : list of (str, bool)
+        What backward calls the upstream gradients, and whether it must be given them; empty where
+        it takes none, and before it has run.
     """
 
     def __init__(
-        self, forward: Callable, backward: Callable | None = None, instance: Any = None
+        self,
+        forward: Callable,
+        backward: Callable | None = None,
+        instance: Any = None,
+        loss: Callable | None = None,
+        way: int = 0,
     ) -> None:
-        self.run, self.run_back, self.instance = forward, backward, instance
+        self.run, self.run_back, self.instance, self.loss = forward, backward, instance, loss
         self.forward_names = [n for n, _ in parameters_of(forward)]
         self.backward_parameters = None if backward is None else parameters_of(backward)
         self.parameters = {} if instance is None else find_parameters(instance)
         self.how: str | None = None
+        self.way = way
+        self.taken = upstreams_taken(backward, self.forward_names)
+        self.upstream: list[tuple[str, bool]] = []
         self.returned_names = returned_names(backward or forward)
         if backward is None:  # the first part is the loss
             self.returned_names = self.returned_names[1:]
 
     @classmethod
-    def of(cls, target: Any, init: dict[str, Any]) -> "Pair":
+    def of(
+        cls,
+        target: Any,
+        init: dict[str, Any],
+        methods: Sequence[str] | None = None,
+        way: int = 0,
+    ) -> "Pair":
         """The pair of a class, made with `init`, or of an object."""
-        instance, forward, backward = make(target, init)
-        return cls(forward, backward, instance)
+        instance, forward, backward = make(target, init, methods)
+        return cls(forward, backward, instance, way=way)
 
     @property
     def functions(self) -> list[Callable]:
-        """The two functions, or the one."""
-        return [f for f in (self.run, self.run_back) if f is not None]
+        """The two functions, or the one, and the cost."""
+        return [f for f in (self.run, self.run_back, self.loss) if f is not None]
 
     def values(self) -> dict[str, Any]:
         """Parameters of the object by name."""
@@ -84,9 +120,29 @@ class Pair:
             result = self.run(**{n: v for n, v in passed.items() if n in names})
         else:
             result = self.run(*passed.values())
+        if result is None and self.instance is not None:
+            result = kept_output(self.instance)
         if self.how is None:
             self.how = how_split(result, arguments, self.backward_parameters)
-        return split(result, arguments, self.how)
+        call = split(result, arguments, self.how)
+        own = [n for n in arguments if n in names] if self.instance is not None else arguments
+        call.passed = {n: arguments[n] for n in own}
+        if isinstance(call.outputs, tuple) and 0 < self.taken < len(call.outputs):
+            call.outputs = call.outputs[: self.taken] if self.taken > 1 else call.outputs[0]
+        if self.loss is not None:
+            call.outputs, call.before = self._cost(call), call.outputs
+        return call
+
+    def _cost(self, call: Call) -> Any:
+        """The cost of forward's output; what is no argument of forward by name is the output."""
+        output = call.outputs[0] if isinstance(call.outputs, tuple) else call.outputs
+        named = {
+            n: call.arguments.get(n, output)
+            for n, required in parameters_of(self.loss)
+            if n in call.arguments or required
+        }
+        cost = self.loss(**named)
+        return float(np.squeeze(cost)) if np.size(cost) == 1 and np.isrealobj(cost) else cost
 
     def backward(self, call: Call, upstream: list[Any]) -> Any:
         """Run backward for a forward call; return what it returns.
@@ -100,23 +156,85 @@ class Pair:
             zero()
         upstream = [float(dy) if np.ndim(dy) == 0 else dy for dy in upstream]
         method = self.instance is not None
-        args, named, passed = fill(call, self.backward_parameters or [], upstream, method)
+        if self.loss is not None:
+            named = fill_again(call, self.backward_parameters or [])
+            return _times(self.run_back(**named), float(np.sum(upstream[0])))
+        parameters = self.backward_parameters or []
+        if self.way:
+            ways = other_ways(call, parameters, upstream, kept_output(self.instance))
+            named, passed = next(itertools.islice(ways, self.way - 1, None), ({}, None))
+            if passed is None:
+                raise Unreadable("there is no other way to call backward")
+            args: list[Any] = []
+        else:
+            args, named, passed = fill(call, parameters, upstream, method)
+        self.upstream = self._upstream(named, upstream) if passed else []
         returned = self.run_back(*args, **named)
         if passed:
             return returned
         if all(np.size(dy) == 1 for dy in upstream):  # a loss's own gradients
             return _times(returned, sum(float(np.sum(dy)) for dy in upstream))
-        whole = isinstance(returned, np.ndarray) and len(upstream) == 1
-        if whole and returned.shape == upstream[0].shape:
-            return upstream[0] * returned
+        if isinstance(returned, np.ndarray) and len(upstream) == 1:
+            dy = upstream[0]
+            if returned.shape == dy.shape:
+                return dy * returned
+            if dy.ndim == 1 and returned.shape[:1] == dy.shape:  # of a loss for each example
+                return dy.reshape(-1, *[1] * (returned.ndim - 1)) * returned
         raise Unreadable(
             "backward takes no upstream gradient, and what it returns is no derivative of the "
             "output, entry by entry; let it take the upstream gradient, as in backward(dout, cache)"
         )
 
+    def _upstream(self, named: dict[str, Any], upstream: Iterable[Any]) -> list[tuple[str, bool]]:
+        """Parameters of backward that are given the upstream gradients."""
+        given = {id(dy) for dy in upstream}
+        found = [
+            (n, required)
+            for n, required in self.backward_parameters or []
+            if id(named.get(n)) in given
+            or (isinstance(named.get(n), tuple) and given & set(map(id, named[n])))
+        ]
+        return found or (self.backward_parameters or [("dout", True)])[:1]
+
+    def manners(
+        self, arguments: dict[str, Any], frozen: Callable[[], contextlib.AbstractContextManager]
+    ) -> dict[str, Any]:
+        """What else is to be known, after a forward and a backward call at some arguments.
+
+        Returns
+        -------
+        dict
+            `upstream`, as above; `stopped` and `epsilon`, see `Purpose`; and `overlooked`, arrays
+            of the object that change its output though no gradient was found for them.
+        """
+        purpose = purpose_of(self.functions)
+        own = {n: v for n, v in arguments.items() if n not in self.parameters}
+        found: list[Any] = []
+        if self.instance is not None:
+            graded = [p for n, p in self.parameters.items() if n in self.kept()]
+            known = {id(v) for v in arguments.values()} | {id(p[0].get()) for p in graded}
+            names = {id(p[0].get()): n for n, p in self.parameters.items()}
+            found = overlooked(self.instance, known, names, lambda: self._outputs(own, frozen))
+            found += numbers_with_gradients(self.instance)
+        return {
+            "upstream": [list(pair) for pair in self.upstream],
+            "stopped": purpose.stopped,
+            "epsilon": purpose.epsilon,
+            "overlooked": [[name, list(shape)] for name, shape in found],
+        }
+
+    def _outputs(
+        self, arguments: dict[str, Any], frozen: Callable[[], contextlib.AbstractContextManager]
+    ) -> Any:
+        with frozen():
+            return self.forward(try_copy(arguments)).outputs
+
     def kept(self) -> dict[str, Any]:
         """Gradients that backward left at the object, by parameter."""
         found = {n: gradient_of(self.instance, n, p) for n, p in self.parameters.items()}
+        if self.instance is not None:
+            own = [n for n in self.forward_names if n not in found]
+            found |= own_gradients(self.instance, own)
         return {n: g for n, g in found.items() if g is not None}
 
 

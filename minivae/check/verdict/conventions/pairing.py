@@ -1,13 +1,47 @@
 """Which function is the backward pass of which: by the words in their names.
 
 `conv_backward_naive` belongs to `conv_forward_naive`, or else to `conv_forward` or `conv`;
-`batchnorm_backward_alt` to `batchnorm_forward`; `sigmoid_grad`, `sigmoid_derivative` and `dsigmoid`
-to `sigmoid`; `mse_grad` to `mse_loss`.
+`batchnorm_backward_alt` to `batchnorm_forward`; `sigmoid_grad`, `sigmoidPrime`, `d_sigmoid` and
+`dsigmoid` to `sigmoid`; `mse_grad` to `mse_loss`; `backward_propagation` to `forward_propagation`.
+The order of the words says nothing; what a name says besides forward, backward and which variant it
+is, its stem, must be the same.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
-from .names import BACKWARD_WORDS, FORWARD_WORDS, VARIANTS
+from .names import BACKWARD_WORDS, FILLERS, FORWARD_WORDS, LOSS_WORDS, VARIANTS
+
+WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+(?:[0-9]+[a-z]*)*|[0-9]+")
+ENDINGS = ("grad", "prime", "backward", "derivative", "deriv")
+PASSES = FORWARD_WORDS - LOSS_WORDS
+OPPOSITES = (("backward", "forward"), ("back", "forward"), ("bwd", "fwd"), ("bprop", "fprop"))
+
+
+def words_of(name: str) -> list[str]:
+    """Words of a name in snake_case or camelCase; a digit belongs to the word before it."""
+    found: list[str] = []
+    for word in WORD.findall(name):
+        if word.isdigit() and found:
+            found[-1] += word
+        else:
+            found.append(word.lower())
+    return found
+
+
+def stems_of(name: str) -> list[list[str]]:
+    """Words of what a backward pass of that name is the derivative of; empty if it is none."""
+    words = words_of(name)
+    rest = [w for w in words if w not in BACKWARD_WORDS]
+    if len(rest) < len(words):
+        return [rest]
+    if words[:1] == ["d"] and len(words) > 1:
+        return [words[1:]]
+    for i, word in enumerate(words):  # sigmoidgrad
+        for end in ENDINGS:
+            if word.endswith(end) and len(word) > len(end):
+                return [[*words[:i], word.removesuffix(end), *words[i + 1 :]]]
+    return [words_of(name[1:])] if name[:1] == "d" and len(name) > 2 else []
 
 
 def partner_of(name: str, functions: Iterable[str]) -> tuple[str, str] | None:
@@ -20,33 +54,50 @@ def partner_of(name: str, functions: Iterable[str]) -> tuple[str, str] | None:
     functions : iterable of str
         Names of all.
     """
-    words = name.lower().split("_")
-    stem = [w for w in words if w not in BACKWARD_WORDS]
-    if len(stem) == len(words):
-        if name[:1] != "d":
-            return None
-        stem = name[1:].lower().lstrip("_").split("_")
+    stems = stems_of(name)
+    if not stems:
+        return None
+    opposites = {name.lower().replace(*pair) for pair in OPPOSITES}
+    said = set(words_of(name)) - BACKWARD_WORDS
     best = min(
-        (pair for f in functions if f != name and (pair := _match(stem, f)) is not None),
+        (
+            (f.lower() not in opposites, len(said ^ (set(words_of(f)) - PASSES)), i, f)
+            for i, f in enumerate(functions)
+            if f != name and not BACKWARD_WORDS & set(words_of(f)) and _fits(stems, f)
+        ),
         default=None,
     )
     if best is None:
         return None
-    plain = [w for w in stem if w not in VARIANTS]
-    return "_".join(plain) or best[-1], best[-1]
+    title = "_".join(w for w in best[-1].split("_") if w.lower() not in VARIANTS | PASSES)
+    return title if len(title) > 1 else best[-1], best[-1]
 
 
-def _match(stem: list[str], forward: str) -> tuple[int, int, str] | None:
-    """How far a function is from being the forward pass of a stem; None if it cannot be."""
-    words = forward.lower().split("_")
-    if any(w in BACKWARD_WORDS for w in words):
-        return None
-    kinds = [w for w in words if w in FORWARD_WORDS]
-    rest = [w for w in words if w not in FORWARD_WORDS]
-    order = len(FORWARD_WORDS) if not kinds else min(map(FORWARD_WORDS.index, kinds))
-    if stem in (rest, words, [w for w in words if w == "loss" or w not in FORWARD_WORDS]):
-        return 0, order, forward
-    plain = [w for w in stem if w not in VARIANTS]
-    if plain == [w for w in rest if w not in VARIANTS]:
-        return 1, order, forward
-    return None
+def _fits(stems: list[list[str]], forward: str) -> bool:
+    """Whether a function can be the forward pass of a stem."""
+    words = words_of(forward)
+    full, bare = _without(words, PASSES), _without(words, FORWARD_WORDS)
+    for stem in stems:
+        of_loss, rest = LOSS_WORDS & set(stem), _without(stem, FORWARD_WORDS)
+        if bare:
+            same = set(bare) == set(rest) or set(full) == set(stem)
+        else:
+            same = not rest and (LOSS_WORDS if of_loss else FORWARD_WORDS) & set(words)
+        if same or (rest and _joined(stem) == _joined(words)):
+            return True
+    return False
+
+
+def _without(words: Iterable[str], others: frozenset[str]) -> list[str]:
+    return [w for w in words if w not in others | VARIANTS | FILLERS]
+
+
+def _joined(words: Iterable[str]) -> str:
+    """The letters of a name: `layer_norm` and `layernorm` are one."""
+    return "".join(w for w in words if w not in FORWARD_WORDS | VARIANTS)
+
+
+def pairs_of(functions: Mapping[str, object] | Iterable[str]) -> list[tuple[str, str, str]]:
+    """Title, forward and backward of every pair; each backward pass is one."""
+    names = list(functions)
+    return [(*pair, name) for name in names if (pair := partner_of(name, names))]

@@ -124,7 +124,9 @@ class Reading:
             self.by_name = True
             return self._of_dict(returned if isinstance(returned, dict) else parts[0])
         named: dict[str, Any] = {}
-        for name, part in zip(self._owners(parts), parts, strict=False):
+        owners = self._owners(parts)
+        for i, (name, part) in enumerate(zip(owners, parts, strict=False)):
+            self._refuse_another(name, part, i, len(parts))
             if isinstance(part, dict):
                 named |= self._of_dict(part)
             elif name in self.kinds and isinstance(part, list | tuple):
@@ -133,6 +135,18 @@ class Reading:
             else:
                 named[name] = part
         return named
+
+    def _refuse_another(self, name: str, part: Any, i: int, count: int) -> None:
+        """Ask about a part that is named as the gradient of something else, and has its shape."""
+        words = self.names[i] if len(self.names) == count else []
+        if not self.parameters or name not in self.arguments or len(words) != 1:
+            return
+        shape, word = self.arguments[name].shape, words[0]
+        if word[:1] == "d" and argument_of(word, [name]) == word and np.shape(part) != shape:
+            raise Unreadable(
+                f"backward returns {word}, of shape {np.shape(part)}, and {name} has the shape "
+                f"{shape}; is it meant to be the gradient of {name}? Return that one, as d{name}"
+            )
 
     def _owners(self, parts: list[Any]) -> list[str]:
         """Arguments that a tuple of gradients belongs to, a dict as one."""

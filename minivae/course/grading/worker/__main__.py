@@ -29,20 +29,20 @@ def main() -> None:
     sys.dont_write_bytecode = True
     sys.path.append(sys.argv.pop())  # where the grader's packages are
     sys.path.insert(0, os.path.dirname(HERE))
-    from worker import lockdown, messages
+    from worker import loading, lockdown, messages
     from worker.session import Session
 
     sys.path.pop(0)
     token = requests.read(messages.TOKEN)
-    session = Session(*map(load_verdict, ("conventions", "draws", "frozen")))
+    parts = ("verdict.conventions", "verdict.draws", "verdict.frozen", "tape")
+    session = Session(*map(load_part, parts), loader=loading.prepare)
 
     def read() -> dict[str, Any]:
         return messages.decode(messages.read_frame(token, requests.read))
 
     start = read()
     done = lockdown.lock(**start["limits"])
-    sys.path.insert(0, start["limits"]["scratch"])
-    for name in [n for n in sys.modules if n.partition(".")[0] in ("worker", "verdict")]:
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("worker", "verdict", "tape")]:
         del sys.modules[name]  # a student's file may be called that
     send(answers, messages.frame(token, messages.encode({"answer": done})))
     while True:
@@ -56,19 +56,20 @@ def main() -> None:
         send(answers, messages.frame(token, body))
 
 
-def load_verdict(name: str) -> ModuleType:
-    """Load a part of `minivae.check.verdict` that stands alone, without minivae.
+def load_part(name: str) -> ModuleType:
+    """Load a part of `minivae.check` that stands alone, without minivae.
 
     Such a part imports NumPy, the standard library, and others that stand alone.
     """
-    if "verdict" not in sys.modules:
-        where = os.path.join(HERE, *[os.pardir] * 3, "check", "verdict")
+    package = name.partition(".")[0]
+    if package not in sys.modules:
+        where = os.path.join(HERE, *[os.pardir] * 3, "check", package)
         spec = importlib.util.spec_from_file_location(
-            "verdict", os.path.join(where, "__init__.py"), submodule_search_locations=[where]
+            package, os.path.join(where, "__init__.py"), submodule_search_locations=[where]
         )
-        sys.modules["verdict"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["verdict"])
-    return importlib.import_module(f"verdict.{name}")
+        sys.modules[package] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[package])
+    return importlib.import_module(name)
 
 
 def send(answers: BinaryIO, data: bytes) -> None:
@@ -87,7 +88,7 @@ def describe(error: BaseException, folder: str) -> dict[str, Any]:
     if isinstance(error, SyntaxError) and error.filename:
         line, file, message = error.lineno, error.filename, error.msg
     for frame, number in traceback.walk_tb(error.__traceback__):
-        if folder and os.path.dirname(frame.f_code.co_filename) == folder:
+        if folder and frame.f_code.co_filename.startswith(folder + os.sep):
             line, file = number, frame.f_code.co_filename
     if folder:
         message = message.replace(folder + os.sep, "")

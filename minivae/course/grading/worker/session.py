@@ -9,17 +9,38 @@ import contextlib
 import copy
 import importlib.util
 import inspect
+import io
+import json
 import os
+import signal
 import sys
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from .loading import Loading, packages
+
 KEPT = 8
 """Forward calls that are remembered for a backward call."""
-OPERATIONS = ("load", "describe", "example", "bind", "late", "forward", "backward")
+PATIENCE = 0.3
+"""Seconds that a changed function may take; a change may let a loop go on for ever."""
+OPERATIONS = (
+    "load",
+    "describe",
+    "example",
+    "bind",
+    "late",
+    "manners",
+    "forward",
+    "backward",
+    "functions",
+    "trial",
+    "record",
+)
 
 
 @dataclass
@@ -30,17 +51,33 @@ class Kept:
     before: dict[str, Any]
 
 
+def _home(value: Any) -> str:
+    """The module that a function or class was written in."""
+    return getattr(value, "__module__", None) or ""
+
+
 class Session:
     """A file, and the pair in it that is being called.
 
     Parameters
     ----------
-    conventions, draws, frozen : module
-        Of `minivae.check.verdict`; the process of a student's file cannot import them by that name.
+    conventions, draws, frozen, tape : module
+        Of `minivae.check.verdict`, and `minivae.check.tape`; the process of a student's file cannot
+        import them by that name.
+    loader : callable, optional
+        How a student's files are loaded, see `loading`; an instructor's must load as they are.
     """
 
-    def __init__(self, conventions: ModuleType, draws: ModuleType, frozen: ModuleType) -> None:
+    def __init__(
+        self,
+        conventions: ModuleType,
+        draws: ModuleType,
+        frozen: ModuleType,
+        tape: ModuleType,
+        loader: Callable[[str], Loading] | None = None,
+    ) -> None:
         self.conventions, self.draws, self.frozen = conventions, draws, frozen
+        self.tape, self.loader = tape, loader
         self.module: ModuleType | None = None
         self.folder, self.source = "", b""
         self.calls: dict[int, Kept] = {}
@@ -50,6 +87,7 @@ class Session:
         self.log: list[np.ndarray] = []
         self.generators = draws.Generators()
         self.pair: Any = None
+        self.editable: Any = None
 
     def handle(self, request: dict[str, Any]) -> Any:
         """Do what a request asks for: the name of a method, and its arguments."""
@@ -58,79 +96,102 @@ class Session:
             raise ValueError(operation)
         return getattr(self, operation)(**request["with"])
 
-    def load(self, path: str, name: str, package: str) -> None:
-        """Import a file, under a name that is not `__main__`.
+    def load(self, path: str, name: str, package: list[str]) -> list[str]:
+        """Import a file, under a name that is not `__main__`; say what was left out.
 
-        One that imports from the package that its folder is gets such a package, of the files
-        beside it.
+        Parameters
+        ----------
+        path, name : str
+            The file, and what its module is called.
+        package : list of str
+            Names of the folders that it may import from, the outermost first, its own last: a file
+            that imports with a dot is a part of them.
         """
-        self.folder = os.path.dirname(os.path.abspath(path))
+        own = os.path.dirname(os.path.abspath(path))
+        above = [
+            os.path.normpath(os.path.join(own, *[os.pardir] * i))
+            for i in range(1, len(package) + 1)
+        ]
+        self.folder = [own, *above][-1]
         with open(path, "rb") as file:
             self.source = file.read()  # the file may delete itself
-        if self._is_in(package) and importlib.util.find_spec(package) is None:
-            sys.modules[package] = ModuleType(package)
-            sys.modules[package].__path__ = [self.folder]
-            name = f"{package}.{name}"
+        loading = self.loader(self.folder) if self.loader else None
+        if self._is_part_of(package, path):
+            name = f"{packages(package, own)}.{name}"
+        elif name in sys.modules:
+            name = f"student_{name}"
+        if loading is not None:
+            twin = any(os.path.exists(os.path.join(own, f"{folder}.py")) for folder in package)
+            sys.path[:0] = [*above[::-1], own] if twin else [own]  # a module called as its package
+            sys.path += above
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        if loading is not None:
+            loading.run(module, path)
+        else:
+            spec.loader.exec_module(module)
         self.module = module
+        return [] if loading is None else loading.notes
 
-    def _is_in(self, package: str) -> bool:
-        """Whether the file imports from the package, by its name or with a dot."""
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError):
-            return False
-        found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-        ours = any(n.level == 1 or (n.module or "").split(".")[0] == package for n in found)
-        return ours and package.isidentifier()
+    def _is_part_of(self, package: list[str], path: str) -> bool:
+        """Whether the file imports from its own package, with a dot or by its name."""
+        found = [n for n in ast.walk(ast.parse(self.source, path)) if isinstance(n, ast.ImportFrom)]
+        by_name = () if self.loader else package[-1:]  # else the folders are on the path
+        return any(n.level or (n.module or "").split(".")[0] in by_name for n in found)
 
-    def describe(self) -> dict[str, Any]:
-        """List the functions and classes that the file defines, with their parameters."""
-        parameters_of, methods_of = self.conventions.parameters_of, self.conventions.methods_of
+    def describe(self) -> str:
+        """List the functions and classes of the file, and what their source says, as JSON."""
+        parameters_of, clues_of = self.conventions.parameters_of, self.conventions.clues_of
         functions, classes = {}, {}
-        for name, value in list(vars(self.module).items()):
-            if name.startswith("_") or not self._is_local(value):
-                continue
+        for name, value in self._written().items():
             if inspect.isclass(value):
-                methods = None if inspect.isabstract(value) else methods_of(value)
-                if methods is not None:
-                    forward, backward = getattr(value, methods[0]), methods[1]
-                    static = isinstance(inspect.getattr_static(value, methods[0]), staticmethod)
-                    classes[name] = {
-                        "forward": parameters_of(forward)[0 if static else 1 :],
-                        "backward": [] if backward is None else [("backward", True)],
-                        "init": parameters_of(value),
-                    }
+                pairs = [self._described(value, *pair) for pair in self._pairs(value)]
+                init, clues = parameters_of(value), clues_of(value.__init__)
+                if pairs:
+                    classes[name] = {"pairs": pairs, "init": init, "clues": clues}
             elif callable(value):
-                functions[name] = parameters_of(value)
-        return {"functions": functions, "classes": classes, "returning": self._returning()}
+                returned = self.conventions.returned_names(value)
+                functions[name] = {
+                    "parameters": parameters_of(value),
+                    "clues": clues_of(value),
+                    "returns": self.conventions.kind_of_return(returned),
+                }
+        return json.dumps({"functions": functions, "classes": classes})
 
-    def _returning(self) -> list[str]:
-        """Functions with a `return a, b`: they may return a loss and gradients."""
-        return [
-            node.name
-            for node in ast.parse(self.source).body
-            if isinstance(node, ast.FunctionDef)
-            and any(
-                isinstance(part, ast.Return)
-                and isinstance(part.value, ast.Tuple)
-                and len(part.value.elts) >= 2
-                for part in ast.walk(node)
-            )
-        ]
+    def _written(self) -> dict[str, Any]:
+        """What the student wrote in this file, or else what it imports from files beside it."""
+        names = {n: v for n, v in vars(self.module).items() if n[:1] != "_" and n != "example"}
+        own = {n: v for n, v in names.items() if _home(v) == self.module.__name__}
+        if any(map(callable, own.values())):
+            return own
+        files = {n: getattr(sys.modules.get(_home(v)), "__file__", None) for n, v in names.items()}
+        inside = self.folder + os.sep
+        return {
+            n: names[n] for n, f in files.items() if f and os.path.abspath(f).startswith(inside)
+        }
 
-    def _is_local(self, value: Any) -> bool:
-        """Whether the student wrote it: in the file itself, or in one beside it."""
-        module = sys.modules.get(getattr(value, "__module__", None) or "")
-        if module is self.module:
-            return True
-        where = getattr(module, "__file__", None) or ""
-        return bool(where) and os.path.dirname(os.path.abspath(where)) == self.folder
+    def _pairs(self, kind: type) -> list[tuple[str, str, str | None]]:
+        """Titles and methods of the pairs of a class that somebody has written."""
+        others = [c for c in vars(self.module).values() if inspect.isclass(c) and c is not kind]
+        derived = any(issubclass(c, kind) for c in others)
+        return [] if inspect.isabstract(kind) else self.conventions.pairs_in(kind, derived=derived)
+
+    def _described(self, kind: type, title: str, *methods: str | None) -> dict[str, Any]:
+        forward, *backward = [getattr(kind, m) for m in methods if m]
+        static = isinstance(inspect.getattr_static(kind, methods[0]), staticmethod | classmethod)
+        clues = [self.conventions.clues_of(f) for f in (forward, *backward)]
+        names = {n for clue in clues for n in clue}
+        return {
+            "title": title,
+            "methods": [m for m in methods if m],
+            "parameters": self.conventions.parameters_of(forward)[0 if static else 1 :],
+            "clues": {
+                n: {k: v for c in reversed(clues) for k, v in c.get(n, {}).items()} for n in names
+            },
+        }
 
     def example(self) -> Any:
         """Return what the file's `example()` returns; None if it has none."""
@@ -138,7 +199,14 @@ class Session:
         return function() if callable(function) else None
 
     def bind(
-        self, form: str, forward: str, backward: str | None, init: dict[str, Any]
+        self,
+        form: str,
+        forward: str,
+        backward: str | None,
+        init: dict[str, Any],
+        methods: list[str],
+        loss: str | None = None,
+        way: int = 0,
     ) -> dict[str, Any]:
         """Choose what is called, make the object of a class.
 
@@ -148,11 +216,10 @@ class Session:
         self.settle(None, None)
         target = getattr(self.module, forward)
         if form == "class":
-            self.pair = self.conventions.Pair.of(target, init)
+            self.pair = self.conventions.Pair.of(target, init, methods, way)
         else:
-            self.pair = self.conventions.Pair(
-                target, getattr(self.module, backward) if backward else None
-            )
+            others = [getattr(self.module, n) if n else None for n in (backward, loss)]
+            self.pair = self.conventions.Pair(target, others[0], loss=others[1], way=way)
         self.generators = self.draws.find_generators(*self.pair.functions)
         return {"parameters": self.pair.values(), "names": self.pair.returned_names}
 
@@ -160,6 +227,49 @@ class Session:
         """Return the parameters that the first forward pass has made."""
         self.pair.find_late(self.calls[self.count].call.arguments if self.calls else {})
         return self.pair.values()
+
+    def manners(self) -> dict[str, Any]:
+        """Return what else is to be known of the pair; see `Pair.manners`."""
+        arguments = self.calls[self.count].call.arguments if self.calls else {}
+        self.settle(None, None)
+        return self.pair.manners(
+            arguments, lambda: self.frozen.frozen_randomness(0, self.generators.found)
+        )
+
+    def functions(self, upstream: list[Any]) -> list[dict[str, Any]]:
+        """Describe the functions of the pair, as source that can be changed.
+
+        Runs it once more, at the arguments of the last call.
+        """
+        self.editable = self.conventions.Editable(self.pair)
+        kept = self.calls[self.count]
+        arguments, upstream = copy.deepcopy((kept.before, upstream))
+
+        def run() -> None:
+            self.pair.backward(self.pair.forward(arguments), upstream)
+
+        return self.editable.describe(run)
+
+    def trial(
+        self,
+        index: int,
+        text: str,
+        arguments: dict[str, Any],
+        upstream: list[Any],
+        frozen: list[int] | None,
+    ) -> dict[str, Any]:
+        """Run forward and backward with another text in the place of one function's."""
+        self.settle(frozen, None)
+        with (
+            self.editable.exchanged(index, text),
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(action="ignore"),
+            patience(),
+        ):
+            call = self.pair.forward(arguments)
+            returned = self.pair.backward(call, upstream)
+            kept = self.pair.kept()
+        return {"outputs": call.outputs, "returned": returned, "parameters": kept}
 
     def settle(self, frozen: list[int] | None, watch: list[Any] | None) -> None:
         """Fix the randomness, and note or repeat the draws, as the grader's contexts ask for.
@@ -226,3 +336,53 @@ class Session:
             ],
             "cache_changed": cache_before is not None and not same(kept.call.cache, cache_before),
         }
+
+    def record(
+        self,
+        arguments: dict[str, Any],
+        names: dict[str, Any],
+        frozen: list[int] | None,
+        watch: list[Any] | None,
+    ) -> dict[str, Any] | None:
+        """Run forward on a tape; `names` has, in the place of each array, what it is called."""
+        flat: dict[str, np.ndarray] = {}
+        _replaced(arguments, names, flat.setdefault)
+        self.settle(frozen, watch)
+
+        def run(traced: dict[str, np.ndarray]) -> list[Any]:
+            call = self.pair.forward(_replaced(arguments, names, lambda name, _: traced[name]))
+            several = isinstance(call.outputs, tuple | list)
+            return list(call.outputs) if several else [call.outputs]
+
+        tape = self.tape.record(run, flat)
+        return self.tape.pack(tape)
+
+
+def _replaced(value: Any, names: Any, replace: Callable[[str, np.ndarray], Any]) -> Any:
+    """Arguments with other things in the place of the arrays that have a name."""
+    if isinstance(value, dict):
+        return {key: _replaced(inner, names[key], replace) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        pairs = zip(value, names, strict=True)
+        return type(value)(_replaced(inner, name, replace) for inner, name in pairs)
+    named = isinstance(value, np.ndarray) and isinstance(names, str)
+    return replace(names, value) if named else value
+
+
+@contextlib.contextmanager
+def patience() -> Iterator[None]:
+    """Within this block, stop what takes long: a change may let a loop go on for ever."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _stop)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise TimeoutError("the changed function does not end")

@@ -1,4 +1,4 @@
-"""Breaches of the contract of a backward pass, and what is none."""
+"""Habits of a backward pass: right, and worth a word."""
 
 import random
 import warnings
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from minivae.check import check_gradients
-from minivae.check.verdict.contract import contract_breaches
 from minivae.check.verdict.frozen import frozen_randomness, kept_randomness
+from minivae.check.verdict.habits import run
 
 
 def scale(x, w):
@@ -25,17 +25,17 @@ def point(seed=0, shape=(3, 4)):
     return {"x": rng.standard_normal(shape), "w": rng.standard_normal(shape)}
 
 
-def breaches(forward, backward, inputs=None, **options):
-    """The breaches; the numbers must be right, so that they alone make the verdict."""
+def habits(forward, backward, inputs=None, **options):
+    """The habits; the numbers must be right, so that they alone make the verdict."""
     report = check_gradients(forward, backward, inputs or point(), **options)
     assert all(array.verdict == "right" for array in report.arrays), str(report)
-    assert report.verdict == ("wrong" if report.contract else "right")
-    return report.contract
+    assert report.verdict == ("right, but" if report.habits else "right")
+    return report.habits
 
 
 def test_a_pair_that_keeps_the_contract():
-    assert breaches(scale, scale_backward) == []
-    assert breaches(scale, scale_backward, dtype="float32") == []
+    assert habits(scale, scale_backward) == []
+    assert habits(scale, scale_backward, dtype="float32") == []
 
 
 def test_backward_that_changes_the_upstream_gradient():
@@ -45,8 +45,8 @@ def test_backward_that_changes_the_upstream_gradient():
         dy *= w
         return dy, dw
 
-    (breach,) = breaches(scale, backward)
-    assert breach == "the upstream gradient was changed in place; work on a copy"
+    (habit,) = habits(scale, backward)
+    assert habit == "the upstream gradient was changed in place; work on a copy"
 
 
 def test_forward_that_changes_its_input():
@@ -55,8 +55,8 @@ def test_forward_that_changes_its_input():
         x *= w
         return x.copy(), (before, w)
 
-    (breach,) = breaches(forward, scale_backward)
-    assert breach.startswith("x was changed in place")
+    (habit,) = habits(forward, scale_backward)
+    assert habit.startswith("x was changed in place")
 
 
 def test_backward_that_changes_an_input_through_the_cache():
@@ -66,8 +66,8 @@ def test_backward_that_changes_an_input_through_the_cache():
         w[...] = 0
         return grads
 
-    found = breaches(scale, backward)
-    assert any(breach.startswith("w was changed in place") for breach in found)
+    found = habits(scale, backward)
+    assert any(habit.startswith("w was changed in place") for habit in found)
 
 
 def test_backward_that_changes_the_cache():
@@ -79,8 +79,8 @@ def test_backward_that_changes_the_cache():
         cache["x"] *= dy
         return dx, cache["x"]
 
-    found = breaches(forward, backward)
-    assert any(breach.startswith("backward changed the cache") for breach in found)
+    found = habits(forward, backward)
+    assert any(habit.startswith("backward changed the cache") for habit in found)
 
 
 @pytest.mark.parametrize("in_place", [True, False])
@@ -97,11 +97,41 @@ def test_gradients_that_add_up_from_call_to_call(in_place):
 
     report = check_gradients(scale, backward, point())
     assert report["x"].verdict == "right"
-    assert report["w"].verdict == "wrong"
-    assert (
-        "dw grows with each call: it is added to the last one; set it with `=` instead of `+=`, or "
-        "clear it first"
-    ) in report.contract
+    assert report["w"].verdict == "wrong"  # reading it took a call, after which it was not cleared
+    (habit,) = report.habits
+    assert habit.startswith("dw grows with each call: it is added to the last one, as PyTorch does")
+
+
+class Adding:
+    """A layer that adds its gradients up, as PyTorch's do."""
+
+    factor = 1
+
+    def __init__(self):
+        self.w = np.array([0.3, -1.2, 2.0])
+        self.dw = np.zeros(3)
+
+    def forward(self, x):
+        self.x = x
+        return x * self.w
+
+    def backward(self, dy):
+        self.dw += self.factor * (dy * self.x).sum(axis=0)
+        return dy * self.w
+
+
+class AddingWrongly(Adding):
+    factor = 2
+
+
+def test_adding_up_is_a_habit_and_hides_no_mistake():
+    x = np.random.default_rng(0).standard_normal((4, 3))
+    report = check_gradients(Adding, inputs={"x": x})
+    assert report.verdict == "right, but"
+    assert [array.verdict for array in report.arrays] == ["right", "right"]
+    (habit,) = report.habits
+    assert habit.startswith("dw doubled on the second call")
+    assert check_gradients(AddingWrongly, inputs={"x": x})["w"].verdict == "wrong"
 
 
 def test_backward_that_returns_something_else_the_second_time():
@@ -114,19 +144,27 @@ def test_backward_that_returns_something_else_the_second_time():
 
     report = check_gradients(scale, backward, point())
     assert "backward returned something else the second time, with the same inputs and cache" in (
-        report.contract
+        report.habits
     )
 
 
-def test_forward_that_keeps_a_state():
+@pytest.mark.parametrize(
+    ("grows", "verdict"),
+    [("sum", "right, but"), ("factor", "not checked"), ("settles", "not checked")],
+)
+def test_forward_that_keeps_a_state(grows, verdict):
     calls = []
 
     def forward(x, w):
         calls.append(1)
-        return x * w + len(calls), (x, w)
+        if grows == "sum":
+            return x * w + len(calls), (x, w)
+        factor = len(calls) if grows == "factor" else 2 if len(calls) <= 3 else 1
+        return factor * x * w, (factor * x, factor * w)
 
     report = check_gradients(forward, scale_backward, point())
-    assert any("forward returned something else the second time" in b for b in report.contract)
+    assert any("forward returned something else the second time" in h for h in report.habits)
+    assert report.verdict == verdict, str(report)
 
 
 @pytest.mark.parametrize(
@@ -143,16 +181,16 @@ def test_forward_that_draws_its_own_noise(draw):
         noise = draw(x.shape)
         return x * w + noise, (x, w)
 
-    (breach,) = breaches(forward, scale_backward)
-    assert breach.startswith("forward draws random numbers of its own")
+    (habit,) = habits(forward, scale_backward)
+    assert habit.startswith("forward draws random numbers of its own")
 
 
-def test_noise_of_a_fixed_seed_is_no_breach():
+def test_noise_of_a_fixed_seed_is_no_habit():
     def forward(x, w):
         noise = np.random.default_rng(7).standard_normal(x.shape)
         return x * w + noise, (x, w)
 
-    assert breaches(forward, scale_backward) == []
+    assert habits(forward, scale_backward) == []
 
 
 def test_gradient_of_another_dtype():
@@ -160,9 +198,9 @@ def test_gradient_of_another_dtype():
         dx, dw = scale_backward(dy, cache)
         return dx.astype(float), dw
 
-    (breach,) = breaches(scale, backward, dtype="float32")
-    assert breach == "dx is float64, but x is float32; keep the dtype of the input"
-    assert breaches(scale, backward) == []
+    (habit,) = habits(scale, backward, dtype="float32")
+    assert habit == "dx is float64, but x is float32; keep the dtype of the input"
+    assert habits(scale, backward) == []
 
 
 def test_gradient_that_is_not_linear_in_the_upstream_gradient():
@@ -172,12 +210,11 @@ def test_gradient_that_is_not_linear_in_the_upstream_gradient():
 
     report = check_gradients(scale, backward, point())
     assert report["w"].verdict == "wrong"
-    assert report.contract == [
-        "dw does not double when the upstream gradient doubles: multiply by it, once"
-    ]
+    assert report["w"].reason == "dw does not double when dy doubles: multiply by dy, once"
+    assert report.habits == []
 
 
-def test_a_loss_may_leave_its_upstream_gradient_out():
+def test_a_loss_leaves_its_upstream_gradient_out_only_where_it_takes_none():
     def loss(x, w):
         return np.sum(x * w), (x, w)
 
@@ -188,8 +225,48 @@ def test_a_loss_may_leave_its_upstream_gradient_out():
     def backward_of_the_cache(cache):
         return cache[::-1]
 
-    assert breaches(loss, backward) == []
-    assert breaches(loss, backward_of_the_cache) == []
+    assert habits(loss, backward_of_the_cache) == []
+    report = check_gradients(loss, backward, point())
+    assert report.verdict == "wrong"
+    for array in report.arrays:
+        (diagnosis,) = array.diagnoses
+        assert diagnosis.key == "no_upstream"
+        assert f"d{array.name} is right only where dloss is 1: multiply by dloss" in diagnosis.text
+
+
+def test_a_loss_is_tried_at_another_number_than_1():
+    seen = []
+
+    def backward(dloss, cache):
+        seen.append(dloss)
+        x, w = cache
+        return dloss * w, dloss * x
+
+    def loss(x, w):
+        return np.sum(x * w), (x, w)
+
+    assert check_gradients(loss, backward, point()).verdict == "right"
+    assert any(abs(dloss) not in (1, 2) for dloss in seen)
+
+
+def test_a_default_of_the_upstream_gradient_may_be_relied_on():
+    class Loss:
+        def forward(self, x):
+            self.x = x
+            return np.sum(x**2)
+
+        def backward(self, dout=1):
+            return 2 * self.x
+
+    class Wrong(Loss):
+        def backward(self, dout=1):
+            return 3 * self.x
+
+    x = point()["x"]
+    report = check_gradients(Loss, inputs={"x": x})
+    assert report.verdict == "right, but"
+    assert report.habits == ["dout is not used; that is right where it is 1, as by default"]
+    assert check_gradients(Wrong, inputs={"x": x}).verdict == "wrong"
 
 
 def test_a_cache_that_cannot_be_copied():
@@ -199,16 +276,16 @@ def test_a_cache_that_cannot_be_copied():
     def backward(dy, cache):
         return scale_backward(dy, cache)
 
-    assert breaches(forward, backward) == []
+    assert habits(forward, backward) == []
 
 
-def test_breaches_come_with_the_gradients_in_the_dtype_asked_for():
+def test_habits_come_with_the_gradients_in_the_dtype_asked_for():
     from minivae.check.verdict.functions import from_functions
 
     subject = from_functions(scale, scale_backward, point(), None, "scale")
-    gradients, found = contract_breaches(subject, [np.ones((3, 4))], "float32", seed=0)
-    assert found == []
-    assert {gradient.dtype for gradient in gradients.values()} == {np.dtype("float32")}
+    found = run(subject, [np.ones((3, 4))], "float32", seed=0)
+    assert found.habits == []
+    assert {gradient.dtype for gradient in found.gradients.values()} == {np.dtype("float32")}
 
 
 def test_the_check_leaves_random_generators_as_they_were():
@@ -278,4 +355,4 @@ def test_a_seeded_generator_stays_what_it_was_asked_for():
 def test_no_warnings_from_the_check_itself():
     with warnings.catch_warnings(), np.errstate(all="warn"):
         warnings.simplefilter("error")
-        assert breaches(scale, scale_backward) == []
+        assert habits(scale, scale_backward) == []

@@ -1,5 +1,6 @@
 """NumPy's functions for traced arrays, each by steps that a tape can hold."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -163,6 +164,40 @@ def _einsum(subscripts: Any, *operands: Any, **_: Any) -> Any:
     if any(len(set(part)) < len(part) for part in subscripts.split("->")[0].split(",")):
         return result
     return write("einsum", operands, {"subscripts": subscripts}, result)
+
+
+@_stands_for("tensordot")
+def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    if isinstance(axes, int):
+        axes = range(np.ndim(a) - axes, np.ndim(a)), range(axes)
+    ones, twos = ([axes] if isinstance(axes, int) else list(axes) for axes in axes)
+    first = list("abcdefghijkl"[: np.ndim(a)])
+    second = list("mnopqrstuvwx"[: np.ndim(b)])
+    for one, two in zip(ones, twos, strict=True):
+        second[two] = first[one]
+    out = [c for c in first if c not in second] + [c for c in second if c not in first]
+    return np.einsum(f"{''.join(first)},{''.join(second)}->{''.join(out)}", a, b)
+
+
+@_stands_for("split", "array_split")
+def _split(a: Any, parts: Any, axis: int = 0) -> Any:
+    if isinstance(parts, int):
+        ends = np.cumsum([len(p) for p in np.array_split(np.arange(np.shape(a)[axis]), parts)])
+        parts = ends[:-1]
+    bounds = [0, *(int(end) for end in parts), np.shape(a)[axis]]
+    before = (slice(None),) * (axis % np.ndim(a))
+    return [a[(*before, slice(*pair))] for pair in itertools.pairwise(bounds)]
+
+
+@_stands_for("tile")
+def _tile(a: Any, repeats: Any) -> Any:
+    result = np.tile(plain(a), repeats)
+    times = np.broadcast_to(np.reshape(repeats, -1), (np.size(repeats),))
+    if len(times) != np.ndim(a):
+        return result
+    for axis, n in enumerate(times):
+        a = _concatenate([a] * int(n), axis=axis)
+    return a
 
 
 @_stands_for("pad")

@@ -36,6 +36,8 @@ SLOPES: dict[str, Slope] = {
     "sinh": lambda x, y: np.cosh(x),
     "cosh": lambda x, y: np.sinh(x),
     "arctan": lambda x, y: 1 / (1 + x * x),
+    "arctanh": lambda x, y: 1 / (1 - x * x),
+    "arcsinh": lambda x, y: 1 / np.sqrt(1 + x * x),
     "sin": lambda x, y: np.cos(x),
     "cos": lambda x, y: -np.sin(x),
     "absolute": lambda x, y: np.sign(x),

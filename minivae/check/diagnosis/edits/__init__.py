@@ -1,0 +1,27 @@
+"""The smallest change of a student's own text that makes the gradient right.
+
+It needs no knowledge of the operation. `candidates` lists what one expression may have been meant
+to be, `search` runs the functions with it and compares gradients, `words` says it in a sentence.
+"""
+
+from collections.abc import Iterable
+
+from ...report.result import Diagnosis
+from ..evidence import Evidence
+from .search import Mend, Search
+from .words import sentence
+
+
+def find_mends(evidence: Evidence, wrong: Iterable[str]) -> list[Mend]:
+    """Changes of the source that make the wrong gradients right; none where there is no source."""
+    editor = evidence.subject.editor
+    if editor is None or not evidence.probes:
+        return []
+    return Search(evidence, editor, wrong).run()
+
+
+def as_diagnosis(mend: Mend) -> Diagnosis:
+    """What the report says of a change."""
+    return Diagnosis(
+        mend.kind, sentence(mend), 0.0, line=mend.line, source=mend.source, edit=mend.edit
+    )

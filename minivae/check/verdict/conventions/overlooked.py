@@ -1,0 +1,84 @@
+"""Parameters that nobody has found: arrays of an object that change its output, without a gradient.
+
+A class whose parameters are called or kept in an unusual way would pass unchecked. So each of its
+arrays for which no gradient was found is moved a little; where the output moves too, the array is
+reported. What forward itself writes, such as a cache, moves nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .names import gradient_names
+from .values import is_float, same, try_copy
+
+DEPTH = 4
+
+
+def overlooked(
+    instance: Any, known: set[int], names: dict[int, str], outputs: Callable[[], Any]
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of the arrays of an object that change its output.
+
+    Parameters
+    ----------
+    instance : object
+        With a forward pass.
+    known : set of int
+        `id` of each array that is none: arguments, and parameters with a gradient.
+    names : dict of int to str
+        What arrays are called, by their `id`; the others by the way to them.
+    outputs : callable
+        Runs forward.
+    """
+    before = try_copy(outputs())
+    found = []
+    for name, array in list(_arrays(instance, "", DEPTH, set(known))):
+        if not array.size or not array.flags.writeable or id(array.base) in known:
+            continue
+        kept = array.copy()
+        moved = kept * 1.37 + 0.11 * (1 + np.arange(kept.size).reshape(kept.shape) % 3)
+        try:
+            array[...] = moved
+            changed = not same(outputs(), before)
+        except Exception:
+            changed = False
+        finally:
+            array[...] = kept
+        if changed and same(outputs(), before):
+            found.append((names.get(id(array), name), array.shape))
+    return found
+
+
+def numbers_with_gradients(instance: Any) -> list[tuple[str, tuple[int, ...]]]:
+    """Names of parameters that are numbers, not arrays, and the shapes of their gradients."""
+    found = []
+    for name, value in vars(instance).items():
+        if isinstance(value, float) and value:
+            gradients = [getattr(instance, form, None) for form in gradient_names(name)]
+            found += [(name, np.shape(g)) for g in gradients if isinstance(g, np.ndarray | float)]
+    return found
+
+
+def _arrays(holder: Any, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, np.ndarray]]:
+    """Paths and arrays of floats in an object, in what it holds, and in what that holds."""
+    if isinstance(holder, dict):
+        items = [(f"{path}[{key!r}]", value) for key, value in holder.items()]
+    elif isinstance(holder, list | tuple):
+        items = [(f"{path}[{i}]", value) for i, value in enumerate(holder)]
+    else:
+        items = [(f"{path}.{key}".lstrip("."), value) for key, value in vars(holder).items()]
+    for name, value in items:
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if is_float(value):
+            yield name, value
+        elif depth and _is_container(value):
+            yield from _arrays(value, name, depth - 1, seen)
+
+
+def _is_container(value: Any) -> bool:
+    holds = isinstance(value, dict | list | tuple) or hasattr(value, "__dict__")
+    return holds and not hasattr(value, "__code__") and not isinstance(value, type)

@@ -1,0 +1,85 @@
+"""What the source of a pair says about its purpose, beyond its numbers.
+
+A gradient that is stopped differs from the slope of the value on purpose, and only words tell; one
+that goes straight through a step is seen by the step. And a small constant that keeps a logarithm
+finite is left out of many a backward pass.
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+STOPPED = re.compile(
+    r"\bsg\b|_sg\b|stop_?grad|stops? the gradient|stopped gradient|detach|no_grad",
+    re.IGNORECASE,
+)
+LARGEST_EPSILON = 1e-4
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What is said in a source.
+
+    Attributes
+    ----------
+    stopped : str
+        The word that says that a gradient is stopped; empty without one.
+    epsilon : float
+        The largest of the small positive constants; 0 without one.
+    """
+
+    stopped: str = ""
+    epsilon: float = 0.0
+
+
+def purpose_of(functions: Iterable[Callable]) -> Purpose:
+    """Read the source of functions, of a method's whole class; nothing where there is none.
+
+    What a function is called says nothing. Small constants also stand in what it calls.
+    """
+    functions = list(functions)
+    text = "\n".join(dict.fromkeys(_source(function) for function in functions))
+    called = {
+        other
+        for function in functions
+        for name in set(re.findall(r"\b(\w+)\(", text))
+        if inspect.isfunction(other := getattr(function, "__globals__", {}).get(name))
+    }
+    text = re.sub(r"(?m)^(\s*(?:def|class)\s+)\w+", r"\1_", text)
+    word = STOPPED.search(text)
+    texts = [text, *map(_source, called)]
+    constants = [
+        value
+        for function in functions
+        for name, value in getattr(function, "__globals__", {}).items()
+        if type(value) is float and re.search(rf"\b{name}\b", text)
+    ]
+    small = [
+        value for t in texts for value in [*constants, *_numbers(t)] if 0 < value <= LARGEST_EPSILON
+    ]
+    return Purpose(word.group().strip("[_ ") if word else "", max(small, default=0.0))
+
+
+def _source(function: Any) -> str:
+    owner = getattr(function, "__self__", None)
+    what = function if owner is None or inspect.isclass(owner) else type(owner)
+    try:
+        return textwrap.dedent(inspect.getsource(what))
+    except Exception:  # none that can be read
+        return ""
+
+
+def _numbers(text: str) -> Iterable[float]:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return []
+    return [
+        float(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and type(node.value) is float
+    ]
