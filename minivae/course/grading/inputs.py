@@ -36,8 +36,8 @@ NO_GRADIENT = ("binary", "one_hot", "mask", "labels")
 class Spec:
     """How to draw one argument: letters or numbers of its axes, and a kind of values.
 
-    `value` is passed as it is, where `kind` is "constant", or names a size; `below` is the letter of
-    the size that labels stay below.
+    `value` is passed as it is, where `kind` is "constant", or names a size; `below` is the letter
+    of the size that labels stay below.
     """
 
     axes: tuple[str, ...] = ()

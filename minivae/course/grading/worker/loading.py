@@ -1,10 +1,10 @@
 """Load a file of coursework as far as its functions need it.
 
 Coursework is seldom a clean module: it imports what is not installed here (h5py, IPython, the
-course's own helpers), reads data that lie elsewhere, plots and trains at the top level. None of this matters
-to a backward pass. So a file runs statement by statement: an import that fails leaves a stand-in,
-which raises only when it is used; another statement that fails is passed over. What was left out is
-noted.
+course's own helpers), reads data that lie elsewhere, plots and trains at the top level. None of
+this matters to a backward pass. So a file runs statement by statement: an import that fails leaves
+a stand-in, which raises only when it is used; another statement that fails is passed over. What was
+left out is noted.
 """
 
 import __future__
