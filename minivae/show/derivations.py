@@ -43,6 +43,9 @@ ORDER = (
     "log_weights",
     "logmeanexp",
     "dropout",
+    "patches",
+    "conv2d",
+    "conv_transpose2d",
 )
 """In which order to read the operations; what is not listed comes after these."""
 
