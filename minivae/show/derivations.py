@@ -49,6 +49,10 @@ ORDER = (
     "max_pool2d",
     "avg_pool2d",
     "upsample",
+    "conv1d",
+    "standardise",
+    "batch_norm",
+    "layer_norm",
 )
 """In which order to read the operations; what is not listed comes after these."""
 
