@@ -59,6 +59,9 @@ class Case:
     pack : callable, optional
         `pack(arrays) -> arrays`: bring arguments, or the gradients of some of them, into the form
         in which the layer takes and gives them, by name. Without it they are taken as they are.
+    sizes : dict of str to int
+        Sizes of axes where they are not those of `SIZES`: of an image that is smaller, and of what
+        follows from it, as the number of windows does from height, kernel and stride.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Case:
     output: tuple[str, ...] | None = None
     layer: Callable[..., Layer] | None = undeclared
     pack: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def draw(
         self,
@@ -80,7 +84,7 @@ class Case:
         dtype: str = "float64",
     ) -> dict[str, np.ndarray]:
         """Draw all array arguments at random, for `forward(**arguments, **case.options)`."""
-        sizes = {**SIZES, **(sizes or {})}
+        sizes = {**SIZES, **self.sizes, **(sizes or {})}
         arguments = {
             name: rng.standard_normal([sizes[letter] for letter in axes])
             for name, axes in {**self.vary, **self.fixed}.items()

@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-Initialiser = Callable[[np.random.Generator, int, int], np.ndarray]
+Initialiser = Callable[..., np.ndarray]
+"""`initialiser(rng, n_in, n_out, shape)`: weights of that shape, (n_in, n_out) unless it is given.
+Each output sums over `n_in` numbers, and each input acts on `n_out`; a convolution says which."""
 
 INITIALISERS: dict[str, Initialiser] = {}
 """Every initialiser, by its name."""
@@ -23,36 +25,40 @@ def initialiser(function: Initialiser) -> Initialiser:
 
 
 @initialiser
-def glorot(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
+def glorot(
+    rng: np.random.Generator, n_in: int, n_out: int, shape: tuple[int, ...] = ()
+) -> np.ndarray:
     r"""Glorot uniform: $W \sim U(-a, a)$, $a = \sqrt{6 / (n_{in} + n_{out})}$.
 
     For tanh, sigmoid and linear outputs (Glorot and Bengio 2010, equation 16).
 
     Returns
     -------
-    numpy.ndarray, (n_in, n_out), float64
+    numpy.ndarray, shape or (n_in, n_out), float64
     """
     a = np.sqrt(6 / (n_in + n_out))
-    return rng.uniform(-a, a, (n_in, n_out))
+    return rng.uniform(-a, a, shape or (n_in, n_out))
 
 
 @initialiser
-def he(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
+def he(rng: np.random.Generator, n_in: int, n_out: int, shape: tuple[int, ...] = ()) -> np.ndarray:
     r"""He normal: $W \sim N(0, 2 / n_{in})$.
 
     For ReLU and its relatives (He et al. 2015, equation 10).
 
     Returns
     -------
-    numpy.ndarray, (n_in, n_out), float64
+    numpy.ndarray, shape or (n_in, n_out), float64
     """
-    return rng.standard_normal((n_in, n_out)) * np.sqrt(2 / n_in)
+    return rng.standard_normal(shape or (n_in, n_out)) * np.sqrt(2 / n_in)
 
 
 @initialiser
-def zeros(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
-    """All zeros (n_in, n_out): the layer starts as its bias alone."""
-    return np.zeros((n_in, n_out))
+def zeros(
+    rng: np.random.Generator, n_in: int, n_out: int, shape: tuple[int, ...] = ()
+) -> np.ndarray:
+    """All zeros: the layer starts as its bias alone."""
+    return np.zeros(shape or (n_in, n_out))
 
 
 def logit(p: np.ndarray, clip: float = 1e-3) -> np.ndarray:

@@ -103,7 +103,8 @@ def _add_bias(y, b):  # noqa: ANN001, ANN202
 
 
 @loop
-def _sum_rows(dy, db):  # noqa: ANN001, ANN202
+def sum_rows(dy, db):  # noqa: ANN001, ANN201
+    """Write the sum over the rows of dy (N, O) to db (1, O)."""
     total = db[0]
     for o in range(total.size):
         total[o] = 0
@@ -134,7 +135,7 @@ def backward_params_numba(
     (dy,) = together(dy=dy)
     dW = matmul(x.T, dy, out=empty(W.shape, dy.dtype) if dW is None else dW)  # (3)
     db = empty(W.shape[1:], dy.dtype) if db is None else db
-    sum_in_parts(_sum_rows, (dy,), db)
+    sum_in_parts(sum_rows, (dy,), db)
     return dW, db
 
 

@@ -43,6 +43,16 @@ ORDER = (
     "log_weights",
     "logmeanexp",
     "dropout",
+    "patches",
+    "conv2d",
+    "conv_transpose2d",
+    "max_pool2d",
+    "avg_pool2d",
+    "upsample",
+    "conv1d",
+    "standardise",
+    "batch_norm",
+    "layer_norm",
 )
 """In which order to read the operations; what is not listed comes after these."""
 

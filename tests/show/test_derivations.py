@@ -30,11 +30,12 @@ def test_the_derivations_are_found():
 
 
 def test_the_order_names_operations_and_what_is_not_in_it_comes_after_them(monkeypatch):
-    known = [module.__name__ for module in ops.MODULES]
+    found = derivations.modules()
+    known = [name for name in OPERATIONS if name in found]
     assert {f"minivae.ops.{name}" for name in derivations.ORDER} <= set(known)
     monkeypatch.setattr(derivations, "ORDER", derivations.ORDER[1:])
     found = derivations.modules.__wrapped__()
-    assert found.index("minivae.ops.linear") == len(known) - 1
+    assert found.index("minivae.ops.linear") >= len(derivations.ORDER)
     assert not found[len(known)].startswith("minivae.ops.")
 
 
