@@ -251,7 +251,8 @@ def check_subject(
             "instructor, or who maintains the doctor, would like to know"
         )
     for name, diagnoses in judged.items():
-        report[name].diagnoses = diagnoses
+        edits = [diagnosis for diagnosis in report[name].diagnoses if diagnosis.line]
+        report[name].diagnoses = [*edits, *diagnoses]
     return report
 
 

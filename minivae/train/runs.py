@@ -261,7 +261,7 @@ def open_run(path: str | Path, backend: str | Backend = "auto") -> Run:
     data = extra.get("data") if isinstance(extra, dict) else None
     options = extra.get("options") if isinstance(extra, dict) else None
     known = _has(data, DATA_KEYS) and _has(options, OPTION_KEYS)
-    if not (known and isinstance(options["backend"], str)):
+    if not known or options is None or not isinstance(options["backend"], str):
         raise CheckpointError(
             f"{checkpoint} does not say what data it was trained on, since it was saved by a "
             "program and not by `minivae train`; read it with minivae.load_checkpoint."

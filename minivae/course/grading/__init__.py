@@ -26,6 +26,7 @@ right if it is right at each.
     solution = "solution.py"     # beside the rubric; its forward passes are the truth
     file = "homework.py"         # of a submission with several files (default: any)
     visibility = "visible"       # Gradescope's: hidden, after_due_date, after_published
+    hint = "mistake"             # how much is told: verdict, gradient, line, mistake or edit
 
     [[exercise]]
     name = "linear"

@@ -6,6 +6,8 @@ to be, `search` runs the functions with it and compares gradients, `words` says 
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from ...report.result import Diagnosis
 from ..evidence import Evidence
 from .search import Mend, Search
@@ -17,6 +19,9 @@ def find_mends(evidence: Evidence, wrong: Iterable[str]) -> list[Mend]:
     editor = evidence.subject.editor
     if editor is None or not evidence.probes:
         return []
+    if evidence.subject.scalar:  # a loss that forgets its upstream gradient is right at 1
+        other = [np.full_like(dy, 1.7) for dy in evidence.probes[0].upstream]
+        evidence = Evidence(evidence.subject, other, evidence.seed, evidence.analytic)
     return Search(evidence, editor, wrong).run()
 
 

@@ -45,6 +45,10 @@ def longer(node: ast.expr, scope: Scope, shape: tuple[int, ...] | None) -> Other
 
 def sums(node: ast.expr, scope: Scope, shape: tuple[int, ...] | None, tier: int) -> Others:
     """An expression with one more term."""
+    one = ast.Constant(1)
+    yield "no_term", tier, ast.BinOp(node, ast.Sub(), one)
+    yield "no_term", tier, ast.BinOp(one, ast.Sub(), node)
+    yield "no_term", tier + 1, ast.BinOp(node, ast.Add(), one)
     for other, (its, _) in scope.items():
         if its and shape in (None, its):
             v = ast.parse(other, mode="eval").body
