@@ -295,13 +295,3 @@ def flag(name: str) -> str:
 def show(value: Any) -> str:
     """Value of an option as the user types it."""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def words(asked: dict[str, Any]) -> list[str]:
-    """Options as the user would type them again."""
-    typed: list[str] = []
-    for name, value in asked.items():
-        typed.append(flag(name))
-        if value is not True:
-            typed += show(value).split() if isinstance(value, list) else [show(value)]
-    return typed

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         epochs = run.training.settings.epochs
         words = ["minivae", "train", "--resume", str(run.folder)]
         if options.resume is not None and run.saved_epochs == before:
-            words += opts.words(asked)  # the checkpoint does not know them yet
+            words += words(asked)  # the checkpoint does not know them yet
         print(
             f"interrupted after epoch {run.saved_epochs} of {epochs}; go on with: "
             f"{shlex.join(words)}",
@@ -267,6 +267,16 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
         best = training.best_epoch + 1
         say(f"no better for {training.settings.patience} epochs: back to epoch {best}")
     say(f"\n{time.monotonic() - started:.1f} s")
+
+
+def words(asked: dict[str, Any]) -> list[str]:
+    """Options as the user would type them again."""
+    typed: list[str] = []
+    for name, value in asked.items():
+        typed.append(opts.flag(name))
+        if value is not True:
+            typed += opts.show(value).split() if isinstance(value, list) else [opts.show(value)]
+    return typed
 
 
 def announced(model: Model, say: Callable) -> AbstractContextManager:
