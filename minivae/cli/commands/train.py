@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         epochs = run.training.settings.epochs
         words = ["minivae", "train", "--resume", str(run.folder)]
         if options.resume is not None and run.saved_epochs == before:
-            words += words(asked)  # the checkpoint does not know them yet
+            words += as_typed(asked)  # the checkpoint does not know them yet
         print(
             f"interrupted after epoch {run.saved_epochs} of {epochs}; go on with: "
             f"{shlex.join(words)}",
@@ -269,7 +269,7 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     say(f"\n{time.monotonic() - started:.1f} s")
 
 
-def words(asked: dict[str, Any]) -> list[str]:
+def as_typed(asked: dict[str, Any]) -> list[str]:
     """Options as the user would type them again."""
     typed: list[str] = []
     for name, value in asked.items():
