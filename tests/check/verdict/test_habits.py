@@ -229,7 +229,7 @@ def test_a_loss_leaves_its_upstream_gradient_out_only_where_it_takes_none():
     report = check_gradients(loss, backward, point())
     assert report.verdict == "wrong"
     for array in report.arrays:
-        (diagnosis,) = array.diagnoses
+        (diagnosis,) = (d for d in array.diagnoses if not d.line)
         assert diagnosis.key == "no_upstream"
         assert f"d{array.name} is right only where dloss is 1: multiply by dloss" in diagnosis.text
 
