@@ -81,13 +81,8 @@ def test_plain_number_is_found_by_its_value():
     assert np.allclose(found, 2 * A, rtol=1e-12)
 
 
-def named(report, name):
-    """What is said of a gradient beside the edit of the line."""
-    return [diagnosis for diagnosis in report[name].diagnoses if not diagnosis.line]
-
-
 def keys(report, name):
-    return [diagnosis.key for diagnosis in named(report, name)]
+    return [diagnosis.key for diagnosis in report[name].diagnoses]
 
 
 def attention(q, k, v, mistake=""):
@@ -146,7 +141,7 @@ def test_texts_name_the_step():
 
     report = check_gradients(forward, backward, {"x": N((3, 4)), "w": N((4, 5))})
     assert "overwritten_branch" in keys(report, "w")
-    assert "tanh(x @ w)" in named(report, "w")[0].text
+    assert "tanh(x @ w)" in report["w"].diagnoses[0].text
 
 
 def test_two_mistakes_at_two_steps():

@@ -197,7 +197,7 @@ def fill_again(call: Call, parameters: Parameters) -> dict[str, Any]:
 
 
 def upstreams_taken(backward: Callable | None, own: Iterable[str]) -> int:
-    """How many upstream gradients backward takes by name; 0 if it may take all of them as a tuple.
+    """How many upstream gradients backward takes by name; 0 if it takes all of them as a tuple.
 
     A cell returns its state and a prediction, `(a_next, y, cache)`, and `backward(da_next, cache)`
     is about the state alone.
@@ -205,7 +205,11 @@ def upstreams_taken(backward: Callable | None, own: Iterable[str]) -> int:
     names = [n for n, _ in parameters_of(backward) if n not in own and not n.startswith("*")]
     likely = upstreams_among(names) if len(names) > 1 else []
     clues = clues_of(backward) if likely else {}
-    apart = any(clues.get(n, {}).keys() & {"parts", "keys"} for n in likely)
+    apart = any(
+        clues.get(n, {}).keys() & {"parts", "keys"}
+        or {0, 1} <= {*clues.get(n, {}).get("entries", ())}
+        for n in likely
+    )
     return 0 if apart else len(likely)
 
 

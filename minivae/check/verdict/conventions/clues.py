@@ -34,8 +34,9 @@ def clues_of(function: Callable | None) -> dict[str, dict[str, Any]]:
         docstring; `rank`, the least number of axes; `index`, whether it holds labels or positions;
         `count`, whether it is a whole number; `keys` of a dict, and `optional` ones with their
         defaults; `numbered`, the beginnings of keys such as `W1`, `W2`; `words`, texts it is
-        compared with; `parts`, names that it is taken apart into; `passed`, functions that it is
-        passed on to, each with its position or keyword; `none`, whether it is None by default.
+        compared with; `parts`, names that it is taken apart into; `entries`, whole numbers that it
+        is indexed with; `passed`, functions that it is passed on to, each with its position or
+        keyword; `none`, whether it is None by default.
     """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))) if function else None
@@ -77,6 +78,8 @@ def _look(node: ast.AST, found: dict[str, dict[str, Any]]) -> None:
         if isinstance(node.value, ast.Name):
             if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
                 of(node.value.id).setdefault("keys", {}).setdefault(node.slice.value, None)
+            elif isinstance(node.slice, ast.Constant) and type(node.slice.value) is int:
+                of(node.value.id).setdefault("entries", []).append(node.slice.value)
             elif prefix := _prefix(node.slice):
                 of(node.value.id).setdefault("numbered", []).append(prefix)
             else:
