@@ -35,7 +35,7 @@ class Editable:
         self.texts = [_source(function) for function in self.functions]
 
     def describe(self, run: Callable[[], Any]) -> list[dict[str, Any]]:
-        """Name, line, text and scope of each function.
+        """Line, text and scope of each function.
 
         Parameters
         ----------
@@ -51,12 +51,11 @@ class Editable:
         scopes = observed(self.codes, run)
         return [
             {
-                "name": function.__name__,
                 "line": code.co_firstlineno,
                 "text": text,
                 "scope": scopes.get(code, {}),
             }
-            for function, code, text in zip(self.functions, self.codes, self.texts, strict=True)
+            for code, text in zip(self.codes, self.texts, strict=True)
         ]
 
     @contextlib.contextmanager
@@ -172,10 +171,9 @@ def compiled(function: FunctionType, text: str, own: CodeType) -> CodeType:
 
 
 def _find(code: CodeType, name: str) -> CodeType:
+    """The code of that name, in the first code inside, in the first inside that, and so on."""
     parts = [part for part in code.co_consts if isinstance(part, CodeType)]
-    for part in parts:
-        if part.co_name == name:
-            return part
-    for part in parts:
-        return _find(part, name)
-    raise ValueError("it was not compiled")
+    if not parts:
+        raise ValueError("it was not compiled")
+    own = [part for part in parts if part.co_name == name]
+    return own[0] if own else _find(parts[0], name)
