@@ -18,7 +18,8 @@ NETWORKS: dict[str, Any] = {}
 """Every named network's class by its name; `network.Network` enters them."""
 
 COMMON = frozenset(
-    "data limit model network latent likelihood binarize bias_from_data "  # noqa: SIM905
+    "data header label ignore missing one_hot drop_constant drop_unlabelled limit "  # noqa: SIM905
+    "model network latent likelihood binarize bias_from_data "
     "beta schedule warmup optimizer lr clip_norm weight_decay epochs batch patience seed dtype "
     "backend out resume quiet".split()
 ).union(LIKELIHOOD_OPTIONS)

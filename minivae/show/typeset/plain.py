@@ -29,6 +29,10 @@ SYMBOLS = {
     "ldots": "...",
     "cdots": "...",
     "mid": "|",
+    "lfloor": "⌊",
+    "rfloor": "⌋",
+    "lceil": "⌈",
+    "rceil": "⌉",
     "quad": "  ",
     "qquad": "    ",
 }

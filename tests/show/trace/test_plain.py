@@ -20,6 +20,7 @@ from minivae.show.typeset.plain import plain
         (r"\overline{KL}_j \le \|g\|", "mean KL_j ≤ ‖g‖"),
         (r"x^{y_{ij}}", "x^(y_ij)"),
         (r"\nu + \Gamma", "ν + Γ"),
+        (r"\lfloor n / s \rfloor + \lceil k \rceil", "⌊ n / s ⌋ + ⌈ k ⌉"),
         (r"\unknown{a}", r"\unknowna"),
     ],
 )
