@@ -21,19 +21,21 @@ from ..models.base import Model
 from ..ops import find_case
 from .diagnosis.doctor import diagnose
 from .report.report import Report
-from .report.result import NOT_CHECKED, RIGHT, WRONG, ArrayCheck
+from .report.result import NOT_CHECKED, WRONG, ArrayCheck
 from .verdict.compare import (
     TOLERANCES,
-    _check_directions,
     _complex_step_agrees,
     _copies,
     _excuse,
     _in_one_argument,
     _projection,
+    check_options,
+    check_others,
     compare,
 )
 from .verdict.conventions.objects import methods_of
-from .verdict.doubts import confirm
+from .verdict.directions import own_draw
+from .verdict.doubts import confirm, gradients_in_double
 from .verdict.frozen import OWN_STREAMS, kept_randomness
 from .verdict.functions import from_functions, from_object
 from .verdict.habits import run
@@ -85,10 +87,11 @@ def check_gradients(
     dtype : {"float64", "float32"}
         What the backward pass is run in. The numerical gradient is always float64's.
     tolerance : float, optional
-        Largest relative error that passes; 1e-6 in float64 and 2e-3 in float32.
+        Largest relative error that passes, below 1; 1e-6 in float64 and 2e-3 in float32.
     max_entries : int
-        Entries of one array that are compared; of a larger array so many are drawn at random, and
-        its other entries are checked along random directions.
+        Entries of one array that are compared one by one, at least 1; of a larger array so many are
+        drawn at random. All others are checked along random directions, which miss one wrong entry
+        in a million with a probability far below 0.001; see `check.verdict.directions`.
     sizes : dict, optional
         Other axis sizes for one of minivae's operations, see `Case.draw`.
     strict : bool
@@ -106,6 +109,7 @@ def check_gradients(
     MinivaeError
         If there is nothing that can be checked; never because a gradient is wrong.
     """
+    check_options(tolerance, max_entries)
     rng = np.random.default_rng([seed, OWN_STREAMS])
     params = target.params if isinstance(target, Layer | Model) else None
     kept = None if params is None else (params.theta.copy(), params.grad.copy())
@@ -208,25 +212,29 @@ def check_subject(
     function = _projection(subject, upstream, seed)
     analytic = subject.analytic and _complex_step_agrees(subject, function, rng)
 
+    double = gradients_in_double(subject, upstream, seed) if dtype == "float32" else {}
     single = all(y.ndim == 1 for y in outputs)
     arrays, evaluations = [], 0
     for n in subject.vary:
         x, gradient = subject.arguments[n], found.gradients.get(n)
         f = _in_one_argument(function, subject.arguments, n)
-        entries = None
+        draw, entries = own_draw(rng, gradient, double.get(n)), None
         if x.size > max_entries:
-            entries = rng.choice(x.size, max_entries, replace=False)
+            entries = draw.choice(x.size, max_entries, replace=False)
         numerical = numerical_gradient(f, x, analytic=analytic, entries=entries)
         evaluations += numerical.evaluations
         arrays.append(compare(n, x, gradient, numerical, tolerance, single))
         if arrays[-1].verdict == WRONG:
             evaluations += confirm(numerical, arrays[-1].yours, f, x, tolerance)
             arrays[-1] = compare(n, x, gradient, numerical, tolerance, single)
-        if entries is not None and arrays[-1].verdict == RIGHT:
-            evaluations += _check_directions(arrays[-1], f, x, analytic, tolerance, rng)
+        if entries is not None:
+            arrays[-1], used = check_others(
+                arrays[-1], double.get(n), numerical, f, x, tolerance, draw
+            )
+            evaluations += used
         judge_alone(arrays[-1], f, x, subject)
-    if dtype == "float32":
-        _excuse(arrays, subject, upstream, tolerance, seed)
+    if double:
+        _excuse(arrays, double, upstream, tolerance)
     judge_together(arrays, subject, upstream, found, _again(subject, seed), tolerance)
     needless = [a for a in arrays if a.silent and a.yours is None]
     arrays = [a for a in arrays if len(needless) == len(arrays) or a not in needless]

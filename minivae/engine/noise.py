@@ -22,6 +22,7 @@ import math
 
 import numpy as np
 
+from ..errors import ShapeError
 from .backend import Array, Backend, array_module, kernel
 from .cpu.elementary import log, turn
 from .cpu.loop import loop, together
@@ -84,6 +85,8 @@ def _from_uniform(u):  # noqa: ANN001, ANN202
 @kernel("numba", of=from_uniform)
 def from_uniform_numba(u: Array) -> Array:
     """Kernel of `from_uniform`; the result takes the place of u."""
+    if u.ndim != 2 or u.shape[1] != 2:
+        raise ShapeError(f"u has shape {u.shape}; give pairs of uniform numbers, (n, 2).")
     (u,) = together(u=u)
     in_parts(_from_uniform, (u,), least=COSTLY)
     return u

@@ -34,6 +34,7 @@ from ..engine import (
     loop,
     together,
 )
+from ..errors import ShapeError
 from . import patches
 from .pooling import Pool2d, places_of
 from .windows import Pair, Sides
@@ -127,6 +128,8 @@ def backward_numba(
     dy: Array, largest: Array, size: Pair, window: Pair, stride: Pair, padding: Sides
 ) -> Array:
     """Kernel of `backward`."""
+    if dy.shape != largest.shape:
+        raise ShapeError(f"dy has shape {dy.shape}, but {largest.shape} is expected; as y has.")
     (dy,) = together(dy=dy)
     dx = empty((len(dy), *size, dy.shape[3]), dy.dtype)
     numbers = (window[1], *_steps(stride, padding))

@@ -208,6 +208,17 @@ def test_wrong_shapes_and_dtypes_are_refused_in_a_sentence(case):
         assert "float64" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", [name for name in LIKELIHOODS if find_case(name).forward in FORMS])
+def test_a_number_for_each_entry_is_not_one_for_each_example(name):
+    """With more axes than nll (B,), a kernel would write beyond its arrays."""
+    case, rng = find_case(name), np.random.default_rng(6)
+    y, cache = forward(case, case.draw(rng, None, "float32"))
+    data = cache[0].shape
+    for shape in {data, (*y.shape, 1), (1, *y.shape), (), (len(y) + 1,)}:
+        with pytest.raises(ShapeError, match="dnll has shape"):
+            gradients(case, np.ones(shape, "float32"), cache)
+
+
 # ---- extreme numbers ----
 
 

@@ -2,13 +2,15 @@
 
 import warnings
 from collections.abc import Callable
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from ...errors import MinivaeError
+from ...errors import MinivaeError, OptionError
 from ..report.result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck
-from .doubts import excuse_single_precision, gradients_in_double
+from .directions import check_directions
+from .doubts import excuse_single_precision
 from .numerical import Derivative, best_central_slope, complex_slope
 from .subject import Subject
 
@@ -16,20 +18,33 @@ TOLERANCES = {"float64": 1e-6, "float32": 2e-3}
 """Relative error that passes, by the dtype that the gradient is computed in."""
 
 
+def check_options(tolerance: Any, max_entries: Any) -> None:
+    """Refuse options with which a check would show nothing."""
+    number = isinstance(tolerance, Real) and not isinstance(tolerance, bool)
+    if tolerance is not None and not (number and 0 <= tolerance < 1):
+        raise OptionError(
+            f"tolerance={tolerance!r} was given, but it is the largest relative error that passes: "
+            "a number from 0 to 1, without 1, where a gradient of zeros would pass."
+        )
+    whole = isinstance(max_entries, Integral) and not isinstance(max_entries, bool)
+    if not whole or max_entries < 1:
+        raise OptionError(
+            f"max_entries={max_entries!r} was given, but it must be a whole number of at least 1: "
+            "a check that compares no entry shows nothing."
+        )
+
+
 def _excuse(
     arrays: list[ArrayCheck],
-    subject: Subject,
+    double: dict[str, Any],
     upstream: list[np.ndarray],
     tolerance: float,
-    seed: int,
 ) -> None:
     """Look at gradients that are wrong in float32 again, in float64."""
-    suspects = [a for a in arrays if a.verdict == WRONG and np.shape(a.yours) == a.shape]
-    if not suspects:
-        return
-    double = gradients_in_double(subject, upstream, seed)
-    known = [a.numerical[np.isfinite(a.numerical)] for a in arrays]
-    size = max(np.abs(values).max(initial=0.0) for values in [*known, *upstream])
+    # A reason says more than that entries differ: a shape, NaN, a direction.
+    suspects = [a for a in arrays if a.verdict == WRONG and not a.reason]
+    known = [a.numerical[np.isfinite(a.numerical)] for a in arrays if a.numerical is not None]
+    size = max((np.abs(values).max(initial=0.0) for values in [*known, *upstream]), default=0.0)
     for array in suspects:
         numerical = Derivative(array.numerical, np.zeros(array.shape), "", 0)
         zeros = np.zeros(array.shape)
@@ -76,7 +91,8 @@ def compare(
             reason=f"the gradient has shape {yours.shape}, but its argument has {x.shape}",
         )
     known = numerical.known
-    if x.size and not known.any():
+    broken = ~np.isfinite(yours)
+    if x.size and not known.any() and not broken.any():
         reason = f"forward returns NaN or infinity as soon as {name} moves"
         return ArrayCheck(name, x.shape, NOT_CHECKED, yours=yours, reason=reason)
     finite = yours[known & np.isfinite(yours)]  # a NaN is wrong, and no measure for the others
@@ -99,7 +115,6 @@ def compare(
     if difference.size:
         worst = np.unravel_index(int(np.argmax(difference * ~unclear)), x.shape)
         check.worst = tuple(int(i) for i in worst)
-    broken = ~np.isfinite(yours)
     if wrong.any() or broken.any():
         check.verdict = WRONG
         if broken.any():
@@ -116,48 +131,65 @@ def compare(
     return check
 
 
+def check_others(
+    check: ArrayCheck,
+    double: Any,
+    numerical: Derivative,
+    f: Callable,
+    x: np.ndarray,
+    tolerance: float,
+    rng: np.random.Generator,
+) -> tuple[ArrayCheck, int]:
+    """Check all entries, where `compare` has seen those that were drawn.
+
+    Parameters
+    ----------
+    check : ArrayCheck
+        What `compare` found.
+    double : array, optional
+        The gradient that the same code gives in float64, where it was run in float32.
+    numerical : Derivative
+        At the entries that were drawn.
+    f : callable
+        From an array like x to a number.
+    x : numpy.ndarray
+        Where.
+    tolerance : float
+        Relative error that passes.
+    rng : numpy.random.Generator
+        Draws the directions.
+
+    Returns
+    -------
+    check : ArrayCheck
+        What is found in all entries.
+    evaluations : int
+        Evaluations of f that it took.
+    """
+    analytic = numerical.method == "complex step"
+    if double is not None and np.shape(check.yours) == np.shape(double) == x.shape:
+        exact = compare(check.name, x, double, numerical, TOLERANCES["float64"])
+        if exact.verdict == RIGHT:
+            used = check_directions(exact, f, x, analytic, TOLERANCES["float64"], rng)
+            if exact.verdict == RIGHT:  # then it is the measure
+                known = Derivative(exact.yours, np.zeros(x.shape), numerical.method, used)
+                found = compare(check.name, x, check.yours, known, tolerance)
+                if found.verdict != RIGHT or check.verdict != BUT:
+                    return found, used
+            elif check.verdict != WRONG:
+                check.verdict = exact.verdict
+            check.reason = check.reason or exact.reason
+            return check, used
+    if check.verdict in (RIGHT, BUT):
+        return check, check_directions(check, f, x, analytic, tolerance, rng)
+    return check, 0
+
+
 def _broadcast(a: np.ndarray, b: np.ndarray) -> tuple[int, ...] | None:
     try:
         return np.broadcast_shapes(a.shape, b.shape)
     except ValueError:
         return None
-
-
-def _check_directions(
-    check: ArrayCheck,
-    f: Callable,
-    x: np.ndarray,
-    analytic: bool,
-    tolerance: float,
-    rng: np.random.Generator,
-) -> int:
-    """Check the entries that were not drawn along random directions; return the evaluations."""
-    evaluations = 0
-    for _ in range(4):
-        v = rng.standard_normal(x.shape)
-        v /= np.linalg.norm(v)
-        yours = float(np.sum(check.yours * v))
-        slope, error = (complex_slope(f, x, v), 0.0) if analytic else (np.nan, 0.0)
-        evaluations += analytic
-        if not abs(yours - slope) <= tolerance * float(np.linalg.norm(check.yours)):
-            slope, error, used = best_central_slope(f, x, v, f(x), 1e-9)
-            evaluations += used + 1
-        scale = max(float(np.linalg.norm(check.yours)), abs(slope))
-        if abs(yours - slope) > tolerance * scale + 10 * error:
-            check.verdict = WRONG
-            check.error = max(check.error, abs(yours - slope) / scale)
-            check.reason = (
-                f"the {check.checked} entries that were drawn are right, but along a random "
-                f"direction the slope is {slope:.5g} and yours gives {yours:.5g}"
-            )
-            break
-        if 10 * error > 1e-3 * scale:
-            check.verdict = NOT_CHECKED
-            check.reason = (
-                f"the {check.checked} entries that were drawn are right; the others could not be "
-                "told from wrong ones, because of kinks or too little precision"
-            )
-    return evaluations
 
 
 def _projection(

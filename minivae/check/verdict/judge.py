@@ -24,7 +24,7 @@ Function = Callable[[np.ndarray], Any]
 
 def judge_alone(check: ArrayCheck, f: Function, x: np.ndarray, subject: Subject) -> None:
     """Look at one gradient again, at an output that may not depend on its argument smoothly."""
-    if check.numerical is None or not x.size:
+    if check.numerical is None or not x.size or _is_broken(check):
         return
     known = check.numerical[np.isfinite(check.numerical)]
     flat = not known.any()
@@ -52,6 +52,11 @@ def judge_alone(check: ArrayCheck, f: Function, x: np.ndarray, subject: Subject)
             f"the output does not change with {check.name} at these numbers, so that a gradient of "
             "0 shows nothing; is forward finished, or are all weights 0?"
         )
+
+
+def _is_broken(check: ArrayCheck) -> bool:
+    """Whether a gradient holds NaN or infinity, which nothing excuses."""
+    return check.yours is not None and not np.isfinite(check.yours).all()
 
 
 def judge_together(
@@ -88,7 +93,8 @@ def judge_together(
         _judge_epsilon(arrays, subject)
     if not found.steady:
         for array in arrays:
-            if array.verdict == WRONG and np.shape(array.yours) == array.shape:
+            off = array.verdict == WRONG and not _is_broken(array)
+            if off and np.shape(array.yours) == array.shape:
                 array.verdict = NOT_CHECKED
                 array.reason = (
                     "forward returns something else each time, with the same inputs, so that no "

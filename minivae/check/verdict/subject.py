@@ -106,6 +106,8 @@ class Subject:
         numerical gradients are taken then; or a float64 copy of what computes in float32.
     dtype : str, optional
         What the functions compute in, where the caller cannot choose.
+    twin : Subject, optional
+        The same functions and arguments in float64, where `dtype` is float32.
     record : callable, optional
         `record(arguments)`: the tape of the forward pass, packed, where it runs in another process.
     manners : Manners
@@ -129,6 +131,7 @@ class Subject:
     generators: Generators = field(default_factory=Generators)
     truth: Callable[[Arrays], list[np.ndarray]] | None = None
     dtype: str | None = None
+    twin: "Subject | None" = None
     record: Callable[[Arrays], Any] | None = None
     manners: Manners = field(default_factory=Manners)
     known: Callable[[list[np.ndarray]], Arrays] | None = None
@@ -197,6 +200,7 @@ def from_layer(layer: Layer, inputs: Sequence[np.ndarray], name: str) -> Subject
     outputs, _ = forward(arguments)
     returned = as_tuple(layer.backward(*(there(np.zeros_like(y)) for y in outputs)))
     vary = (*names[: len(returned)], *layer.params)  # the inputs after these are noise
+    twin = _twin(layer, lambda twin: from_layer(twin, inputs, name))
     return Subject(
         name,
         arguments,
@@ -206,8 +210,9 @@ def from_layer(layer: Layer, inputs: Sequence[np.ndarray], name: str) -> Subject
         analytic=False,
         options={n: v for n, v in vars(layer).items() if isinstance(v, int | float)},
         generators=find_generators(layer.forward, layer.backward),
-        truth=_twin_forward(layer, lambda twin: from_layer(twin, inputs, name)),
+        truth=None if twin is None else lambda values: twin.forward(values)[0],
         dtype=dtype.name,
+        twin=twin,
     )
 
 
@@ -228,6 +233,7 @@ def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject
         return {n: here(params.grad_of(n)).copy() for n in params}
 
     arguments = {n: here(params[n]).astype(float) for n in params}
+    twin = _twin(model, lambda twin: from_model(twin, x, noise))
     return Subject(
         repr(model),
         arguments,
@@ -237,23 +243,19 @@ def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject
         analytic=False,
         scalar=True,
         options={n: None if a is None else here(a) for n, a in (("x", x), ("eps", noise))},
-        truth=_twin_forward(model, lambda twin: from_model(twin, x, noise)),
+        truth=None if twin is None else lambda values: twin.forward(values)[0],
         dtype=params.dtype.name,
+        twin=twin,
         manners=Manners(upstream=()),
     )
 
 
-def _twin_forward(
-    original: Layer | Model, subject_of: Callable[[Any], Subject]
-) -> Callable[[Arrays], list[np.ndarray]] | None:
-    """Forward pass of a float64 copy of what computes in float32; None if there is none."""
+def _twin(original: Layer | Model, subject_of: Callable[[Any], Subject]) -> Subject | None:
+    """Subject of a float64 copy of what computes in float32; None if there is none."""
     if original.params.dtype == np.float64:
         return None
     twin = float64_twin(original)
-    if twin is None:
-        return None
-    subject = subject_of(twin)
-    return lambda values: subject.forward(values)[0]
+    return None if twin is None else subject_of(twin)
 
 
 def as_tuple(value: Any) -> tuple:

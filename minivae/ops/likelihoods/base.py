@@ -168,7 +168,7 @@ def rows_of_dnll(dnll: Array, kept: Array) -> Array:
     ShapeError, DtypeError
         If there is not one number, of one dtype with it, for each row.
     """
-    if dnll.shape != kept.shape[: dnll.ndim] or dnll.ndim < kept.ndim - 1:
+    if dnll.shape != kept.shape[:-1]:
         raise ShapeError(
             f"dnll has shape {dnll.shape}, but {kept.shape[:-1]} is expected; one number for each "
             "example, or for each sample of each."
