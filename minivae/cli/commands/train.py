@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,7 @@ def begin(asked: dict[str, Any], out: str | None, *, quiet: bool) -> tuple[Run, 
     options["data"] = source_of(options["data"])
     if options["binarize"] is None:
         options["binarize"] = default_binarize(data, options["likelihood"])
-    names = ("epochs", "batch", "binarize", "beta", "schedule", "warmup", "patience", "seed")
-    settings = Settings(**{name: options[name] for name in names})
+    settings = Settings(**{field.name: options[field.name] for field in fields(Settings)})
     rng = np.random.default_rng(settings.seed)
     model = build_model(options, data, rng)
     rule = OPTIMIZERS[options["optimizer"]]
