@@ -133,8 +133,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(training, "--lr-warmup", "epochs in which it rises before that", **number)
     add(training, "--clip-norm", "largest norm of the gradient", **number)
     add(training, "--weight-decay", "of adamw (default: 0.01)", **number)
-    add(training, "--epochs", "epochs in all, those before a resumption included", **count)
-    add(training, "--batch", "examples in a step", **count)
+    epochs = "epochs in all, those before a resumption included; more where they make few steps"
+    add(training, "--epochs", epochs, **count)
+    batch = "examples in a step; 32 where there are less than ten in an epoch"
+    add(training, "--batch", batch, **count)
     patience = "stop after N epochs without a better validation loss, and go back to the best"
     add(training, "--patience", patience, **count)
     add(training, "--seed", "of everything random", type=seed, metavar="N")
