@@ -23,7 +23,7 @@ from ..interrupts import exit_code, terminable
 
 ORDER = (
     "train sample reconstruct explore evaluate anomaly augment compare "  # noqa: SIM905
-    "step read bench data check exercises".split()
+    "step read tutorials bench data check exercises".split()
 )
 """The subcommands in the order of the help; one that is not named here comes last."""
 

@@ -6,7 +6,7 @@ take, the models say themselves (`models/declare.py`), so none is named here but
 """
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from ..models.registry import Option
 from ..models.vae import OBJECTIVE
 from ..ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
 from ..train.optim import OPTIMIZERS
+from ..train.schedule import LR_KINDS
 from ..train.settings import BINARIZE
 from ..uses.anomaly.detector import TABLES
 from .numbers import finite, seed, whole
+from .own_options import add_own, flag, show
 from .table_options import add_table, table_names
 
 EPILOG = """\
@@ -55,6 +57,8 @@ DEFAULTS: dict[str, Any] = {
     "warmup": 5.0,
     "optimizer": "adam",
     "lr": 1e-3,
+    "lr_schedule": "constant",
+    "lr_warmup": 0.0,
     "clip_norm": None,
     "weight_decay": None,
     "epochs": 30,
@@ -125,10 +129,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     training = parser.add_argument_group("training")
     add(training, "--optimizer", "update rule", choices=tuple(OPTIMIZERS))
     add(training, "--lr", "learning rate", **number)
+    add(training, "--lr-schedule", "how it falls to 0 until the last epoch", choices=LR_KINDS)
+    add(training, "--lr-warmup", "epochs in which it rises before that", **number)
     add(training, "--clip-norm", "largest norm of the gradient", **number)
     add(training, "--weight-decay", "of adamw (default: 0.01)", **number)
-    add(training, "--epochs", "epochs in all, those before a resumption included", **count)
-    add(training, "--batch", "examples in a step", **count)
+    epochs = "epochs in all, those before a resumption included; more where they make few steps"
+    add(training, "--epochs", epochs, **count)
+    batch = "examples in a step; 32 where there are less than ten in an epoch"
+    add(training, "--batch", batch, **count)
     patience = "stop after N epochs without a better validation loss, and go back to the best"
     add(training, "--patience", patience, **count)
     add(training, "--seed", "of everything random", type=seed, metavar="N")
@@ -153,37 +161,6 @@ def options_of(registry: dict[str, Any]) -> dict[str, tuple[Option, Any]]:
             if option.flag:
                 found.setdefault(name, (option, owner))
     return found
-
-
-def add_own(group: Any, name: str, option: Option) -> None:
-    """Define the flag of a model's own option."""
-    how: dict[str, Any] = {"help": option.help}
-    if option.type is bool:
-        how |= {"action": "store_true", "default": None}
-    else:
-        if option.default is not None:
-            default = " ".join(map(str, option.default)) if option.many else option.default
-            how["help"] += f" (default: {default})"
-        how["type"] = {int: whole, float: finite}.get(option.type, str)
-        if option.choices:
-            how["choices"] = option.choices
-        else:
-            how["metavar"] = option.metavar or {int: "N", float: "X"}.get(option.type, "NAME")
-        if option.many:
-            how |= {"nargs": "*", "action": _Flat, "type": _separated(how["type"])}
-    group.add_argument(flag(name), **how)
-
-
-def _separated(kind: Callable[[str], Any]) -> Callable[[str], list]:
-    """Parse values with commas between them, each one by `kind`."""
-    return lambda text: [kind(part) for part in text.split(",")]
-
-
-class _Flat(argparse.Action):
-    """Several values, some of them with commas between them, as one list."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
-        setattr(namespace, self.dest, [value for part in values for value in part])
 
 
 def given(options: argparse.Namespace) -> dict[str, Any]:
@@ -285,13 +262,3 @@ def changes(asked: dict[str, Any], recorded: dict[str, Any], folder: Path) -> di
                 f"{'none' if was is None else show(was)}; leave it out, or start a new run."
             )
     return different
-
-
-def flag(name: str) -> str:
-    """Name of an option as the user types it."""
-    return "--" + name.replace("_", "-")
-
-
-def show(value: Any) -> str:
-    """Value of an option as the user types it."""
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

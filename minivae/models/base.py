@@ -18,6 +18,7 @@ from .halves import Halves, last_bias
 from .mlp import check_widths
 from .network import DEFAULT
 from .registry import settle, written
+from .summary import Summary, summary
 
 
 class Model(Declared, listed=False):
@@ -265,6 +266,10 @@ class Model(Declared, listed=False):
             # What the caller receives is a copy: the next step uses the memory of this one again
             # (`cpu/workspace.py`; a device's memory is not).
             return terms.copy() if self.backend.waits else terms
+
+    def summary(self) -> Summary:
+        """Layers, shapes and numbers of parameters as a table; `print` it, or let a notebook."""
+        return summary(self)
 
     def __repr__(self) -> str:
         between = self.halves.between(self.n_data, self.latent)

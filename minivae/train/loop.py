@@ -71,7 +71,8 @@ def fit(
     x: np.ndarray | Pixels,
     x_val: np.ndarray | Pixels | None = None,
     *,
-    after_epoch: Callable[[Training], None] | None = None,
+    after_step: Callable[[Training, Any], None] | None = None,
+    after_epoch: Callable[[Training], Any] | None = None,
     progress: bool = True,
 ) -> Training:
     """Train until the epochs are done or patience runs out.
@@ -84,8 +85,12 @@ def fit(
         Training data. Those of `Pixels` become float32 minibatch by minibatch.
     x_val : numpy.ndarray or Pixels, (M, n_pixels), optional
         Data for validation.
+    after_step : callable, optional
+        Called with `training` and the step's terms after each update; they are the backend's
+        arrays, which the next step may write over.
     after_epoch : callable, optional
-        Called with `training` after each epoch; the place to save a checkpoint.
+        Called with `training` after each epoch; the place to save a checkpoint. The training ends
+        there if it returns True.
     progress : bool
         Show a progress bar.
 
@@ -141,7 +146,7 @@ def fit(
     pixels, divisor = (x.bytes, x.divisor) if isinstance(x, Pixels) else (x, 1)
     pixels = backend.asarray(pixels)  # on a device, all of them once
     steps = math.ceil(len(x) / settings.batch)
-    beta_at = settings.beta_at(steps)
+    beta_at, lr_at = settings.beta_at(steps), settings.lr_at(steps)
     names = ("loss", *model.terms)
     for epoch in range(len(training.history), settings.epochs):
         if training.stopped:
@@ -170,13 +175,17 @@ def fit(
                 u, noise = next(drawn)
                 batch = backend.call(gather, pixels, order[rows], divisor, u)
                 terms = model.step(model.prepare(batch), noise, beta_at(step))
-                optimizer.step(model.params)
+                optimizer.step(model.params, lr_at(step))
             # Sums stay on the device, in float64; they are read once an epoch.
             terms_of_step = (getattr(terms, name) for name in names)
             backend.call(tally, *terms_of_step, *sums.values())
+            if after_step is not None:
+                after_step(training, terms)
 
         optimizer.settle(model.params)
         record = {"epoch": epoch + 1, "beta": beta_at(epoch * steps + steps - 1)}
+        if lr_at.varies:
+            record["lr"] = optimizer.rate
         record |= {name: float(total) / len(x) for name, total in sums.items()}
         if x_val is not None and judged:
             record |= validate(training, x_val)
@@ -196,8 +205,8 @@ def fit(
         training.history.append(record)
         if settings.patience and training.best_epoch == epoch:
             training.keep_best()
-        if after_epoch is not None:
-            after_epoch(training)
+        if after_epoch is not None and after_epoch(training) is True:
+            break
     if training.stopped and training.best_theta is not None:
         model.params.load(training.best_theta, training.best_carried)
     return training

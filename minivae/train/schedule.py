@@ -1,5 +1,6 @@
-"""How the weight of the KL grows while training."""
+"""How the weight of the KL grows while training, and how the learning rate falls."""
 
+import math
 from dataclasses import dataclass
 
 from ..errors import OptionError
@@ -42,3 +43,57 @@ class BetaSchedule:
         if self.kind == "linear":
             return self.beta * min(1.0, step / self.period)
         return self.beta * min(1.0, 2 * (step % self.period) / self.period)
+
+
+LR_KINDS = ("constant", "linear", "cosine")
+
+
+@dataclass(frozen=True)
+class LrSchedule:
+    r"""What the learning rate is multiplied with at each step: it warms up, and then falls.
+
+    Of $T$ steps in all the first $W$ are the warm-up. With $p = (t - W) / (T - W)$, step $t$,
+    counted from 0, has the factor
+
+    $$ \frac{t + 1}{W} \text{ for } t < W, \quad\text{then}\quad
+       1, \quad 1 - p \quad\text{or}\quad \tfrac12 (1 + \cos \pi p) \tag{1} $$
+
+    (the cosine: Loshchilov and Hutter 2017, without restarts).
+
+    Attributes
+    ----------
+    kind : {"constant", "linear", "cosine"}
+        How it falls: not at all, or to 0 in a line or a half wave.
+    warmup : int
+        Steps W.
+    total : int
+        Steps T of the whole training.
+    """
+
+    kind: str = "constant"
+    warmup: int = 0
+    total: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kind not in LR_KINDS:
+            raise OptionError(
+                f"lr_schedule={self.kind!r} was given; choose one of: {', '.join(LR_KINDS)}."
+            )
+        if not self.warmup >= 0:
+            raise OptionError(
+                f"an lr_warmup of {self.warmup} steps was given, but it must be 0 or more."
+            )
+
+    @property
+    def varies(self) -> bool:
+        """Whether it is not 1 all the time."""
+        return self.kind != "constant" or self.warmup > 0
+
+    def __call__(self, step: int) -> float:
+        """Factor at a step, counted from 0."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        if self.kind == "constant":
+            return 1.0
+        p = min(1.0, (step - self.warmup) / max(1, self.total - self.warmup))
+        return 1 - p if self.kind == "linear" else (1 + math.cos(math.pi * p)) / 2  # (1)

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import OptionError, StateError
 from ..models.base import Model
 from .optim.optimizer import Optimizer
-from .schedule import BetaSchedule
+from .schedule import BetaSchedule, LrSchedule
 
 BINARIZE = ("none", "dynamic", "fixed")
 
@@ -42,6 +42,10 @@ class Settings:
         Stop after this many epochs without a better validation loss, and return to the best.
     seed : int
         Seed of the data's binarization and of the evaluation's noise.
+    lr_schedule : {"constant", "linear", "cosine"}
+        How the learning rate falls until the last epoch, see `LrSchedule`.
+    lr_warmup : float
+        Epochs in which it rises from 0 before that.
     """
 
     epochs: int = 10
@@ -52,6 +56,8 @@ class Settings:
     warmup: float = 5.0
     patience: int | None = None
     seed: int = 0
+    lr_schedule: str = "constant"
+    lr_warmup: float = 0.0
 
     def __post_init__(self) -> None:
         for name, kind, what in (
@@ -61,6 +67,7 @@ class Settings:
             ("patience", Integral | None, "whole number"),
             ("beta", Real, "number"),
             ("warmup", Real, "number"),
+            ("lr_warmup", Real, "number"),
         ):
             if not isinstance(getattr(self, name), kind):
                 given = f"{name}={getattr(self, name)!r}"
@@ -80,12 +87,22 @@ class Settings:
             raise OptionError(f"seed={self.seed} was given, but it must be 0 or more.")
         if not self.warmup < 1e9:
             raise OptionError(f"warmup={self.warmup} epochs were given, but that never ends.")
+        if not 0 <= self.lr_warmup < 1e9:
+            raise OptionError(
+                f"lr_warmup={self.lr_warmup} was given, but it counts epochs, 0 or more."
+            )
         self.beta_at(steps_per_epoch=1)
+        self.lr_at(steps_per_epoch=1)
 
     def beta_at(self, steps_per_epoch: int) -> BetaSchedule:
         """Schedule of beta, its period turned from epochs into steps."""
         period = max(1, round(self.warmup * steps_per_epoch))
         return BetaSchedule(self.beta, self.schedule, period)
+
+    def lr_at(self, steps_per_epoch: int) -> LrSchedule:
+        """Schedule of the learning rate, its epochs turned into steps."""
+        warmup = round(self.lr_warmup * steps_per_epoch)
+        return LrSchedule(self.lr_schedule, warmup, self.epochs * steps_per_epoch)
 
 
 @dataclass

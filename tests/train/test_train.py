@@ -173,6 +173,68 @@ def test_after_each_epoch_the_callback_is_called():
     assert seen == [(1, 5), (2, 10), (3, 15)]
 
 
+def test_a_callback_may_end_the_training():
+    training = make(epochs=5)
+    fit(training, grey(), after_epoch=lambda run: len(run.history) == 2, progress=False)
+    assert len(training.history) == 2
+    fit(training, grey(), after_epoch=lambda run: None, progress=False)
+    assert len(training.history) == 5
+
+
+def test_after_each_step_the_callback_has_its_terms():
+    training, seen = make(epochs=2, batch=5), []
+    fit(
+        training,
+        grey(),
+        after_step=lambda run, terms: seen.append((len(run.history), float(terms.loss))),
+        progress=False,
+    )
+    assert [epoch for epoch, _ in seen] == [0] * 5 + [1] * 5
+    sizes = [5, 5, 5, 5, 3]
+    mean = sum(n * loss for n, (_, loss) in zip(sizes, seen[:5], strict=True)) / 23
+    assert training.history[0]["loss"] == pytest.approx(mean, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "warmup", "factors"),
+    [
+        ("constant", 0, [1, 1, 1, 1, 1, 1]),
+        ("constant", 1.5, [1 / 3, 2 / 3, 1, 1, 1, 1]),
+        ("linear", 0, [1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]),
+        ("cosine", 1, [1 / 2, 1, 1, 0.5 + math.sqrt(0.5) / 2, 0.5, 0.5 - math.sqrt(0.5) / 2]),
+    ],
+)
+def test_the_learning_rate_follows_its_schedule(monkeypatch, kind, warmup, factors):
+    training, rates = make(epochs=3, batch=12, lr_schedule=kind, lr_warmup=warmup), []
+    fit(
+        training,
+        grey(),
+        after_step=lambda run, terms: rates.append(run.optimizer.rate),
+        progress=False,
+    )
+    assert rates == pytest.approx([0.01 * factor for factor in factors], rel=1e-12)
+    assert training.optimizer.lr == 0.01, "the schedule leaves what a checkpoint keeps"
+    told = [record.get("lr") for record in training.history]
+    assert told == ([None] * 3 if factors == [1] * 6 else rates[1::2])
+
+
+def test_a_step_that_is_scaled_is_the_step_of_another_learning_rate():
+    half, whole = make(SGD(0.02)), make(SGD(0.01))
+    x = half.model.prepare(grey())
+    for training, factor in ((half, 0.5), (whole, 1.0)):
+        training.model.step(x, training.model.draw_noise(np.random.default_rng(1), 23))
+        training.optimizer.step(training.model.params, factor)
+    assert_array_equal(half.model.params.theta, whole.model.params.theta)
+
+
+def test_schedules_that_make_no_sense_are_refused(refuses):
+    with refuses(OptionError, "lr_schedule='step'", "constant, linear, cosine"):
+        Settings(lr_schedule="step")
+    for warmup in (-1, 1e9, math.nan):
+        with refuses(OptionError, f"lr_warmup={warmup}", "0 or more"):
+            Settings(lr_warmup=warmup)
+
+
 def test_the_data_are_not_changed():
     x, x_val = grey(), grey(7)
     before = x.copy(), x_val.copy()

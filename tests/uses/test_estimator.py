@@ -21,6 +21,8 @@ from minivae.errors import (
     ShapeError,
     StateError,
 )
+from minivae.train.evaluate import evaluate
+from minivae.train.settings import STREAMS
 from minivae.uses.estimator import estimator as module
 from minivae.uses.estimator.estimator import VAEEstimator, generator
 
@@ -414,7 +416,9 @@ def test_bad_data_are_refused(refuses, fitted, method, error, bad, words):
 
 
 def test_what_is_too_large_for_float32_is_not_for_float64():
-    assert VAEEstimator(**SMALL, dtype="float64").fit(spoiled(1e50)).n_features_in_ == 5
+    with pytest.warns(UserWarning, match="from 4.3e\\+49 to 4.3e\\+49"):
+        fitted = VAEEstimator(**SMALL, dtype="float64").fit(spoiled(1e50))
+    assert fitted.n_features_in_ == 5
 
 
 def test_wrong_width_is_refused(refuses, fitted):
@@ -463,3 +467,89 @@ def test_parameters_are_stored_and_shown(refuses):
     with refuses(OptionError, "'depth'", "latent, hidden"):
         est.set_params(latent=7, depth=2)
     assert est.latent == 3
+
+
+def test_set_output_gives_frames_with_the_index_of_the_data(fitted, x):
+    pandas = pytest.importorskip("pandas")
+    est = copy.deepcopy(fitted)
+    assert est.set_output(transform="pandas") is est
+    frame = pandas.DataFrame(x, columns=list("abcde"), index=range(100, 100 + len(x)))
+    z = clone(est).set_output(transform="pandas").fit_transform(frame)
+    assert list(z.columns) == ["vaeestimator0", "vaeestimator1"]
+    assert list(z.index) == list(frame.index)
+    np.testing.assert_array_equal(est.transform(x).to_numpy(), fitted.transform(x))
+    est.set_output(transform="default")
+    assert type(est.transform(x)) is np.ndarray
+    scaled = make_pipeline(StandardScaler(), VAEEstimator(**SMALL)).set_output(transform="pandas")
+    assert list(scaled.fit_transform(frame).index) == list(frame.index)
+
+
+def test_set_output_follows_scikit_learns_configuration(fitted, x):
+    pandas = pytest.importorskip("pandas")
+    from sklearn import config_context
+
+    with config_context(transform_output="pandas"):
+        assert isinstance(fitted.transform(x), pandas.DataFrame)
+    assert type(fitted.transform(x)) is np.ndarray
+
+
+def test_set_output_refuses_what_is_not_there(refuses, monkeypatch, fitted, x):
+    with refuses(OptionError, "transform='parquet'", "default, pandas, polars"):
+        fitted.set_output(transform="parquet")
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with refuses(OptionError, "polars is not installed", "pip install polars"):
+        copy.deepcopy(fitted).set_output(transform="polars").transform(x)
+
+
+@pytest.mark.parametrize("with_sklearn", [True, False])
+def test_notebook_shows_the_parameters(monkeypatch, with_sklearn):
+    if not with_sklearn:
+        monkeypatch.setitem(sys.modules, "sklearn.utils", None)
+    html = VAEEstimator(latent=7, random_state=5)._repr_html_()
+    assert "latent=7" in html
+    assert ("sk-container" in html) == with_sklearn
+    assert ("<th>n_iter_no_change</th><td>10</td>" in html) != with_sklearn
+
+
+def test_early_stopping_goes_back_to_the_best_of_rows_set_aside():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 6))  # nothing to learn, so a large model soon learns rows by heart
+    options = {"latent": 4, "hidden": (64,), "lr": 1e-2, "random_state": 0}
+    est = VAEEstimator(
+        **options, epochs=200, early_stopping=True, validation_fraction=0.25, n_iter_no_change=5
+    ).fit(x)
+    losses = [record["val_loss"] for record in est.history_]
+    assert est.n_iter_ == len(losses) == int(np.argmin(losses)) + 1 + 5 < 200
+    order = np.random.default_rng(0).permutation(60)
+    again = evaluate(est.model_, x[order[:15]], rng=np.random.default_rng([0, STREAMS["noise"]]))
+    assert est.model_.held_out_loss(again) == pytest.approx(min(losses), rel=1e-6)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_a_part_that_leaves_nothing_is_refused(refuses, x, fraction):
+    with refuses(DataError, f"validation_fraction={fraction}", "30 rows"):
+        VAEEstimator(**SMALL, early_stopping=True, validation_fraction=fraction).fit(x)
+    with refuses(OptionError, "early_stopping='yes'", "True or False"):
+        VAEEstimator(**SMALL, early_stopping="yes").fit(x)
+
+
+def test_partial_fit_is_one_epoch_more_even_after_a_pickle(x):
+    whole = VAEEstimator(**SMALL | {"epochs": 3}).fit(x)
+    parts = VAEEstimator(**SMALL)
+    for k in range(3):
+        parts = pickle.loads(pickle.dumps(parts)).partial_fit(x)
+        assert parts.n_iter_ == k + 1
+    np.testing.assert_array_equal(parts.transform(x), whole.transform(x))
+    assert parts.score(x) == whole.score(x)
+    with pytest.raises(ShapeError, match="is expecting 5 features"):
+        parts.partial_fit(x[:, :4])
+
+
+@pytest.mark.parametrize(("scale", "warned"), [(1.0, False), (9.0, False), (100.0, True)])
+def test_a_table_that_is_not_scaled_is_warned_about(recwarn, scale, warned):
+    x = np.random.default_rng(0).normal(size=(50, 3)) * [1, 1, scale]
+    VAEEstimator(**SMALL).fit(x)
+    assert len(recwarn) == warned
+    assert not warned or "StandardScaler" in str(recwarn[0].message)
+    VAEEstimator(**SMALL).fit(StandardScaler().fit_transform(x))
+    assert len(recwarn) == warned

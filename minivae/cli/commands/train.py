@@ -1,40 +1,36 @@
 """`minivae train`: train a model and leave a run folder."""
 
 import argparse
+import math
 import shlex
 import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ... import data as datasets
 from ...data import Dataset
-from ...data.labelled import class_names
 from ...engine.cpu.loop import announce
 from ...errors import NonFiniteError, OptionError, OutOfMemoryError
-from ...files import gone_if_it_fails
 from ...interrupts import exit_code, held
-from ...models import MODELS, NETWORKS
 from ...models.base import Model
-from ...ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
-from ...ops.likelihoods.base import is_binary
 from ...show import plots
-from ...train.kept import describe
 from ...train.loop import fit
 from ...train.optim import OPTIMIZERS
-from ...train.prepare import prepare_data
-from ...train.runs import Run, new_folder, open_run, source_of
-from ...train.settings import Settings, Training
+from ...train.runs import Run, open_run, source_of
+from ...train.settings import Training
 from .. import train_options as opts
-from ..table_options import table_of
+from ..new_run import begin
 from ..train_options import configure
 
 __all__ = ["configure", "run"]
+
+
+ROWS = 60
+"""Epochs that get a row of their own; of more, every second, third and so on."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,91 +70,6 @@ def run(options: argparse.Namespace) -> int:
     if options.quiet:
         print(run.folder)
     return 0
-
-
-def begin(asked: dict[str, Any], out: str | None, *, quiet: bool) -> tuple[Run, Dataset]:
-    """Make a new run from the options; its folder is made last, when all else is well."""
-    options = opts.complete(asked)
-    data = datasets.load(
-        options["data"],
-        limit=options["limit"],
-        progress=not quiet and sys.stderr.isatty(),
-        **table_of(options),
-    )
-    check_likelihood(data, options["likelihood"])
-    options["data"] = source_of(options["data"])
-    if options["binarize"] is None:
-        options["binarize"] = default_binarize(data, options["likelihood"])
-    names = ("epochs", "batch", "binarize", "beta", "schedule", "warmup", "patience", "seed")
-    settings = Settings(**{name: options[name] for name in names})
-    rng = np.random.default_rng(settings.seed)
-    model = build_model(options, data, rng)
-    rule = OPTIMIZERS[options["optimizer"]]
-    names = ("lr", "clip_norm", "weight_decay")
-    rules = {**model.defaults, **{n: options[n] for n in names if options[n] is not None}}
-    optimizer = rule(**{name: rules[name] for name in rule.hyperparameters if name in rules})
-    extra = {
-        "options": options,
-        "changes": [],
-        "data": describe(data),
-        "note": note(model, settings, data),
-    }
-    name = f"{Path(data.name).stem}-{options['model']}"
-    with held(), gone_if_it_fails(new_folder(out, name)) as folder:
-        run = Run(folder, Training(model, optimizer, rng, settings), extra)
-        run.save()
-        run.save_config()
-    return run, data
-
-
-def check_likelihood(data: Dataset, name: str) -> None:
-    """Refuse a likelihood of pixels for a table, whose columns are standardised."""
-    real = [other for other, kind in LIKELIHOODS.items() if kind.real]
-    if data.form is not None and name not in real:
-        raise OptionError(
-            f"--likelihood {name} was given, but the columns of a table are standardised; choose "
-            f"one of: {', '.join(real)}."
-        )
-
-
-def default_binarize(data: Dataset, likelihood: str) -> str:
-    """Grey pictures under a likelihood of zeros and ones are binarized anew; all else stays."""
-    grey = len(data.shape) == 2 and not is_binary(data.pixels_train)
-    return "dynamic" if grey and LIKELIHOODS[likelihood].binary else "none"
-
-
-def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator) -> Model:
-    """Build the model that the options describe."""
-    kind = MODELS[options["model"]]
-    network = NETWORKS[options["network"]]
-    names = ["latent", "network", "likelihood", "dtype", "backend", *network.options]
-    names += [name for name, option in kind.options.items() if option.flag]
-    given = {"labels": class_names(data)} if "condition" in kind.can else {}
-    likelihood_options = {
-        name: options[name] for name in LIKELIHOOD_OPTIONS if options[name] is not None
-    }
-    model = kind(
-        data.shape if network.shaped else data.pixels_train.shape[1],
-        **{name: options[name] for name in names if name not in kind.refused},
-        likelihood_options=likelihood_options,
-        rng=rng,
-        **given,
-    )
-    if options["bias_from_data"]:
-        model.start_at(data.pixels_train.mean(axis=0))
-    return model
-
-
-def note(model: Model, settings: Settings, data: Dataset) -> str:
-    """Check both parts of the data; say why the loss on them bounds no likelihood, or ""."""
-    found = ""
-    for x, part in ((data.pixels_train, "train"), (data.pixels_test, "val")):
-        if x is not None:
-            x = prepare_data(x, settings, part)
-            if settings.binarize == "dynamic":
-                x = x[:1] > 0.5  # a row of zeros and ones, as all that will be drawn are
-            found = found or model.likelihood.note(x)
-    return found
 
 
 def resume(asked: dict[str, Any], path: str) -> tuple[Run, Dataset]:
@@ -240,7 +151,8 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     if data.pixels_test is None:
         columns = tuple(name for name in columns if not name.startswith("val_"))
 
-    first = len(run.training.history) + 1
+    settings, first = run.training.settings, len(run.training.history) + 1
+    every = math.ceil(settings.epochs / ROWS)
 
     def after_epoch(training: Training) -> None:
         with held():
@@ -249,7 +161,8 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
                 run.save_config()  # what a resumption changed counts from here on
         record = training.history[-1]
         row = "".join(f" {number(record[name]):>10}" for name in columns)
-        say(f"{record['epoch']:>5}{row}", flush=True)
+        if record["epoch"] in (first, settings.epochs) or record["epoch"] % every == 0:
+            say(f"{record['epoch']:>5}{row}", flush=True)
 
     training = run.training
     if training.stopped or run.saved_epochs == training.settings.epochs:

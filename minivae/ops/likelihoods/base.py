@@ -77,6 +77,14 @@ class Likelihood(Layer):
         """Output (P,) of the decoder that stands for this mean of the data (D,)."""
         return mean
 
+    @classmethod
+    def suited(cls, spread: float) -> dict[str, Any]:
+        """Options for data that deviate from their mean by `spread`, where none are asked for."""
+        return {}
+
+    def start_at_spread(self, spread: float) -> None:
+        """Let a learned scale begin for data that deviate from their mean by `spread`."""
+
     def mean(self, out: Array) -> Array:
         """Mean of the data (B, D) given the decoder's output."""
         raise TypeError(f"{type(self).__name__} must define mean")

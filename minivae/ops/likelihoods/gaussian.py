@@ -19,7 +19,7 @@ Source: Kingma and Welling (2014), appendix C.2.
 """
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -132,7 +132,13 @@ class Gaussian(Likelihood):
     """
 
     name = "gaussian"
-    options: ClassVar = {"sigma": (float, 1.0, "standard deviation of the gaussian likelihood")}
+    options: ClassVar = {
+        "sigma": (
+            float,
+            1.0,
+            "standard deviation of the gaussian likelihood; of a run by default half its data's",
+        )
+    }
     real = True
     mean_by = ""
     js_mean = "out"
@@ -156,6 +162,11 @@ class Gaussian(Likelihood):
         cache = self.saved()
         self.expect("dnll", dnll, cache[0].shape[:-1])
         return self.call(fixed_backward, dnll, *cache)
+
+    @classmethod
+    def suited(cls, spread: float) -> dict[str, Any]:
+        """Half the spread, to two digits, so that a latent that explains it is worth its KL."""
+        return {"sigma": float(f"{spread / 2:.2g}")} if spread > 0 else {}
 
     def mean(self, out: Array) -> Array:
         """Mean (B, D)."""

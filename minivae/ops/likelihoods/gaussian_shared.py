@@ -101,6 +101,15 @@ class GaussianShared(Likelihood):
         self.params.set_grads(logvar=dlogvar)
         return dmean
 
+    def start_at_spread(self, spread: float) -> None:
+        r"""Begin with this standard deviation, which is optimal for a decoder that gives the mean.
+
+        From a larger one a latent dimension, whose KL is paid at once, may never begin to pay: it
+        is worth its price where it explains more than $e^v$.
+        """
+        if spread > 0:
+            self.params["logvar"][...] = 2 * np.log(spread)
+
     def mean(self, out: Array) -> Array:
         """Mean (B, D)."""
         return out

@@ -157,7 +157,7 @@ class Adam(Optimizer):
             params.grad,
             **self.state,
             t=self.t,
-            lr=self.lr,
+            lr=self.rate,
             beta1=self.beta1,
             beta2=self.beta2,
             eps=self.eps,

@@ -78,5 +78,5 @@ class Momentum(Optimizer):
     def update(self, params: Params) -> None:
         """Apply (1) and (2)."""
         theta, grad = params.theta, params.grad
-        numbers = {"lr": self.lr, "rho": self.rho}
+        numbers = {"lr": self.rate, "rho": self.rho}
         params.backend.call(momentum, theta, grad, **self.state, **numbers, out=self.extras)

@@ -44,6 +44,8 @@ class Optimizer:
     clip_norm: float | None
     t: int
     """Steps made."""
+    rate: float
+    """Learning rate of the step that is made: `lr`, times what a schedule has it multiplied by."""
 
     def __init__(self, lr: float, clip_norm: float | None = None) -> None:
         if not (isinstance(lr, Real) and lr > 0 and math.isfinite(lr)):
@@ -60,8 +62,8 @@ class Optimizer:
         """What builds this optimizer again, as JSON types."""
         return {"kind": self.kind} | {name: getattr(self, name) for name in self.hyperparameters}
 
-    def step(self, params: Params) -> None:
-        """Update `params.theta` in place from `params.grad`.
+    def step(self, params: Params, factor: float = 1.0) -> None:
+        """Update `params.theta` in place from `params.grad`, with the learning rate lr * factor.
 
         On a device the step is queued, and nobody waits to hear whether its gradient was finite.
         If it was not, the device refuses this update and all later ones, and `settle` says so.
@@ -71,6 +73,7 @@ class Optimizer:
         NonFiniteError
             If the gradient holds NaN or infinity, or its square would; then nothing is changed.
         """
+        self.rate = self.lr * factor
         if not params.backend.waits:
             self._queue_step(params)
             return

@@ -62,4 +62,4 @@ class SGD(Optimizer):
 
     def update(self, params: Params) -> None:
         """Apply (1)."""
-        params.backend.call(sgd, params.theta, params.grad, lr=self.lr, out=self.extras)
+        params.backend.call(sgd, params.theta, params.grad, lr=self.rate, out=self.extras)

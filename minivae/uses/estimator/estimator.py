@@ -8,26 +8,29 @@ its tags, and minivae works without it.
 
 import inspect
 import zlib
-from functools import cache
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
 from ...data.batches import by_rows
 from ...engine.backend import Array, float_dtype
-from ...errors import DataError, OptionError, StateError
+from ...errors import DataError, OptionError
 from ...models import VAE
 from ...models.rows import decode, encode
+from ...ops import LIKELIHOODS
 from ...train.loop import fit as train
 from ...train.optim.adam import Adam
 from ...train.settings import Settings, Training
-from .tables import as_table, check_number, column_names, generator
+from .habits import Habits, not_fitted_error
+from .state import pack, unpack
+from .tables import as_table, check_number, column_names, generator, split, warn_unscaled
 
 NAMES = ("activation", "likelihood", "dtype", "backend")
 """Parameters of the estimator that `VAE` looks up by name."""
 
 
-class VAEEstimator:
+class VAEEstimator(Habits):
     """Variational autoencoder as a scikit-learn transformer and density model.
 
     Parameters
@@ -46,6 +49,13 @@ class VAEEstimator:
         As in `Settings`, but with defaults that give a table of some hundred rows enough steps.
     lr : float
         Learning rate of Adam.
+    early_stopping : bool
+        Set a part of the rows aside, stop when their loss no longer falls, and go back to the
+        weights of the epoch in which it was lowest.
+    validation_fraction : float
+        That part, between 0 and 1; drawn by `random_state`.
+    n_iter_no_change : int
+        Epochs to wait for a lower loss.
     random_state : None, int, numpy.random.RandomState or numpy.random.Generator
         Draws the first weights, the order of the data and the noise. With an int, `fit` does the
         same every time; None takes fresh entropy from the system, not NumPy's global generator.
@@ -58,6 +68,8 @@ class VAEEstimator:
         The trained model.
     history_ : list of dict
         One record for each epoch, as in `Training`.
+    n_iter_ : int
+        Epochs that were trained.
     n_features_in_ : int
         Columns of the data that `fit` saw.
     feature_names_in_ : numpy.ndarray of object, (n_features_in_,)
@@ -80,6 +92,9 @@ class VAEEstimator:
         epochs: int = 100,
         batch: int = 32,
         lr: float = 1e-3,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
         random_state: Any = None,
         dtype: str = "float32",
         backend: str = "auto",
@@ -96,6 +111,9 @@ class VAEEstimator:
         self.epochs = epochs
         self.batch = batch
         self.lr = lr
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
         self.dtype = dtype
         self.backend = backend
@@ -111,10 +129,49 @@ class VAEEstimator:
             the estimator is what it was before.
         """
         self._check_parameters()
-        rng = generator(self.random_state)
-        settings = Settings(epochs=self.epochs, batch=self.batch, beta=self.beta)
-        optimizer = Adam(self.lr)
         x = as_table(X, float_dtype(self.dtype), type(self).__name__)
+        rng = generator(self.random_state)
+        patience = self.n_iter_no_change if self.early_stopping else None
+        settings = Settings(self.epochs, self.batch, beta=self.beta, patience=patience)
+        x_val = None
+        if self.early_stopping:
+            x, x_val = split(x, self.validation_fraction, rng)
+        training, noise_seed = self._begin(x, rng, settings)
+        train(training, x, x_val, progress=bool(self.verbose))
+        if training.best_theta is not None:
+            training.model.params.load(training.best_theta, training.best_carried)
+        self._keep(training, noise_seed, X, x.shape[1])
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Train for one epoch on X (N, n_features), of a new model or on from where this one is.
+
+        For data that come in portions. Nothing is set aside, whatever `early_stopping` says; `lr`,
+        `batch` and `beta` are those of now. y is ignored.
+
+        Raises
+        ------
+        MinivaeError
+            As `fit`; an update that is refused leaves the weights as they were before it.
+        """
+        self._check_parameters()
+        settings = Settings(epochs=1, batch=self.batch, beta=self.beta)
+        if hasattr(self, "model_"):
+            x, training, noise_seed = self._data(X), self._training, self.noise_seed_
+            training.settings = replace(settings, epochs=len(training.history) + 1)
+            training.optimizer.lr = self.lr
+        else:
+            x = as_table(X, float_dtype(self.dtype), type(self).__name__)
+            training, noise_seed = self._begin(x, generator(self.random_state), settings)
+        train(training, x, progress=bool(self.verbose))
+        self._keep(training, noise_seed, None if hasattr(self, "model_") else X, x.shape[1])
+        return self
+
+    def _begin(
+        self, x: np.ndarray, rng: np.random.Generator, settings: Settings
+    ) -> tuple[Training, int]:
+        """Build a model for rows like x, and draw the seed of its scores' noise."""
+        optimizer = Adam(self.lr)
         model = VAE(
             x.shape[1],
             self.hidden,
@@ -125,26 +182,24 @@ class VAEEstimator:
             rng=rng,
             **{name: getattr(self, name) for name in NAMES},
         )
+        if LIKELIHOODS[self.likelihood].real:
+            warn_unscaled(x, type(self).__name__)
         model.start_at(x.mean(axis=0, dtype="float64"))
-        noise_seed = int(rng.integers(2**63))
-        training = Training(model, optimizer, rng, settings)
-        train(training, x, progress=bool(self.verbose))
+        return Training(model, optimizer, rng, settings), int(rng.integers(2**63))
 
-        self.model_, self.history_, self.noise_seed_ = model, training.history, noise_seed
-        self.n_features_in_ = x.shape[1]
-        self.__dict__.pop("feature_names_in_", None)
-        if (names := column_names(X)) is not None:
-            self.feature_names_in_ = names
-        return self
+    def _keep(self, training: Training, noise_seed: int, X: Any, width: int) -> None:
+        """Take over what was trained, with the names of X's columns unless X is None."""
+        self.model_, self.history_, self.noise_seed_ = training.model, training.history, noise_seed
+        self.n_iter_, self.n_features_in_, self._training = len(training.history), width, training
+        if X is not None:
+            self.__dict__.pop("feature_names_in_", None)
+            if (names := column_names(X)) is not None:
+                self.feature_names_in_ = names
 
     def transform(self, X: Any) -> np.ndarray:
-        """Posterior means (N, latent) of X (N, n_features)."""
+        """Posterior means (N, latent) of X (N, n_features); see `set_output`."""
         x = self._data(X)
-        return encode(self.model_, x)[0]
-
-    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
-        """Train on X (N, n_features), return its posterior means (N, latent)."""
-        return self.fit(X, y).transform(X)
+        return self._framed(encode(self.model_, x)[0], X, self.get_feature_names_out())
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Decoded means (N, n_features) of latents X (N, latent)."""
@@ -182,42 +237,25 @@ class VAEEstimator:
         check_number("n", n, least=1, whole=True)
         return model.backend.to_host(model.sample(n, generator(random_state), draw=draw))
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names (latent,) of the columns that `transform` gives, whatever went in."""
-        prefix = type(self).__name__.lower()
-        return np.array([f"{prefix}{i}" for i in range(self._fitted().latent)], dtype=object)
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the constructor's parameters; `deep` changes nothing, as none is an estimator."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters by name; the next `fit` checks and uses them."""
-        known = self.get_params()
-        for name in params:
-            if name not in known:
-                raise OptionError(
-                    f"invalid parameter {name!r} for {type(self).__name__}; "
-                    f"choose among: {', '.join(known)}."
-                )
-        for name, value in params.items():
-            setattr(self, name, value)
-        return self
-
     def _check_parameters(self) -> None:
         """Check the types that the classes underneath take for granted."""
-        for name in ("latent", "epochs", "batch"):
+        for name in ("latent", "epochs", "batch", "n_iter_no_change"):
             check_number(name, getattr(self, name), least=1, whole=True)
         if self.samples is not None:
             check_number("samples", self.samples, least=1, whole=True)
         for name in ("lr", "beta", "free_bits"):
             check_number(name, getattr(self, name), least=0)
+        check_number("validation_fraction", self.validation_fraction, least=0)
         for name in NAMES:
             if not isinstance(getattr(self, name), str):
                 raise OptionError(
                     f"{name}={getattr(self, name)!r} was given, but a name is expected, "
                     f"such as {inspect.signature(type(self)).parameters[name].default!r}."
                 )
+        if not isinstance(self.early_stopping, bool | np.bool_):
+            raise OptionError(
+                f"early_stopping={self.early_stopping!r} was given, but it must be True or False."
+            )
         if not isinstance(self.likelihood_options, dict | None):
             raise OptionError(
                 f"likelihood_options={self.likelihood_options!r} was given, but it must be None "
@@ -244,48 +282,16 @@ class VAEEstimator:
         return x
 
     def __getstate__(self) -> dict[str, Any]:
-        """Replace the model by its configuration and weights: a backend cannot be pickled."""
+        """Replace model and training by what builds them again: a backend cannot be pickled."""
         state = dict(self.__dict__)
-        if model := state.pop("model_", None):
-            theta = model.backend.to_host(model.params.theta)
-            state["packed_model"] = (model.config, model.backend.name, theta)
+        if training := state.pop("_training", None):
+            del state["model_"]
+            state["packed"] = pack(training)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the model again."""
         self.__dict__.update(state)
-        if packed := self.__dict__.pop("packed_model", None):
-            config, backend, theta = packed
-            config = {name: value for name, value in config.items() if name != "kind"}
-            self.model_ = VAE(**config, rng=np.random.default_rng(0), backend=backend)
-            self.model_.params.load(theta)
-
-    def __sklearn_tags__(self) -> Any:
-        """Say to scikit-learn (1.6 or newer) what this is; nobody else calls it."""
-        from sklearn.utils import Tags, TargetTags, TransformerTags
-
-        return Tags(
-            estimator_type=None,
-            target_tags=TargetTags(required=False),
-            transformer_tags=TransformerTags(preserves_dtype=[self.dtype]),
-        )
-
-    def __repr__(self) -> str:
-        parameters = inspect.signature(type(self)).parameters
-        now = {name: repr(value) for name, value in self.get_params().items()}
-        changed = [name for name in now if now[name] != repr(parameters[name].default)]
-        return f"{type(self).__name__}({', '.join(f'{name}={now[name]}' for name in changed)})"
-
-
-@cache
-def not_fitted_error() -> type[StateError]:
-    """Return the error for what was called before `fit`: a `StateError` that scikit-learn knows.
-
-    Where scikit-learn is installed it is its `NotFittedError` too, and in any case a ValueError and
-    an AttributeError, as that one is.
-    """
-    try:
-        from sklearn.exceptions import NotFittedError
-    except ImportError:
-        return type("NotFittedError", (StateError, ValueError, AttributeError), {})
-    return type("NotFittedError", (StateError, NotFittedError), {})
+        if packed := self.__dict__.pop("packed", None):
+            self._training = unpack(packed, self.history_)
+            self.model_ = self._training.model

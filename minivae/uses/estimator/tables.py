@@ -1,6 +1,7 @@
 """Tables of numbers at the estimator's door, in the words that users of scikit-learn know."""
 
 import math
+import warnings
 from numbers import Integral, Real
 from typing import Any
 
@@ -84,3 +85,45 @@ def column_names(X: Any) -> np.ndarray | None:
     names = list(getattr(X, "columns", ()))
     all_strings = names and all(isinstance(name, str) for name in names)
     return np.array(names, dtype=object) if all_strings else None
+
+
+def split(
+    x: np.ndarray, fraction: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows set aside, a `fraction` of x (N, D) drawn by `rng`.
+
+    Raises
+    ------
+    DataError
+        If one of the two would be empty.
+    """
+    aside = math.ceil(fraction * len(x))
+    if not 0 < aside < len(x):
+        raise DataError(
+            f"validation_fraction={fraction} of {len(x)} rows was given, but it must leave rows to "
+            "train on and rows to validate on; give a fraction between 0 and 1, and more rows."
+        )
+    order = rng.permutation(len(x))
+    return x[order[aside:]], x[order[:aside]]
+
+
+UNLIKE = 10.0
+"""How far from 1 a standard deviation may be, as a factor, before it is said."""
+
+
+def warn_unscaled(x: np.ndarray, who: str) -> None:
+    """Warn if columns of x (N, D) have standard deviations far from 1; constant ones have none.
+
+    A model's first weights, and one standard deviation for all columns, suit columns of about unit
+    variance; of two columns, one of a thousandth of the other's spread is not learned.
+    """
+    spread = x.std(axis=0, dtype="float64")
+    spread = spread[spread > 0]
+    if spread.size == 0 or (spread.max() <= UNLIKE and spread.min() >= 1 / UNLIKE):
+        return
+    warnings.warn(
+        f"the columns of X have standard deviations from {spread.min():.2g} to {spread.max():.2g}, "
+        f"but {who} suits columns of about 1; put a StandardScaler before it: "
+        f"make_pipeline(StandardScaler(), {who}()).",
+        stacklevel=4,
+    )

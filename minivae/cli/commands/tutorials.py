@@ -1,0 +1,28 @@
+"""`minivae tutorials`: copy the notebooks and pages to learn from."""
+
+import argparse
+
+from ...course import pages
+
+EPILOG = """\
+examples:
+  minivae tutorials                  into the new folder minivae-tutorials
+  minivae tutorials course           ... or course
+  pip install jupyterlab && jupyter lab minivae-tutorials
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the options."""
+    parser.epilog = EPILOG
+    folder = "a new folder (default: minivae-tutorials)"
+    parser.add_argument(
+        "folder", nargs="?", default="minivae-tutorials", metavar="FOLDER", help=folder
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Copy, and print the notebooks."""
+    for path in pages.copy(options.folder):
+        print(path)
+    return 0
