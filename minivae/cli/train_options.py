@@ -6,7 +6,7 @@ take, the models say themselves (`models/declare.py`), so none is named here but
 """
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..train.optim import OPTIMIZERS
 from ..train.settings import BINARIZE
 from ..uses.anomaly.detector import TABLES
 from .numbers import finite, seed, whole
+from .own_options import add_own, flag
 from .table_options import add_table, table_names
 
 EPILOG = """\
@@ -103,7 +104,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         kinds.add_argument(flag(switch), action="store_true", help=help)
     add(kinds, "--network", "what encoder and decoder are made of", choices=tuple(NETWORKS))
     for name, (option, _) in options_of(NETWORKS).items():
-        add_own(kinds, name, option)
+        takers = [other for other in NETWORKS.values() if name in other.options]
+        add_own(kinds, name, option, {other.name: other.options[name] for other in takers[1:]})
     add(kinds, "--latent", "latent dimensions; 2 can be drawn", **count)
     add(kinds, "--likelihood", "of the data, given the decoder", choices=tuple(LIKELIHOODS))
     for name, (kind, default, help) in LIKELIHOOD_OPTIONS.items():
@@ -153,37 +155,6 @@ def options_of(registry: dict[str, Any]) -> dict[str, tuple[Option, Any]]:
             if option.flag:
                 found.setdefault(name, (option, owner))
     return found
-
-
-def add_own(group: Any, name: str, option: Option) -> None:
-    """Define the flag of a model's own option."""
-    how: dict[str, Any] = {"help": option.help}
-    if option.type is bool:
-        how |= {"action": "store_true", "default": None}
-    else:
-        if option.default is not None:
-            default = " ".join(map(str, option.default)) if option.many else option.default
-            how["help"] += f" (default: {default})"
-        how["type"] = {int: whole, float: finite}.get(option.type, str)
-        if option.choices:
-            how["choices"] = option.choices
-        else:
-            how["metavar"] = option.metavar or {int: "N", float: "X"}.get(option.type, "NAME")
-        if option.many:
-            how |= {"nargs": "*", "action": _Flat, "type": _separated(how["type"])}
-    group.add_argument(flag(name), **how)
-
-
-def _separated(kind: Callable[[str], Any]) -> Callable[[str], list]:
-    """Parse values with commas between them, each one by `kind`."""
-    return lambda text: [kind(part) for part in text.split(",")]
-
-
-class _Flat(argparse.Action):
-    """Several values, some of them with commas between them, as one list."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
-        setattr(namespace, self.dest, [value for part in values for value in part])
 
 
 def given(options: argparse.Namespace) -> dict[str, Any]:
@@ -285,11 +256,6 @@ def changes(asked: dict[str, Any], recorded: dict[str, Any], folder: Path) -> di
                 f"{'none' if was is None else show(was)}; leave it out, or start a new run."
             )
     return different
-
-
-def flag(name: str) -> str:
-    """Name of an option as the user types it."""
-    return "--" + name.replace("_", "-")
 
 
 def show(value: Any) -> str:
