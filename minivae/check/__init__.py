@@ -4,11 +4,13 @@
 shows what was found. Nothing here needs data, training or a use of a model.
 """
 
+import itertools
+
 import numpy as np
 
 from .. import ops
 from ..engine.backend import Array
-from ..models import MODELS
+from ..models import MODELS, NETWORKS
 from ..models.base import Model
 from ..models.declare import Player
 from .gradients import assert_gradients, check_gradients
@@ -19,7 +21,7 @@ from .values import ValueCheck, check_values
 
 
 def check_all(seed: int = 0) -> list[Report]:
-    """Check every operation, and a small model of every kind: for each player, its own gradient.
+    """Check every operation, and small models of every kind: for each player, its own gradient.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def check_all(seed: int = 0) -> list[Report]:
 
 
 def check_models(kind: type[Model], seed: int = 0) -> list[Report]:
-    """Check the small models that a kind names as its examples: each player's gradient.
+    """Check small models of a kind, on every network: each player's gradient.
 
     Parameters
     ----------
@@ -44,12 +46,13 @@ def check_models(kind: type[Model], seed: int = 0) -> list[Report]:
     Returns
     -------
     list of Report
-        One for each player of each example.
+        One for each player of each example that the kind and the networks name.
     """
     reports = []
-    for options in kind.examples:
+    networks = [(name, options) for name, n in NETWORKS.items() for options in n.examples]
+    for options, (network, sizes) in itertools.product(kind.examples, networks):
         rng = np.random.default_rng(seed)
-        model = kind.example(rng, **options)
+        model = kind.example(rng, network=network, **sizes, **options)
         # Biases start at zero; a check is made away from such special points.
         model.params.theta += 0.3 * rng.standard_normal(model.params.theta.shape)
         players = model.players()

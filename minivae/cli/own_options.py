@@ -1,4 +1,4 @@
-"""The flag of an option that a model or network declares, and options as the user types them."""
+"""Flags of what models and networks take beside the common options, and options as one types them."""
 
 import argparse
 from collections.abc import Callable
@@ -8,15 +8,16 @@ from ..models.registry import Option
 from .numbers import finite, whole
 
 
-def add_own(group: Any, name: str, option: Option) -> None:
-    """Define the flag of a model's own option."""
+def add_own(group: Any, name: str, option: Option, others: dict[str, Option] | None = None) -> None:
+    """Define the flag of a model's or network's own option; `others` have it by the same name."""
     how: dict[str, Any] = {"help": option.help}
     if option.type is bool:
         how |= {"action": "store_true", "default": None}
     else:
-        if option.default is not None:
-            default = " ".join(map(str, option.default)) if option.many else option.default
-            how["help"] += f" (default: {default})"
+        if option.default not in (None, ()):
+            own = {who: its for who, its in (others or {}).items() if its.default != option.default}
+            more = (f", of {who} {show(its.default)}" for who, its in own.items())
+            how["help"] += f" (default: {show(option.default)}{''.join(more)})"
         how["type"] = {int: whole, float: finite}.get(option.type, str)
         if option.choices:
             how["choices"] = option.choices
@@ -46,4 +47,4 @@ def flag(name: str) -> str:
 
 def show(value: Any) -> str:
     """Value of an option as the user types it."""
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -107,7 +107,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         kinds.add_argument(flag(switch), action="store_true", help=help)
     add(kinds, "--network", "what encoder and decoder are made of", choices=tuple(NETWORKS))
     for name, (option, _) in options_of(NETWORKS).items():
-        add_own(kinds, name, option)
+        takers = [other for other in NETWORKS.values() if name in other.options]
+        add_own(kinds, name, option, {other.name: other.options[name] for other in takers[1:]})
     add(kinds, "--latent", "latent dimensions; 2 can be drawn", **count)
     add(kinds, "--likelihood", "of the data, given the decoder", choices=tuple(LIKELIHOODS))
     for name, (kind, default, help) in LIKELIHOOD_OPTIONS.items():

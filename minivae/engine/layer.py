@@ -247,11 +247,12 @@ class Sequential(Layer):
         return dy
 
     def backward_params(self, dy: Array) -> None:
-        """Like `backward`, but the first layer spares the gradient of its input."""
+        """Like `backward`, but nothing goes back beyond the first layer that has parameters."""
         self.saved()
-        for layer in reversed(self.layers[1:]):
+        first = next((i for i, layer in enumerate(self.layers) if layer.params.theta.size), 0)
+        for layer in reversed(self.layers[first + 1 :]):
             dy = layer.backward(dy)
-        self.layers[0].backward_params(dy)
+        self.layers[first].backward_params(dy)
 
     def draw_noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> list[Array]:
         """Draw the noise of one forward pass on the host, one array per layer that takes one."""

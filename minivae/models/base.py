@@ -16,7 +16,7 @@ from ..ops import LIKELIHOODS
 from .declare import Declared
 from .halves import Halves, last_bias
 from .mlp import check_widths
-from .network import DEFAULT
+from .network import DEFAULT, find_network
 from .registry import settle, written
 from .summary import Summary, summary
 
@@ -103,7 +103,8 @@ class Model(Declared, listed=False):
     def _make_decoder(self, rng: np.random.Generator) -> Layer:
         """Network from the latents, and what is given beside them, to the likelihood."""
         n_out = self.likelihood.output_width(self.n_pixels)
-        return self.halves.decoder(self.latent + self.n_given, self.shape, n_out, rng)
+        kinds = self.likelihood.kinds
+        return self.halves.decoder(self.latent + self.n_given, self.shape, n_out, rng, kinds=kinds)
 
     @property
     def data_shape(self) -> tuple[int, ...]:
@@ -134,10 +135,14 @@ class Model(Declared, listed=False):
         return {**config, **of_halves, **written(self)}
 
     @classmethod
-    def example(cls, rng: np.random.Generator, **options: Any) -> "Model":
+    def example(
+        cls, rng: np.random.Generator, *, network: str = DEFAULT, **options: Any
+    ) -> "Model":
         """Build a small model for a check, in float64 and, unless `options` say else, smooth."""
-        sizes = {"n_pixels": 7, "hidden": (5,), "latent": 2, "activation": "tanh"}
-        return cls(**{**sizes, "dtype": "float64", **cls.examples[0], **options}, rng=rng)
+        smooth: dict[str, Any] = {"hidden": (5,), "activation": "tanh"}
+        sizes = {n: v for n, v in smooth.items() if n in find_network(network).options}
+        sizes |= {"n_pixels": 7, "latent": 2, "dtype": "float64"}
+        return cls(**{**sizes, **cls.examples[0], **options}, network=network, rng=rng)
 
     def draw_rows(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw host rows (n, n_pixels) in [0, 1), as `prepare` takes them, for a check."""

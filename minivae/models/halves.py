@@ -19,6 +19,7 @@ from ..engine.params import Params
 from ..errors import OptionError, ShapeError
 from ..ops import Linear
 from .network import DEFAULT, find_network
+from .planes import Planes
 from .registry import written
 
 
@@ -78,15 +79,25 @@ class Halves:
         shape : sequence of int
             Shape of one datum.
         n_given : int
-            Numbers beside the datum in its row; where there are some, the layers take the row.
+            Numbers beside the datum in its row. Layers of one's own, and networks that take rows,
+            are given the whole row; others an image with so many channels more.
         rng : numpy.random.Generator
             Draws the weights.
         """
-        own = self.own["encoder"]
-        if n_given or not (own or self.network.shaped):
-            shape = (math.prod(shape) + n_given,)
-        layers = [own] if own else self.network.trunk(tuple(shape), rng=rng, **self.where)
-        return in_rows(layers, tuple(shape), self.where, probed=own is not None)
+        own, row, seen = self.own["encoder"], (math.prod(shape) + n_given,), self.seen(shape)
+        if own:
+            return in_rows([own], row if n_given else tuple(shape), self.where, probed=True)
+        if not (self.network.shaped and n_given and len(seen) == 3):
+            seen = seen if self.network.shaped else row
+            layers = self.network.trunk(seen, rng=rng, **self.where)
+            return in_rows(layers, seen, self.where, probed=False)
+        planes = Planes(seen, n_given, **self.where)
+        layers = self.network.trunk((*seen[:2], seen[2] + n_given), rng=rng, **self.where)
+        return in_rows([planes, *layers], row, self.where, probed=False)
+
+    def seen(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Shape in which a network that is `shaped` takes data: an image has channels."""
+        return (*shape, 1) if len(shape) == 2 else tuple(shape)
 
     def encoder(self, shape: Sequence[int], n_out: int, rng: np.random.Generator) -> Sequential:
         """Trunk, and a linear layer to `n_out` numbers."""
@@ -94,18 +105,29 @@ class Halves:
         return Sequential(*layers, Linear(width, n_out, rng=rng, init="glorot", **self.where))
 
     def decoder(
-        self, n_in: int, shape: tuple[int, ...], n_out: int, rng: np.random.Generator
+        self,
+        n_in: int,
+        shape: tuple[int, ...],
+        n_out: int,
+        rng: np.random.Generator,
+        *,
+        kinds: int = 1,
     ) -> Layer:
         """Layer from latents (B, n_in) to (B, n_out), which stand for data of `shape`.
+
+        The likelihood wants its `kinds` of numbers, such as means and log-variances, in a block
+        each; an image's last axis has them value by value.
 
         Raises
         ------
         ShapeError
             If layers of one's own give another number of numbers.
         """
-        own = self.own["decoder"]
-        made = own or self.network.decoder(n_in, shape, n_out, rng=rng, **self.where)
+        own, seen = self.own["decoder"], self.seen(shape)
+        made = own or self.network.decoder(n_in, seen, n_out, rng=rng, **self.where)
         layers, width = in_rows([made], (n_in,), self.where, probed=own is not None)
+        if self.network.shaped and kinds > 1 and not own:
+            layers.append(Apart(kinds, **self.where))
         if width != n_out:
             raise ShapeError(
                 f"the decoder gives {width} numbers for each datum, but the likelihood of data of "
@@ -127,6 +149,37 @@ class Halves:
         if all(self.own.values()):
             return f"{n_in}-own-{n_out}"
         return self.network.between(n_in, n_out)
+
+
+class Apart(Layer):
+    """Kinds of numbers in a block each, of numbers that lie value by value: both (B, kinds D).
+
+    Parameters
+    ----------
+    kinds : int
+        Numbers that a value has.
+    """
+
+    def __init__(self, kinds: int, **where: Any) -> None:
+        super().__init__(**where)
+        self.kinds = kinds
+
+    def forward(self, x: Array) -> Array:
+        """Return the numbers x (B, D kinds), each value's together, kind by kind."""
+        self.cache = ()
+        return self._turned(x, (-1, self.kinds))
+
+    def backward(self, dy: Array) -> Array:
+        """Return dx (B, D kinds): the same numbers value by value."""
+        self.saved()
+        return self._turned(dy, (self.kinds, -1))
+
+    def _turned(self, x: Array, axes: tuple[int, int]) -> Array:
+        turned = x.reshape(len(x), *axes).swapaxes(1, 2)
+        return self.backend.xp.ascontiguousarray(turned).reshape(x.shape)
+
+    def __repr__(self) -> str:
+        return f"Apart({self.kinds})"
 
 
 def check_own(layer: Any, what: str, like: Params) -> None:
@@ -207,5 +260,6 @@ def in_rows(
 def last_bias(layer: Layer) -> Array | None:
     """Bias of a network's last layer that is more than a `Reshape`, if it has one."""
     if isinstance(layer, Sequential):
-        return last_bias(next(part for part in reversed(layer.layers) if type(part) is not Reshape))
+        moves = (Reshape, Apart)
+        return last_bias(next(part for part in reversed(layer.layers) if type(part) not in moves))
     return layer.params["b"] if "b" in layer.params.shapes else None

@@ -28,6 +28,8 @@ class MLP(Network):
         "activation": Option(str, "relu", "between the layers", choices=tuple(ACTIVATIONS)),
     }
 
+    examples: ClassVar = ({},)
+
     hidden: tuple[int, ...]
     activation: str
 

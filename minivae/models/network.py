@@ -25,7 +25,11 @@ class Network:
     """What it takes; each is a keyword of the models, and a flag of `minivae train`."""
 
     shaped: ClassVar[bool] = False
-    """Whether it takes data in their shape, (B, *shape); else it takes rows, (B, D)."""
+    """Whether it takes data in their shape, (B, *shape), an image without channels as (B, H, W, 1);
+    else it takes rows, (B, D)."""
+
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """Options of small models, `n_pixels` among them, that the checks are made on."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -40,7 +44,8 @@ class Network:
         Parameters
         ----------
         shape : tuple of int
-            Shape of one datum; (D,) unless the network is `shaped`.
+            Shape of one datum; (D,) unless the network is `shaped`. What comes beside an image,
+            such as a label, is one more channel for each number.
         **how
             `rng`, which draws the weights, `dtype` and `backend`.
 
@@ -54,7 +59,8 @@ class Network:
     def decoder(self, n_in: int, shape: tuple[int, ...], n_out: int, **how: Any) -> Layer:
         """Build the layer from latents (B, n_in) to `n_out` numbers for each datum of `shape`.
 
-        They may have any shape. Laid in a row, they are what the likelihood's `forward` takes.
+        They may have any shape. Laid in a row, the numbers of a value lie side by side in the order
+        of the values, as the last axis of an image has them.
         """
         raise TypeError(f"{type(self).__name__} must define decoder")
 

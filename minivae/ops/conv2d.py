@@ -165,6 +165,8 @@ class Conv2d(Layer):
     padding : int, (int, int), ((int, int), (int, int)), "valid" or "same"
         Zeros around the image: on all sides; above and below, and left and right; or on each. As
         many as an output of ceil(size / stride) needs are "same", and none are "valid".
+    bias : bool
+        Whether there is `b`. Before a batch norm, which takes the mean away, it would do nothing.
     rng : numpy.random.Generator
         Draws the initial `W`; `b` starts at zero.
     init : str
@@ -183,6 +185,7 @@ class Conv2d(Layer):
         *,
         stride: int | Pair = 1,
         padding: Any = "valid",
+        bias: bool = True,
         rng: np.random.Generator,
         init: str = "glorot",
         dtype: str = "float32",
@@ -199,7 +202,10 @@ class Conv2d(Layer):
         self.kernel, self.stride = whole("kernel", kernel, 1), whole("stride", stride, 1)
         self.padding = check_padding(padding)
         shape = self.shape_of_weights()
-        super().__init__({"W": shape, "b": (c_out,)}, dtype=dtype, backend=backend)
+        shapes = {"W": shape, "b": (c_out,)} if bias else {"W": shape}
+        super().__init__(shapes, dtype=dtype, backend=backend)
+        zeros = self.backend.xp.zeros(c_out, self.params.dtype)
+        self.none = {} if bias else {"b": zeros}
         seen = self.kernel[0] * self.kernel[1]
         weights = INITIALISERS[init](rng, seen * c_in, seen * c_out, shape)
         self.params["W"][...] = self.backend.asarray(weights, self.params.dtype)
@@ -215,20 +221,19 @@ class Conv2d(Layer):
     def forward(self, x: Array) -> Array:
         """Convolve x (B, H, W, c_in) -> y (B, h, w, c_out)."""
         self.expect("x", x, ("B", "H", "W", self.c_in))
-        W, b, sides = self.params["W"], self.params["b"], self.sides(x.shape[1:3])
+        W, b, sides = self.params["W"], self.b, self.sides(x.shape[1:3])
         y, self.cache = self.call(forward, x, W, b, stride=self.stride, padding=sides)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Overwrite the gradients of `W` and `b`; return dx (B, H, W, c_in)."""
-        dx, dW, db = self.call(backward, *self.upstream(dy), out=self.grads())
-        self.params.set_grads(W=dW, b=db)
+        dx, *grads = self.call(backward, *self.upstream(dy), out=self.grads())
+        self.set_grads(*grads)
         return dx
 
     def backward_params(self, dy: Array) -> None:
         """Overwrite the gradients of `W` and `b`; the input is data and gets none."""
-        dW, db = self.call(backward_params, *self.upstream(dy), out=self.grads())
-        self.params.set_grads(W=dW, b=db)
+        self.set_grads(*self.call(backward_params, *self.upstream(dy), out=self.grads()))
 
     def upstream(self, dy: Array) -> tuple:
         """Check dy (B, h, w, c_out); return it with what the forward pass has kept."""
@@ -238,7 +243,16 @@ class Conv2d(Layer):
 
     def grads(self) -> dict[str, Array]:
         """Where the gradients of `W` and `b` belong."""
-        return {"dW": self.params.grad_of("W"), "db": self.params.grad_of("b")}
+        return {f"d{name}": self.params.grad_of(name) for name in self.params}
+
+    def set_grads(self, dW: Array, db: Array) -> None:
+        """Overwrite the gradients of `W` and, if there is one, `b`."""
+        self.params.set_grads(**({"W": dW} if self.none else {"W": dW, "b": db}))
+
+    @property
+    def b(self) -> Array:
+        """The bias, or zeros where there is none."""
+        return self.none["b"] if self.none else self.params["b"]
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """(B, H, W, c_in) -> (B, h, w, c_out)."""

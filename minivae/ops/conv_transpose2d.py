@@ -188,7 +188,7 @@ class ConvTranspose2d(Conv2d):
     output_padding : int or (int, int)
         Rows and columns to add at the bottom and on the right, fewer than a stride: a convolution
         of these strides would come to the same size without them too.
-    rng, init, dtype, backend
+    bias, rng, init, dtype, backend
         As `Conv2d`.
     """
 
@@ -201,12 +201,14 @@ class ConvTranspose2d(Conv2d):
         stride: int | Pair = 1,
         padding: Any = "valid",
         output_padding: int | Pair = 0,
+        bias: bool = True,
         rng: np.random.Generator,
         init: str = "glorot",
         dtype: str = "float32",
         backend: str | Backend = "auto",
     ) -> None:
-        how: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype, "backend": backend}
+        how: dict[str, Any] = {"bias": bias, "rng": rng, "init": init}
+        how |= {"dtype": dtype, "backend": backend}
         super().__init__(c_in, c_out, kernel, stride=stride, padding=padding, **how)
         self.extra = whole("output_padding", output_padding, 0)
         if self.padding == "same" and any(self.extra):
@@ -236,16 +238,15 @@ class ConvTranspose2d(Conv2d):
     def forward(self, x: Array) -> Array:
         """Convolve, transposed: x (B, h, w, c_in) -> y (B, H, W, c_out)."""
         self.expect("x", x, ("B", "h", "w", self.c_in))
-        W, b = self.params["W"], self.params["b"]
-        y, self.cache = self.call(forward, x, W, b, **self.placed(x.shape[1:3]))
+        y, self.cache = self.call(forward, x, self.params["W"], self.b, **self.placed(x.shape[1:3]))
         return y
 
     def backward(self, dy: Array) -> Array:
         """Overwrite the gradients of `W` and `b`; return dx (B, h, w, c_in)."""
         cache = self.saved()
         self.expect("dy", dy, self.output_shape(cache[0].shape))
-        dx, dW, db = self.call(backward, dy, *cache, out=self.grads())
-        self.params.set_grads(W=dW, b=db)
+        dx, *grads = self.call(backward, dy, *cache, out=self.grads())
+        self.set_grads(*grads)
         return dx
 
     def backward_params(self, dy: Array) -> None:

@@ -12,17 +12,23 @@ from minivae import Adam, Settings, Training, load_checkpoint, save_checkpoint
 from minivae.check import check_models
 from minivae.cli.main import main
 from minivae.errors import OptionError
-from minivae.models import MODELS
+from minivae.models import MODELS, NETWORKS
 from minivae.train.loop import fit
 from minivae.train.runs import open_run
 
 each_kind = pytest.mark.parametrize("kind", MODELS)
+each_network = pytest.mark.parametrize("network", NETWORKS)
 
 
 def examples(kind, **options):
-    model = MODELS[kind]
+    """Every example of a model on every example of a network."""
     return [
-        model.example(np.random.default_rng(0), **example, **options) for example in model.examples
+        MODELS[kind].example(
+            np.random.default_rng(0), network=name, **sizes, **{**example, **options}
+        )
+        for example in MODELS[kind].examples
+        for name, network in NETWORKS.items()
+        for sizes in network.examples
     ]
 
 
@@ -86,17 +92,31 @@ def test_a_checkpoint_goes_on_bit_for_bit(kind, tmp_path):
 
         fit(whole, x, after_epoch=save, progress=False)
         half, _ = load_checkpoint(path)
+        assert half.model.halves.network.name == model.halves.network.name
         assert type(half.model) is MODELS[kind]
         fit(half, x, progress=False)
         assert half.history == whole.history
         assert list(half.history[0])[2:] == ["loss", *model.terms]
-        assert half.model.params.theta.tobytes() == whole.model.params.theta.tobytes()
+        for name in ("theta", "carried"):
+            mine, its = (getattr(training.model.params, name) for training in (half, whole))
+            assert mine.tobytes() == its.tobytes()
 
 
+SMALL = {"mlp": "--hidden 12", "conv": "--channels 3,4 --norm batch --hidden 12"}
+"""Options of a small network, by its name."""
+
+
+def test_every_network_is_walked():
+    assert set(SMALL) == set(NETWORKS)
+    assert all(network.examples for network in NETWORKS.values())
+
+
+@each_network
 @each_kind
-def test_two_epochs_by_the_command_and_what_it_can(kind, tmp_path, monkeypatch, capsys):
+def test_two_epochs_by_the_command_and_what_it_can(kind, network, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = f"train digits8 --model {kind} --hidden 12 --latent 2 --limit 100 --epochs 2 --out run"
+    words = f"train digits8 --model {kind} --network {network} {SMALL[network]} --latent 2 "
+    words += "--limit 100 --epochs 2 --out run"
     assert main(words.split()) == 0
     run = open_run("run")
     model, can = run.training.model, MODELS[kind].can

@@ -300,14 +300,14 @@ def toynet(tmp_path, monkeypatch):
         name = "toynet"
         shaped = True
         options = {  # noqa: RUF012
-            "channels": Option(int, (6, 4), "widths", many=True),
+            "fans": Option(int, (6, 4), "widths", many=True),
             "gate": Option(str, "tanh", "which gate", choices=("tanh", "sigmoid")),
             "activation": NETWORKS["mlp"].options["activation"],
         }
 
         def trunk(self, shape, *, rng, **where):
             scale = Scale(*shape, **where)
-            first, *_ = self.channels
+            first, *_ = self.fans
             n = int(np.prod(shape))
             return [
                 scale,
@@ -318,8 +318,8 @@ def toynet(tmp_path, monkeypatch):
 
         def decoder(self, n_in, shape, n_out, *, rng, **where):
             return Sequential(
-                Dense(n_in, self.channels[-1], self.activation, rng=rng, **where),
-                Linear(self.channels[-1], n_out, rng=rng, **where),
+                Dense(n_in, self.fans[-1], self.activation, rng=rng, **where),
+                Linear(self.fans[-1], n_out, rng=rng, **where),
                 Reshape(*shape, -1, **where),
             )
 
@@ -339,12 +339,12 @@ TRAIN = ("train", "digits8", "--limit", 100, "--batch", 32, "--network", "toynet
 
 
 def test_a_named_network_is_one_class(toynet):
-    model = VAE(SHAPE, latent=Z, network="toynet", channels=[3], rng=rng(), dtype="float64")
+    model = VAE(SHAPE, latent=Z, network="toynet", fans=[3], rng=rng(), dtype="float64")
     model.params.theta[...] += 0.3 * rng().standard_normal(model.params.theta.shape)
     assert_gradients(model, tolerance=1e-7)
     assert model.hidden == ()
     config = json.loads(json.dumps(model.config))
-    own_options = {"network": "toynet", "channels": [3], "gate": "tanh", "activation": "relu"}
+    own_options = {"network": "toynet", "fans": [3], "gate": "tanh", "activation": "relu"}
     assert {name: config[name] for name in own_options} == own_options
     assert config["n_pixels"] == list(SHAPE)
     assert "hidden" not in config
@@ -355,16 +355,16 @@ def test_a_named_network_is_one_class(toynet):
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_command_trains_every_model_on_it(toynet, kind):
-    words = ("--model", kind, "--latent", 2, "--channels", "5,3", "--gate", "sigmoid")
+    words = ("--model", kind, "--latent", 2, "--fans", "5,3", "--gate", "sigmoid")
     assert call(*TRAIN, *words, "--epochs", 1, "--out", "half") == 0
     assert call("train", "--resume", "half", "--epochs", 3, "--quiet") == 0
     assert call(*TRAIN, *words, "--epochs", 3, "--out", "whole") == 0
     a, b = (open_run(name).training for name in ("half", "whole"))
     assert a.model.params.theta.tobytes() == b.model.params.theta.tobytes()
-    assert a.model.halves.network.channels == (5, 3)
+    assert a.model.halves.network.fans == (5, 3)
     config = json.loads(Path("half/config.json").read_text())
     assert config["options"]["network"] == config["model"]["network"] == "toynet"
-    assert config["options"]["channels"] == config["model"]["channels"] == [5, 3]
+    assert config["options"]["fans"] == config["model"]["fans"] == [5, 3]
     assert "hidden" not in config["options"]
     assert call("sample", "half", "--n", 3, "--out", "x.npz") == 0
 
@@ -373,10 +373,10 @@ def test_its_options_are_flags_of_the_command(toynet, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     assert call("train", "--help") == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "--network {mlp,toynet} what encoder and decoder are made of (default: mlp)" in told
-    assert "--channels [N ...] widths (default: 6 4)" in told
-    assert call(*TRAIN, "--channels", 5, 3, "--epochs", 1, "--out", "a") == 0
-    assert open_run("a").training.model.halves.network.channels == (5, 3)
+    assert "--network {mlp,conv,toynet} what encoder and decoder are made of (default: mlp)" in told
+    assert "--fans [N ...] widths (default: 6 4)" in told
+    assert call(*TRAIN, "--fans", 5, 3, "--epochs", 1, "--out", "a") == 0
+    assert open_run("a").training.model.halves.network.fans == (5, 3)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_its_options_are_flags_of_the_command(toynet, capsys, monkeypatch):
         ("--hidden 3", "the network toynet has no such option, so it does not take --hidden"),
         ("--hidden 3", "or use --network mlp"),
         ("--gate relu", "invalid choice: 'relu'"),
-        ("--channels 3,x", "'x' is no whole number"),
+        ("--fans 3,x", "'x' is no whole number"),
     ],
 )
 def test_what_the_network_does_not_take_is_refused(toynet, words, message, capsys):
@@ -394,9 +394,9 @@ def test_what_the_network_does_not_take_is_refused(toynet, words, message, capsy
 
 
 def test_the_mlp_takes_none_of_anothers_options(toynet, capsys):
-    assert call("train", "digits8", "--channels", 3) == 2
+    assert call("train", "digits8", "--fans", 3) == 2
     err = capsys.readouterr().err
-    assert "the network mlp has no such option, so it does not take --channels" in err
+    assert "the network mlp has no such option, so it does not take --fans" in err
     assert "or use --network toynet" in err
 
 

@@ -34,6 +34,10 @@ class Likelihood(Layer):
     """What its constructor takes beside dtype and backend: name -> (type, default, help); each is
     an attribute of that name too."""
 
+    kinds = 1
+    """Blocks of one number for each value that the decoder's output (B, kinds D) is made of; where
+    it is 1, all numbers of a value lie side by side."""
+
     binary = False
     """Whether it is a likelihood of zeros and ones alone, so that grey values are to be drawn."""
 

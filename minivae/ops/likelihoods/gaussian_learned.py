@@ -145,6 +145,7 @@ class GaussianLearned(Likelihood):
     """Likelihood of real data; the decoder gives the means and the log-variances, side by side."""
 
     name = "gaussian_learned"
+    kinds = 2
     real = True
     js_mean = "out.slice(0, out.length / 2)"
 

@@ -3,7 +3,7 @@
 - `program.py`: what the page has to compute, as data, or why it cannot
 - `build.py`: weights, examples and program, packed into one file
 - `template.html`, `style.css`: its frame
-- `network.js`: encoder and decoder, the library's forward passes once more
+- `network.js`, `layers.js`: encoder and decoder, the library's forward passes once more
 - `pictures.js`: pixels as pictures, and the examples
 - `chart.js`, `plane.js`: what the map looks like; how it lies in the latent space and is dragged
 - `sketch.js`: the picture that is drawn, opened or dropped

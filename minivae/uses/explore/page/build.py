@@ -41,6 +41,7 @@ DARK = {"faint": "#2b2a27", "mine": "#ff7bb0", "shadow": "none"}
 
 SCRIPTS = (
     "network.js",
+    "layers.js",
     "pictures.js",
     "chart.js",
     "plane.js",

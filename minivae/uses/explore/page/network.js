@@ -1,6 +1,6 @@
 /* The model: forward passes of the library's layers for one example, in float64 on its float32
-   weights. `FACTS.program` says which steps to take; `ACTIVATIONS` and `LIKELIHOOD` are the lines of
-   JavaScript that the files of the operations hold (both from program.py). */
+   weights. `FACTS.program` says which steps to take; layers of images are in layers.js, and the lines
+   of JavaScript that the files of the operations hold in `ACTIVATIONS` and `LIKELIHOOD` (program.py). */
 
 async function unpack(id, Type) {
   const text = document.getElementById(id).textContent;
@@ -29,25 +29,29 @@ function erf(x) {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
+/* y = x W + b. */
+function linear(step, x, W) {
+  const y = Float64Array.from(W.subarray(step.b, step.b + step.out));
+  for (let i = 0; i < step.in; i++) {
+    if (x[i] === 0) continue;
+    const value = x[i],
+      row = step.W + i * step.out;
+    for (let j = 0; j < step.out; j++) y[j] += value * W[row + j];
+  }
+  return y;
+}
+
 class Network {
   constructor(program, weights) {
     this.program = program;
     this.weights = weights;
   }
 
-  /* y = x W + b, or an activation of every entry. */
+  /* A layer, or an activation of every entry. */
   step(step, x) {
-    if (step.op !== "linear") return x.map((value) => ACTIVATIONS[step.op](value, step));
-    const W = this.weights,
-      y = new Float64Array(step.out);
-    for (let j = 0; j < step.out; j++) y[j] = W[step.b + j];
-    for (let i = 0; i < step.in; i++) {
-      if (x[i] === 0) continue;
-      const value = x[i],
-        row = step.W + i * step.out;
-      for (let j = 0; j < step.out; j++) y[j] += value * W[row + j];
-    }
-    return y;
+    const layer = LAYERS[step.op];
+    if (layer) return layer(step, x, this.weights);
+    return x.map((value) => ACTIVATIONS[step.op](value, step));
   }
 
   run(steps, x) {

@@ -9,11 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from ....engine.layer import Layer, Sequential
+from ....engine.layer import Layer, Reshape, Sequential
 from ....errors import OptionError
 from ....models.base import Model
 from ....models.gaussian_encoder import GaussianEncoder
-from ....ops import ACTIVATIONS, Activation, Dense, Dropout, Likelihood, Linear
+from ....models.halves import Apart
+from ....ops import (
+    ACTIVATIONS,
+    Activation,
+    BatchNorm,
+    Conv2d,
+    ConvTranspose2d,
+    Dense,
+    Dropout,
+    LayerNorm,
+    Likelihood,
+    Linear,
+)
+from ....ops.standardise import one_by_root
+
+Keep = Callable[[Any], int]
+"""Takes an array among the weights and returns where it begins."""
 
 
 def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
@@ -57,8 +73,8 @@ def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
         encoder = [part for part in parts if part is not None]
         clamp = [model.encoder.clamp.low, model.encoder.clamp.high]
     steps = {
-        "encoder": [step for part in encoder for step in _steps(part, keep)],
-        "decoder": _steps(model.decoder, keep),
+        "encoder": _steps(encoder, (1, model.n_data), keep),
+        "decoder": _steps([model.decoder], (1, model.latent), keep),
         "options": {name: getattr(likelihood, name) for name in likelihood.options},
         "latent": model.latent,
         "clamp": clamp,
@@ -66,21 +82,65 @@ def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
     return steps, np.concatenate(arrays)
 
 
-def _steps(layer: Layer, keep: Callable[[Any], int]) -> list[dict[str, Any]]:
-    """Steps of one layer, in order."""
+def _steps(layers: Iterable[Layer], shape: tuple[int, ...], keep: Keep) -> list[dict[str, Any]]:
+    """Steps of layers one after the other, for one example of `shape`."""
+    steps = []
+    for layer in layers:
+        made = layer.output_shape(shape)
+        steps += _step(layer, shape, made, keep)
+        shape = made
+    return steps
+
+
+def _step(
+    layer: Layer, shape: tuple[int, ...], made: tuple[int, ...], keep: Keep
+) -> list[dict[str, Any]]:
+    """Steps of one layer, from one example of `shape` to one of `made`."""
     kind = type(layer)
     if kind is Sequential:
-        return [step for part in layer for step in _steps(part, keep)]
+        return _steps(layer, shape, keep)
     if kind in (Linear, Dense):
         n_in, n_out = layer.params["W"].shape
         W, b = keep(layer.params["W"]), keep(layer.params["b"])
         steps = [{"op": "linear", "in": n_in, "out": n_out, "W": W, "b": b}]
         return steps + (_activation(layer.activation) if kind is Dense else [])
+    if kind in (Conv2d, ConvTranspose2d):
+        return [_convolution(layer, shape, made, keep)]
+    if kind is BatchNorm:  # in use, a factor and an offset for each channel
+        mean, var = (layer.params.carried_of(name) for name in ("mean", "var"))
+        factor = layer.params["gain"] * one_by_root(var, layer.eps)
+        offset = layer.params["bias"] - mean * factor
+        return [{"op": "scale", "factor": keep(factor), "offset": keep(offset), "width": made[-1]}]
+    if kind is LayerNorm:
+        gain, bias = keep(layer.params["gain"]), keep(layer.params["bias"])
+        norm = {"op": "layer_norm", "gain": gain, "bias": bias}
+        return [{**norm, "width": layer.width, "eps": layer.eps}]
+    if kind is Apart:
+        return [{"op": "apart", "kinds": layer.kinds}]
     if kind is Activation:
         return _activation(layer.name, **layer.options)
-    if kind is Dropout:
-        return []  # in use, it does nothing
+    if kind in (Dropout, Reshape):
+        return []  # in use they change no number
     raise _cannot(f"a {kind.__name__} layer")
+
+
+def _convolution(
+    layer: Conv2d, shape: tuple[int, ...], made: tuple[int, ...], keep: Keep
+) -> dict[str, Any]:
+    """A convolution or a transposed one: sizes, and where the first window lies."""
+    back = isinstance(layer, ConvTranspose2d)
+    (top, _), (left, _) = layer.sides(made[1:3] if back else shape[1:3])
+    return {
+        "op": "conv_transpose2d" if back else "conv2d",
+        "from": shape[1:],
+        "to": made[1:],
+        "kernel": layer.kernel,
+        "stride": layer.stride,
+        "top": top,
+        "left": left,
+        "W": keep(layer.params["W"]),
+        "b": keep(layer.params["b"]),
+    }
 
 
 def _activation(name: str, **options: float) -> list[dict[str, Any]]:
@@ -112,6 +172,6 @@ def _taken(options: Iterable[str]) -> str:
 
 def _cannot(what: str) -> OptionError:
     return OptionError(
-        f"a page cannot run {what}; it runs a VAE or an autoencoder of dense layers with the "
-        "activations and likelihoods of `minivae train`."
+        f"a page cannot run {what}; it runs a VAE or an autoencoder on the networks, with the "
+        "activations and likelihoods, of `minivae train`."
     )
