@@ -32,6 +32,9 @@ WORDS = {
     "no_divisor": "lacks a division",
     "no_term": "lacks a term",
     "no_sum": "lacks a sum",
+    "jacobian": "lacks the derivative of a softmax",
+    "statistic": "lacks what comes back through a mean, a variance or a norm",
+    "other": "computes something else than it needs",
 }
 """What is wrong with a line, by kind of change."""
 

@@ -5,7 +5,6 @@ here, and what arrays are at hand in it; it sends a function's text back with on
 changed, which runs in the place of the function for the time of a trial.
 """
 
-import ast
 import contextlib
 import inspect
 import sys
@@ -50,12 +49,8 @@ class Editable:
         """
         scopes = observed(self.codes, run)
         return [
-            {
-                "line": code.co_firstlineno,
-                "text": text,
-                "scope": scopes.get(code, {}),
-            }
-            for code, text in zip(self.codes, self.texts, strict=True)
+            {"line": line, "text": text, "scope": scopes.get(code, {})}
+            for code, (line, text) in zip(self.codes, self.texts, strict=True)
         ]
 
     @contextlib.contextmanager
@@ -92,11 +87,17 @@ def functions_of(pair: Any) -> list[FunctionType]:
     return found[:MOST]
 
 
-def _source(function: FunctionType) -> str:
+def _source(function: FunctionType) -> tuple[int, str]:
+    """Line and text of a function, without what decorates it."""
     try:
-        return textwrap.dedent(inspect.getsource(function))
+        lines = inspect.getsource(function).splitlines(keepends=True)
     except (OSError, TypeError):
-        return ""
+        return 0, ""
+    above = 0
+    while above < len(lines) - 1 and not lines[above].lstrip().startswith("def "):
+        above += 1
+    text = textwrap.dedent("".join(lines[above:]))
+    return function.__code__.co_firstlineno + above, text
 
 
 def observed(codes: list[CodeType], run: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
@@ -150,24 +151,13 @@ def compiled(function: FunctionType, text: str, own: CodeType) -> CodeType:
     SyntaxError, ValueError
         If the text is no such function.
     """
-    node = ast.parse(text).body[0]
-    if not isinstance(node, ast.FunctionDef):
-        raise ValueError("this is no function")
-    node.decorator_list = []
-    ast.increment_lineno(node, own.co_firstlineno - 1)
-    inner: ast.stmt = node
     owner = function.__qualname__.rpartition(".")[0].rpartition(".")[2]
-    if owner and owner != "<locals>":
-        inner = ast.ClassDef(owner, bases=[], keywords=[], body=[node], decorator_list=[])
     outer = [name for name in own.co_freevars if name != "__class__"]
-    body: list[ast.stmt] = [
-        *(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(None)) for name in outer),
-        inner,
-    ]
-    nothing = ast.arguments([], [], None, [], [], None, [])
-    shell = ast.FunctionDef("_", nothing, body, decorator_list=[])
-    module = ast.fix_missing_locations(ast.Module([shell], []))
-    return _find(compile(module, own.co_filename, "exec"), node.name)
+    if owner not in ("", "<locals>"):
+        text = f"class {owner}:\n{textwrap.indent(text, ' ')}"
+    if outer:
+        text = f"def _():\n {'='.join(outer)} = 0\n{textwrap.indent(text, ' ')}"
+    return _find(compile(text, own.co_filename, "exec"), function.__name__)
 
 
 def _find(code: CodeType, name: str) -> CodeType:
