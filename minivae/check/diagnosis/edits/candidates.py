@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .missing import Others, Scope, bigger
+from .missing import Others, Scope, Shape, bigger
 from .source import Place, Source
 
 OPERATORS: dict[type, tuple[str, ...]] = {
@@ -70,20 +70,22 @@ class Change:
     new: str
 
 
-def changes(source: Source, scope: Scope) -> list[Change]:
-    """All changes of one function, the likeliest first; of equally likely ones, from its end."""
+def changes(source: Source, places: dict[Place, Shape | None], scope: Scope) -> list[Change]:
+    """All changes at some places, the likeliest first; of equally likely ones, from the end.
+
+    The shape of what is computed at a place is given where it is known otherwise.
+    """
     found: list[Change] = []
-    for place in source.places:
+    for place, shape in places.items():
         seen = {source.of(place.node)}
-        for kind, tier, new in _of_place(source, place, scope):
+        for kind, tier, new in _of_place(source, place, shape, scope):
             if new not in seen:
                 seen.add(new)
                 found.append(Change(kind, tier, place, new))
-    order = {id(change): i for i, change in enumerate(found)}
-    return sorted(found, key=lambda c: (c.tier, -source.span(c.place.node)[0], order[id(c)]))
+    return sorted(found, key=lambda change: (change.tier, -source.span(change.place.node)[0]))
 
 
-def _of_place(source: Source, place: Place, scope: Scope) -> Others:
+def _of_place(source: Source, place: Place, shape: Shape | None, scope: Scope) -> Others:
     node = place.node
     if isinstance(node, ast.stmt):
         yield from _of_statement(source, node)
@@ -92,7 +94,7 @@ def _of_place(source: Source, place: Place, scope: Scope) -> Others:
     elif isinstance(node, ast.expr):
         for kind, tier, new in _of_expression(source, place, node, scope):
             yield kind, tier, f"({new})"
-        yield from bigger(source, place, scope)
+        yield from bigger(source, place, shape, scope)
 
 
 def _of_statement(source: Source, node: ast.stmt) -> Others:
@@ -153,7 +155,7 @@ def _numbers(value: object, scope: Scope, nothing: int | None) -> Others:
     elif isinstance(value, int | float):
         for other in (value + 1, value - 1, 2 * value, value / 2, -value, value**2, 0.5):
             same = isinstance(value, int) and other == int(other)
-            if other != nothing:
+            if other != nothing and not (nothing == 0 and other == -value):
                 yield "constant", 0, repr(int(other) if same else other)
         for name, (shape, _) in scope.items():
             if shape:

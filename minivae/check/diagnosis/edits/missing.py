@@ -45,20 +45,20 @@ FACTORS = [
 """Forms with one more factor, which has a shape that spreads to that of x."""
 ALIKE = [
     ("jacobian", 3, "{v} * ({x} - np.sum({x} * {v}, axis=-1, keepdims=True))"),
-    ("statistic", 3, "{x} - {v} * np.mean({x} * {v}, axis=0)"),
-    ("statistic", 3, "{x} - {v} * np.mean({x} * {v}, axis=-1, keepdims=True)"),
     ("statistic", 3, "{x} - {v} * np.sum({x} * {v}, axis=-1, keepdims=True)"),
-    ("statistic", 4, "{x} - np.mean({x}, axis=0) - {v} * np.mean({x} * {v}, axis=0)"),
+    ("statistic", 3, "{x} - {v} * np.mean({x} * {v}, axis=-1, keepdims=True)"),
+    ("statistic", 3, "{x} - {v} * np.mean({x} * {v}, axis=0)"),
     (
         "statistic",
         4,
         "{x} - {x}.mean(-1, keepdims=True) - {v} * ({x} * {v}).mean(-1, keepdims=True)",
     ),
+    ("statistic", 4, "{x} - {x}.mean(axis=0) - {v} * ({x} * {v}).mean(axis=0)"),
 ]
 """Derivatives of a softmax, of a norm and of mean and variance, v of the same shape as x."""
 
 
-def bigger(source: Source, place: Place, scope: Scope) -> Others:
+def bigger(source: Source, place: Place, shape: Shape | None, scope: Scope) -> Others:
     """What stands at a place, with one more of something."""
     node = place.node
     if isinstance(node, ast.Constant | ast.Tuple) or not (place.term or place.factor):
@@ -69,7 +69,7 @@ def bigger(source: Source, place: Place, scope: Scope) -> Others:
         for other in scope:
             yield "name", 3, other
     x = source.operand(node)
-    shape = _shape(source, place, scope)
+    shape = _shape(source, place, scope) if shape is None else shape
 
     def put(forms: list[tuple[str, int, str]], tier: int = 0, v: str = "") -> Others:
         for kind, later, form in forms:
@@ -100,11 +100,12 @@ def bigger(source: Source, place: Place, scope: Scope) -> Others:
                 yield from put(BESIDE, 2, other)
             if shape == its and len(its) > 1:
                 yield from put(ALIKE, 0, other)
-    if shape:
-        for product in _products(scope, shape):
-            yield from put([("no_term", 4, "{x} + {v}")], 0, product)
+    for product in _products(scope, shape) if shape else ():
+        yield from put([("no_term", 4, "{x} + {v}")], 0, product)
     if place.whole and shape and not isinstance(node, ast.Name):
-        yield from _others(scope, shape)
+        for made in _made(scope, shape):
+            yield "other", 4, made
+            yield "no_term", 4, f"{x} + {made}"
 
 
 def _shape(source: Source, place: Place, scope: Scope) -> Shape | None:
@@ -124,18 +125,18 @@ def _products(scope: Scope, shape: Shape) -> Iterator[str]:
                 yield f"{a} * {b}"
 
 
-def _others(scope: Scope, shape: Shape) -> Others:
-    """Something else in the place of all that is computed: a product that has the shape."""
+def _made(scope: Scope, shape: Shape) -> Iterator[str]:
+    """Sums and matrix products of what is at hand that have a shape."""
     names = [(n, its) for n, (its, _) in scope.items() if its]
     for a, a_shape in names:
         if a_shape[1:] == shape:
-            yield "other", 4, f"{a}.sum(axis=0)"
+            yield f"{a}.sum(axis=0)"
         for b, b_shape in names if len(a_shape) == len(shape) == 2 else ():
             if len(b_shape) == 2:
                 if a_shape[0] == b_shape[0] and (a_shape[1], b_shape[1]) == shape:
-                    yield "other", 4, f"{a}.T @ {b}"
+                    yield f"{a}.T @ {b}"
                 if a_shape[1] == b_shape[1] and (a_shape[0], b_shape[0]) == shape:
-                    yield "other", 4, f"{a} @ {b}.T"
+                    yield f"{a} @ {b}.T"
 
 
 def _spreads(small: Shape, shape: Shape) -> bool:

@@ -15,8 +15,8 @@ import numpy as np
 from ...verdict.subject import Editor
 from ..evidence import Evidence, misfit
 from .candidates import Change, changes
-from .missing import Scope
-from .source import Source, Unit
+from .missing import Scope, Shape
+from .source import Place, Source, Unit
 
 CLOSE = 1e-5
 """Largest relative distance at which a gradient counts as right."""
@@ -54,13 +54,15 @@ class Mend:
 
 
 class Text:
-    """One function of the pair, backward first, and the changes of it."""
+    """One function of the pair, backward first, and its places by unit."""
 
     def __init__(self, index: int, described: dict[str, Any]) -> None:
         self.index, self.first = index, described["line"]
         self.source = Source(described["text"])
-        scope: Scope = {n: (tuple(s), whole) for n, (s, whole) in described["scope"].items()}
-        self.changes = changes(self.source, scope) if scope else []
+        self.scope: Scope = {n: (tuple(s), whole) for n, (s, whole) in described["scope"].items()}
+        self.units: dict[Unit | None, list[Place]] = {}
+        for place in self.source.places if self.scope else []:
+            self.units.setdefault(place.unit, []).append(place)
 
     def mend(self, change: Change, names: frozenset[str]) -> Mend:
         """Say where a change is, and what it changes."""
@@ -119,36 +121,44 @@ class Search:
         return _cover(found)
 
     def _in_order(self, texts: list[Text]) -> Iterator[tuple[int, Change, Text]]:
-        """The changes in places that matter, with their tiers; the likeliest first."""
+        """The changes of what matters, with their tiers; the likeliest first."""
         found = []
         for text in texts:
-            later = {}
-            for unit in {c.place.unit: None for c in text.changes}:
-                later[unit] = self._lateness(text, unit)
+            places: dict[Place, Shape | None] = {}
+            later: dict[Unit | None, int] = {}
+            for unit, some in text.units.items():
+                late, shape = self._lateness(text, unit)
+                if late is not None:
+                    later[unit] = late
+                    places |= dict.fromkeys(some, shape)
             found += [
-                (change.tier + more, change, text)
-                for change in text.changes
-                if (more := later[change.place.unit]) is not None
+                (change.tier + later[change.place.unit], change, text)
+                for change in changes(text.source, places, text.scope)
             ]
         return iter(sorted(found, key=lambda trial: (trial[0], trial[2].index)))
 
-    def _lateness(self, text: Text, unit: Unit | None) -> int | None:
-        """How much later the changes of a unit are tried, by what depends on it; None is never."""
+    def _lateness(self, text: Text, unit: Unit | None) -> tuple[int | None, Shape | None]:
+        """How much later than others the changes of a unit are tried; None is never.
+
+        What depends on it tells, and if that is one gradient of a return statement, its shape too.
+        """
         later = 2 * (text.index == 1)
         if unit is None or self._is_late():
-            return later
+            return later, None
         nudged = NUDGE.format(text.source.of(unit.node))
         found = self._tried(0, text.index, text.source.changed([(unit.node, nudged)]))
         if found is None:
-            return later
+            return later, None
         outputs, gradients = found
         probe = self.evidence.probes[0]
         if self.evidence.subject.truth is None and not _same(probe.outputs, outputs):
-            return None
+            return None, None
         moved = {n for n, g in gradients.items() if not _agree(probe.gradients.get(n), g)}
         if not moved & self.wrong.keys():
-            return None
-        return later + bool(self.wrong.keys() - moved) + 2 * bool(moved & self.right.keys())
+            return None, None
+        shape = probe.arguments[min(moved)].shape if len(moved) == 1 and unit.returned else None
+        missed, spoilt = self.wrong.keys() - moved, moved & self.right.keys()
+        return later + bool(missed) + 2 * bool(spoilt), shape
 
     def _is_late(self) -> bool:
         seconds = time.monotonic() - self.start

@@ -20,10 +20,13 @@ class Unit:
         The expression.
     target : str
         The expression that it is assigned to; empty if there is none.
+    returned : bool
+        Whether it is returned.
     """
 
     node: ast.expr
     target: str = ""
+    returned: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +137,6 @@ def _same(one: str, other: str) -> bool:
 def _in_statement(statement: ast.stmt) -> Iterator[Place]:
     if isinstance(statement, ast.While | ast.FunctionDef | ast.ClassDef):
         return
-    if isinstance(statement, ast.Assign | ast.AugAssign):
-        yield Place(statement, statement)
     targets = getattr(statement, "targets", [getattr(statement, "target", None)])
     target = targets[0] if len(targets) == 1 else None
     for name, value in ast.iter_fields(statement):
@@ -145,20 +146,23 @@ def _in_statement(statement: ast.stmt) -> Iterator[Place]:
             elif isinstance(part, ast.expr) and name in ("targets", "target"):
                 yield from _in_expression(part, statement, None, reading=False)
             elif isinstance(part, ast.expr):
-                for unit in _units(part, target):
+                units = list(_units(part, target, isinstance(statement, ast.Return)))
+                if isinstance(statement, ast.Assign | ast.AugAssign):
+                    yield Place(statement, statement, units[0] if len(units) == 1 else None)
+                for unit in units:
                     yield from _in_expression(unit.node, statement, unit, term=True)
 
 
-def _units(value: ast.expr, target: ast.expr | None) -> Iterator[Unit]:
+def _units(value: ast.expr, target: ast.expr | None, returned: bool) -> Iterator[Unit]:
     """The entries of a tuple or dict, and what they are assigned to; else the whole."""
     parts = value.values if isinstance(value, ast.Dict) else getattr(value, "elts", None)
     if parts is None or isinstance(value, ast.Set):
-        yield Unit(value, "" if target is None else ast.unparse(target))
+        yield Unit(value, "" if target is None else ast.unparse(target), returned)
         return
     targets = getattr(target, "elts", [])
     paired = len(targets) == len(parts)
     for i, part in enumerate(parts):
-        yield from _units(part, targets[i] if paired else None)
+        yield from _units(part, targets[i] if paired else None, returned)
 
 
 def _in_expression(
