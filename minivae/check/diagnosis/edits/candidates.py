@@ -6,6 +6,7 @@ and of a name only those are tried in its place that have a shape which fits.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -45,6 +46,8 @@ TWINS = [
 KINDS = {("mean", "sum"): "mean_for_sum", ("sum", "mean"): "sum_for_mean"}
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "argmax", "argmin", "var", "std", "norm")
 AXES = ["0", "1", "-1", "None", "(0, 1)", "2", "(0, 2, 3)", "(0, 1, 2)"]
+COUNTED = re.compile(r"(?P<a>[\w.]+)\.(size|shape\[-?\d\])|len\((?P<b>[\w.]+)\)")
+SIZES = ["{}.shape[0]", "{}.shape[1]", "{}.shape[-1]", "{}.size"]
 MODULES = ("np", "numpy", "xp", "cp", "math")
 
 
@@ -146,6 +149,9 @@ def _of_expression(source: Source, place: Place, node: ast.expr, scope: Scope) -
         yield from _calls(source, node)
     if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         yield from _names(source.of(node), scope)
+    if counted := COUNTED.fullmatch(source.of(node)):
+        for size in SIZES:
+            yield "size", 0, size.format(counted["a"] or counted["b"])
 
 
 def _numbers(value: object, scope: Scope, nothing: int | None) -> Others:
@@ -220,10 +226,13 @@ def _axes(words: list[str], where: int) -> Iterator[tuple[str, list[str]]]:
     rest = [w for w in words if "=" in w and not w.startswith("axis=")]
     axis = [w for w in words if w.startswith("axis=")] or plain[where : where + 1]
     written = axis[0].removeprefix("axis=") if axis else "None"
+    kept = [w for w in words if w.startswith("keepdims=")]
     for other in AXES:
         if other != written:
-            yield "axis", [*plain[:where], *([] if other == "None" else [f"axis={other}"]), *rest]
-    kept = [w for w in words if w.startswith("keepdims=")]
+            new = [*plain[:where], *([] if other == "None" else [f"axis={other}"]), *rest]
+            yield "axis", new
+            if not kept and other != "None":
+                yield "axis", [*new, "keepdims=True"]
     yield "keepdims", [w for w in words if w not in kept] + ([] if kept else ["keepdims=True"])
 
 

@@ -26,6 +26,12 @@ ALONE = [
     ("statistic", 3, "{x} - np.mean({x}, axis=-1, keepdims=True)"),
 ]
 """Forms without another array."""
+SIZES = [
+    ("no_divisor", 3, "{x} / {v}.shape[0]"),
+    ("no_factor", 4, "{x} * {v}.shape[0]"),
+    ("no_divisor", 4, "{x} / np.sqrt({v}.shape[-1])"),
+]
+"""Forms with the size of another array."""
 TERMS = [("no_term", 0, "{x} - 1"), ("no_term", 0, "1 - {x}"), ("no_term", 1, "{x} + 1")]
 BESIDE = [("no_term", 0, "{x} + {v}"), ("no_term", 0, "{x} - {v}")]
 """Forms with one more term; the second, with an array of the same shape."""
@@ -63,17 +69,16 @@ def bigger(source: Source, place: Place, shape: Shape | None, scope: Scope) -> O
     node = place.node
     if isinstance(node, ast.Constant | ast.Tuple) or not (place.term or place.factor):
         return
-    if isinstance(place.statement, ast.Return) and place.whole:
-        if source.of(node) in source.assigned:
-            return  # it is better mended where it is computed
-        for other in scope:
-            yield "name", 3, other
+    returned = isinstance(place.statement, ast.Return) and place.whole
+    late = int(returned and source.of(node) in source.assigned)  # better where it is computed
+    for other in scope if returned and not late else ():
+        yield "name", 3, other
     x = source.operand(node)
     shape = _shape(source, place, scope) if shape is None else shape
 
     def put(forms: list[tuple[str, int, str]], tier: int = 0, v: str = "") -> Others:
         for kind, later, form in forms:
-            yield kind, tier + later, f"({form.format(x=x, v=v)})"
+            yield kind, tier + later + late, f"({form.format(x=x, v=v)})"
 
     if place.factor:
         yield from put(TERMS, 3)
@@ -89,8 +94,7 @@ def bigger(source: Source, place: Place, shape: Shape | None, scope: Scope) -> O
             yield from put([("no_divisor", 2, "{x} / {v}")], 0, other)
         elif its and other.isidentifier() and its[0] not in sizes:
             sizes.add(its[0])
-            size = [("no_divisor", 3, "{x} / {v}.shape[0]"), ("no_factor", 4, "{x} * {v}.shape[0]")]
-            yield from put(size, 0, other)
+            yield from put(SIZES, 0, other)
         if shape is not None and not _spreads(its, shape):
             continue
         yield from put([("no_factor", 2, "{x} * {v}")], 0, other)

@@ -21,6 +21,7 @@ WORDS = {
     "power": "lacks a square",
     "axis": "works along another axis than it needs",
     "keepdims": "keeps an axis that it should not, or loses one",
+    "size": "counts something else than it needs",
     "index": "is off by one",
     "direction": "goes through in the other direction",
     "name": "takes another array than it needs",

@@ -118,26 +118,22 @@ def observed(codes: list[CodeType], run: Callable[[], Any]) -> dict[CodeType, di
 
 
 def scope_of(names: dict[str, Any]) -> dict[str, list]:
-    """Expression -> [shape, whole number] of what is an array or a number."""
+    """Expression -> [shape, whole number] of what is an array or a number; each array once."""
     found: dict[str, list] = {}
-    for name, value in names.items():
-        if not name.startswith(("_", ".")):
-            _look_at(name, value, found)
-        inside = vars(value) if name == "self" and hasattr(value, "__dict__") else {}
-        for key, part in inside.items():
-            _look_at(f"self.{key}", part, found)
+    seen: set[int] = set()
+    every = {n: v for n, v in names.items() if n[0] not in "_."}
+    every |= {f"self.{n}": v for n, v in getattr(names.get("self"), "__dict__", {}).items()}
+    for name, value in list(every.items()):
+        parts = value.items() if isinstance(value, dict) else ()
+        parts = enumerate(value) if isinstance(value, tuple | list) else parts
+        every |= {f"{name}[{k!r}]": v for k, v in list(parts)[:20] if isinstance(k, str | int)}
+    for name, value in every.items():
+        if isinstance(value, np.ndarray) and id(value) not in seen:
+            seen.add(id(value))
+            found[name] = [list(value.shape), False]
+        elif isinstance(value, int | float | np.generic) and not isinstance(value, bool):
+            found[name] = [[], isinstance(value, int | np.integer)]
     return found
-
-
-def _look_at(expression: str, value: Any, found: dict[str, list]) -> None:
-    if isinstance(value, dict) and expression.count("[") == 0:
-        for key, part in list(value.items())[:20]:
-            if isinstance(key, str):
-                _look_at(f"{expression}[{key!r}]", part, found)
-    elif isinstance(value, np.ndarray):
-        found[expression] = [list(value.shape), False]
-    elif isinstance(value, int | float | np.generic) and not isinstance(value, bool):
-        found[expression] = [[], isinstance(value, int | np.integer)]
 
 
 def compiled(function: FunctionType, text: str, own: CodeType) -> CodeType:
