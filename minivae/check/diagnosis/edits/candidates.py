@@ -58,7 +58,7 @@ class Change:
     Attributes
     ----------
     kind : str
-        What kind of slip it mends, see `words.WORDS`.
+        What kind of slip it mends, see `mistakes.SLIPS`.
     tier : int
         How early it is tried; 0 is the likeliest.
     place : Place
