@@ -59,7 +59,7 @@ def test_nothing_of_a_higher_level_is_told(hint):
         assert ("does not double" in said) == (hint == "mistake" and "double" in reason)
         assert ("line 12" in said) == (level >= 2 and diagnosis.line > 0)
         assert ("dx" in said) == (level >= 1)
-        assert (f'"{diagnosis.key}"' in said) == (hint == "mistake")
+        assert (f'"key": "{diagnosis.key}"' in said) == (hint == "mistake")
 
 
 def test_everything_is_told_of_an_edit():
