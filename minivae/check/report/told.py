@@ -64,11 +64,11 @@ def _cut(diagnosis: Diagnosis, hint: str) -> Diagnosis | None:
     """A diagnosis that tells so much; None if it tells nothing then."""
     key, line = diagnosis.key, diagnosis.line
     if hint == "mistake" and line:
-        text = f"line {line}: `{diagnosis.source}` {SLIPS[key]}"
+        text = f"{diagnosis.where}: `{diagnosis.source}` {SLIPS[key]}"
     elif hint == "mistake":
         text = MISTAKES.get(key, diagnosis.text)
     elif hint == "line" and line:
-        key, text = "line", f"see line {line}"
+        key, text = "line", f"see {diagnosis.where}"
     else:
         return None
     return replace(diagnosis, key=key, text=text, edit="")

@@ -5,6 +5,7 @@ to be, `missing` what it may lack; `search` runs the functions with it and compa
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,5 +28,8 @@ def find_mends(evidence: Evidence, wrong: Iterable[str]) -> list[Mend]:
 
 def as_diagnosis(mend: Mend) -> Diagnosis:
     """What the report says of a change, as a person would who looks over one's shoulder."""
-    text = f"line {mend.line}: `{mend.source}` {SLIPS[mend.kind]}; with `{mend.edit}` it is right"
-    return Diagnosis(mend.kind, text, 0.0, line=mend.line, source=mend.source, edit=mend.edit)
+    at = Diagnosis(
+        mend.kind, "", 0.0, line=mend.line, source=mend.source, edit=mend.edit, cell=mend.cell
+    )
+    text = f"{at.where}: `{mend.source}` {SLIPS[mend.kind]}; with `{mend.edit}` it is right"
+    return replace(at, text=text)

@@ -16,8 +16,8 @@ Others = Iterator[tuple[str, int, str]]
 
 ALONE = [
     ("no_sign", 2, "-{x}"),
-    ("no_factor", 3, "2 * {x}"),
-    ("no_factor", 3, "0.5 * {x}"),
+    ("no_factor", 2, "2 * {x}"),
+    ("no_factor", 2, "0.5 * {x}"),
     ("no_sum", 3, "np.sum({x}, axis=0)"),
     ("no_sum", 3, "np.sum({x}, axis=-1)"),
     ("no_sum", 3, "np.sum({x}, axis=0, keepdims=True)"),
@@ -83,7 +83,7 @@ def bigger(source: Source, place: Place, shape: Shape | None, scope: Scope) -> O
     if place.factor:
         yield from put(TERMS, 3)
         for other, (its, _) in scope.items():
-            if its and shape in (None, its):
+            if its and shape in (None, its) and other != x:
                 yield from put(BESIDE, 3, other)
         return
     yield from put(ALONE)
@@ -100,7 +100,7 @@ def bigger(source: Source, place: Place, shape: Shape | None, scope: Scope) -> O
         yield from put([("no_factor", 2, "{x} * {v}")], 0, other)
         if its:
             yield from put(FACTORS, 0, other)
-            if shape in (None, its):
+            if shape in (None, its) and other != x:
                 yield from put(BESIDE, 2, other)
             if shape == its and len(its) > 1:
                 yield from put(ALIKE, 0, other)

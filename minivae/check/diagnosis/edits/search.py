@@ -37,8 +37,8 @@ class Mend:
         Which.
     kind : str
         What kind of slip it mends.
-    line : int
-        Line of the file.
+    line, cell : int
+        Line of the file, or of the cell of a notebook; the cell is 0 where there is none.
     source, edit : str
         What stands on it, and the same with the change.
     rank : tuple
@@ -51,13 +51,14 @@ class Mend:
     source: str
     edit: str
     rank: tuple[int, ...]
+    cell: int = 0
 
 
 class Text:
     """One function of the pair, backward first, and its places by unit."""
 
     def __init__(self, index: int, described: dict[str, Any]) -> None:
-        self.index, self.first = index, described["line"]
+        self.index, self.first, self.cell = index, described["line"], described.get("cell", 0)
         self.source = Source(described["text"])
         self.scope: Scope = {n: (tuple(s), whole) for n, (s, whole) in described["scope"].items()}
         self.units: dict[Unit | None, list[Place]] = {}
@@ -71,7 +72,7 @@ class Text:
         size = abs(len(edit) - len(source))
         line = self.first + node.lineno - 1  # type: ignore[attr-defined]
         rank = (int(self.index == 1), change.tier, size, line)
-        return Mend(names, change.kind, line, source, edit, rank)
+        return Mend(names, change.kind, line, source, edit, rank, self.cell)
 
 
 class Search:
