@@ -47,6 +47,8 @@ def diagnose(report: Report, subject: Subject, upstream: list[np.ndarray], seed:
             replace(d, text=re.sub(r"\bdout\b", own, d.text))
             for d in _ranked(found[array.name], common)
         ]
+        if at:  # one name beside it will do
+            known = [d for i, d in enumerate(known) if i == 0 or d.also]
         array.diagnoses = [*at, *known] or [
             Diagnosis("unknown", doctor.unknown(array), float("nan"))
         ]

@@ -64,11 +64,12 @@ class Evidence:
         self.rng = np.random.default_rng([seed, 71])
         first = self.probe(subject.arguments, upstream)
         self.probes = [] if first is None else [first]
+        plain = subject.scalar and all(np.all(dy == 1) for dy in upstream)
         for _ in range(2 if self.probes else 0):
             arguments = self._moved()
             scale = [np.sqrt(np.mean(dy**2)) or 1.0 for dy in upstream]
             again = [
-                dy if subject.scalar else s * self.rng.standard_normal(dy.shape)
+                dy if plain else s * self.rng.standard_normal(dy.shape)
                 for dy, s in zip(upstream, scale, strict=True)
             ]
             probe = self.probe(arguments, again)

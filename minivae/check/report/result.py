@@ -34,8 +34,9 @@ class Diagnosis:
         How far the gradient is from what this mistake would give, relative; 0 is a perfect match.
     also : bool
         Whether it was made together with the one before, instead of it.
-    line : int
-        Line of the file that it stands on; 0 if that is not known.
+    line, cell : int
+        Line of the file that it stands on, or of the code cell of a notebook; 0 if it is not known,
+        or there is none.
     source, edit : str
         What stands there, and what makes it right, as source.
     """
@@ -47,6 +48,12 @@ class Diagnosis:
     line: int = 0
     source: str = ""
     edit: str = ""
+    cell: int = 0
+
+    @property
+    def where(self) -> str:
+        """The line in words."""
+        return f"{f'cell {self.cell}, ' * bool(self.cell)}line {self.line}"
 
 
 @dataclass

@@ -5,18 +5,28 @@ gradient   which gradient, where in it, and by how much
 line       also the line that is to be looked at
 mistake    also what kind of mistake it is likely to be, without what would mend it
 edit       everything
+
+Below "edit" no sentence about a mistake is passed on: what is said instead is made of the kind of
+the mistake and of the student's own line. Of reasons the known ones are passed on, and of a doubt
+about the forward pass what comes before a colon or a semicolon; what mends it stands behind.
 """
 
 import copy
 import re
 from dataclasses import replace
 
+from ..diagnosis.mistakes import MISTAKES, SLIPS
 from .report import Report
-from .result import Diagnosis
+from .result import WRONG, ArrayCheck, Diagnosis
 
 HINTS = ("verdict", "gradient", "line", "mistake", "edit")
-MEND = re.compile(r"[:;,]? (?:write|multiply|divide|use|pass|with)\b(?= [`\w(]).*", re.DOTALL)
-"""Where a sentence on a mistake goes over to what mends it."""
+FITS = "the gradient fits this forward pass, but "
+"""What a habit begins with that tells a mistake in the forward pass."""
+FACT = re.compile(
+    r"no gradient |the gradient (has|holds) |the right numbers|the \d+ entries|it diff"
+)
+WHY = re.compile(r"\S+ does not double when \S+ doubles")
+"""Reasons that say of a wrong gradient where it is wrong, and those that say why it is."""
 
 
 def told(report: Report, hint: str) -> Report:
@@ -33,19 +43,39 @@ def told(report: Report, hint: str) -> Report:
         return report
     less = copy.copy(report)
     less.hint = hint
-    less.arrays = [
-        replace(array, diagnoses=[d for each in array.diagnoses if (d := _cut(each, hint))])
-        for array in report.arrays
-    ]
-    for array in less.arrays:
-        if hint != "mistake" and array.reason and MEND.search(array.reason):
-            array.reason = ""
+    less.arrays = [_less(array, hint) for array in report.arrays]
+    less.habits = [_habit(habit, hint) for habit in report.habits]
     return less
 
 
+def _less(array: ArrayCheck, hint: str) -> ArrayCheck:
+    said: dict[str, Diagnosis] = {}
+    for each in array.diagnoses:
+        if cut := _cut(each, hint):
+            said.setdefault(cut.text, cut)
+    reason = array.reason
+    if array.verdict == WRONG and not FACT.match(reason):
+        why = WHY.match(reason) if hint == "mistake" else None
+        reason = why[0] if why else ""
+    return replace(array, diagnoses=list(said.values()), reason=reason)
+
+
 def _cut(diagnosis: Diagnosis, hint: str) -> Diagnosis | None:
-    if hint == "mistake":
-        return replace(diagnosis, text=MEND.sub("", diagnosis.text), edit="")
-    if hint == "line" and diagnosis.line:
-        return replace(diagnosis, key="line", text=f"see line {diagnosis.line}", edit="")
-    return None
+    """A diagnosis that tells so much; None if it tells nothing then."""
+    key, line = diagnosis.key, diagnosis.line
+    if hint == "mistake" and line:
+        text = f"{diagnosis.where}: `{diagnosis.source}` {SLIPS[key]}"
+    elif hint == "mistake":
+        text = MISTAKES.get(key, diagnosis.text)
+    elif hint == "line" and line:
+        key, text = "line", f"see {diagnosis.where}"
+    else:
+        return None
+    return replace(diagnosis, key=key, text=text, edit="")
+
+
+def _habit(habit: str, hint: str) -> str:
+    if not habit.startswith(FITS):
+        return habit
+    known = re.split(r"[:;] ", habit, maxsplit=1)[0]
+    return known if hint == "mistake" else f"{FITS}the values themselves are doubtful"

@@ -146,19 +146,32 @@ def source_of(file: Path) -> str:
     """The text of a Python file, or of a notebook's cells that define something."""
     if file.suffix != ".ipynb":
         return file.read_text(encoding="utf-8", errors="replace")
+    return "\n".join(_cells(file)) + "\n"
+
+
+def place_of(file: Path, line: int) -> tuple[int, int]:
+    """The code cell, from 1, and the line in it, of a line of a notebook's source.
+
+    The cell is 0 in a file that is no notebook.
+    """
+    if file.suffix == ".ipynb":
+        for number, text in enumerate(_cells(file), start=1):
+            count = text.count("\n") + 1
+            if line <= count:
+                return number, line
+            line -= count
+    return 0, line
+
+
+def _cells(file: Path) -> list[str]:
+    """What each code cell of a notebook defines, with all else blank."""
     content = json.loads(file.read_text(encoding="utf-8", errors="replace"))
     cells = content.get("cells") if isinstance(content, dict) else None
     if not isinstance(cells, list):
         raise ValueError("it is no notebook of the format 4")
-    kept = []
-    for cell in cells:
-        source = (
-            cell.get("source")
-            if isinstance(cell, dict) and cell.get("cell_type") == "code"
-            else None
-        )
-        kept.append(_definitions("".join(map(str, source)) if isinstance(source, list) else source))
-    return "\n\n\n".join(filter(None, kept)) + "\n"
+    code = [cell for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+    sources = [cell.get("source") for cell in code]
+    return [_definitions("".join(map(str, s)) if isinstance(s, list) else s) for s in sources]
 
 
 def _definitions(source: object) -> str:
@@ -173,7 +186,7 @@ def _definitions(source: object) -> str:
     kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
     defines = any(isinstance(node, kinds) for node in body)
     lines = source.splitlines()
-    kept = []
+    kept = [""] * len(lines)
     for node in body:
         constant = isinstance(node, ast.Assign | ast.AnnAssign) and (
             defines or not any(isinstance(part, ast.Call) for part in ast.walk(node))
@@ -181,5 +194,5 @@ def _definitions(source: object) -> str:
         if constant or isinstance(node, kinds) or (defines and isinstance(node, ast.Try | ast.If)):
             decorators = getattr(node, "decorator_list", [])
             first = min([node.lineno, *(d.lineno for d in decorators)])
-            kept.append("\n".join(lines[first - 1 : node.end_lineno]))
+            kept[first - 1 : node.end_lineno] = lines[first - 1 : node.end_lineno]
     return "\n".join(kept)

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +23,7 @@ from ...check.verdict.functions import arrays_of, manners_of, read_pair
 from ...check.verdict.subject import Manners, Subject
 from ...errors import OptionError
 from .discover import Target
+from .files import place_of
 from .sandbox import NotReadError, StudentError
 from .worker.messages import Opaque
 
@@ -188,7 +190,11 @@ class RemoteDoor:
     def functions(self, upstream: list[np.ndarray]) -> list[dict[str, Any]]:
         """The source of the pair; see `Editor`."""
         answer = self.answers.call("functions", upstream=upstream)
-        return [_function(found) for found in (answer if isinstance(answer, list) else [])]
+        found = [_function(each) for each in (answer if isinstance(answer, list) else [])]
+        path = getattr(self.answers, "path", None)
+        for each in found if isinstance(path, Path) else []:
+            each["cell"], each["line"] = place_of(path, each["line"])
+        return found
 
     def trial(
         self, index: int, text: str, arguments: Arrays, upstream: list[np.ndarray]

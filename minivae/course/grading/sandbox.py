@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import MinivaeError, OptionError
-from .files import copies_of, source_of
+from .files import copies_of, place_of, source_of
 from .worker import messages
 
 MAX_PRINTED = 20_000
@@ -232,7 +232,7 @@ class Sandbox:
         except messages.MessageError:
             self._die("it wrote into the grader's channel and was stopped")
         if "error" in answer:
-            error, said = answer["error"], _sentence(answer["error"], self.path.name)
+            error, said = answer["error"], _sentence(answer["error"], self.path)
             # No line of the file was reached: what failed is how it was called.
             own = isinstance(error, dict) and error.get("line") is not None
             raise StudentError(said) if own else NotReadError(said)
@@ -293,12 +293,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else " " if c == "\t" else "?" for c in text)
 
 
-def _sentence(error: Any, own_file: str) -> str:
+def _sentence(error: Any, own: Path) -> str:
     """Say what a student's exception was, and where in their file."""
     error = error if isinstance(error, dict) else {}
     kind, message = str(error.get("type", "an error"))[:50], str(error.get("message", ""))[:300]
     line, file = error.get("line"), str(error.get("file", ""))[:100]
-    where = f" (line {line} of {file or own_file})" if type(line) is int else ""
+    where = f" (line {line} of {file or own.name})" if type(line) is int else ""
+    if where and own.suffix == ".ipynb" and file in ("", f"{own.stem}.py"):
+        cell, line = place_of(own, line)
+        where = f" (cell {cell}, line {line} of {own.name})"
     if kind == "NotImplementedError":
         return f"it is not written yet{where}"
     if kind == "Unreadable":  # of the reader of conventions

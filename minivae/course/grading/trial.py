@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...check.gradients import check_subject, crash_line
+from ...check.report.told import FITS
 from ...check.values.forward import forward_doubt
 from ...check.verdict.subject import Subject
 from ...errors import MinivaeError
@@ -21,7 +22,6 @@ from .sandbox import NotReadError, Sandbox, SandboxError, StudentError
 from .truth import Solution, Truth, believing, forward_difference, kind_truth
 
 CRASHED = "the doctor itself failed here, so this says nothing about the code; tell your instructor"
-FITS = "the gradient fits this forward pass, but {}"
 MAX_ENTRIES, FEWEST_ENTRIES = 150, 20
 SECONDS = (0.8, 0.3)
 """Time for the numerical gradients of the first point, and of each other one."""
@@ -78,7 +78,7 @@ def try_point(
             doubt = forward_doubt(
                 target.name, *free_forward(sandbox, target, point.inputs, point.init)
             )
-            result.report.habits += [FITS.format(doubt)] if doubt else []
+            result.report.habits += [FITS + doubt] if doubt else []
     except NoLossError:
         raise
     except (SandboxError, StudentError) as error:

@@ -150,6 +150,18 @@ def test_a_notebook_is_the_cells_that_define(tmp_path):
     assert time.monotonic() - start < 20
 
 
+def test_lines_of_a_notebook_are_those_of_its_cells(tmp_path):
+    before = "import numpy as np\n%matplotlib inline\nprint(1)\n"
+    forward = "print(2)\n\ndef twice_forward(x):\n    y = np.sin(2 * x)\n    return y, x\n"
+    backward = "%timeit 1\ndef twice_backward(dy, x):\n    dx = dy * np.cos(2 * x)\n    return dx\n"
+    path = notebook(tmp_path / "wrong.ipynb", before, forward, backward)
+    text = " ".join(str(grade_file(path)).split())
+    assert "cell 3, line 3: `dx = dy * np.cos(2 * x)` lacks a factor" in text
+    raising = backward.replace("dy * np", "dy.nothing * np")
+    path = notebook(tmp_path / "raising.ipynb", before, forward, raising)
+    assert "(cell 3, line 3 of raising.ipynb)" in " ".join(str(grade_file(path)).split())
+
+
 def test_a_notebook_beside_a_file_of_its_name(tmp_path):
     (tmp_path / "homework.py").write_text(WRONG)
     path = notebook(tmp_path / "homework.ipynb", LINEAR)

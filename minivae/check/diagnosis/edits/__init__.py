@@ -1,17 +1,18 @@
 """The smallest change of a student's own text that makes the gradient right.
 
 It needs no knowledge of the operation. `candidates` lists what one expression may have been meant
-to be, `search` runs the functions with it and compares gradients, `words` says it in a sentence.
+to be, `missing` what it may lack; `search` runs the functions with it and compares gradients.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from ...report.result import Diagnosis
 from ..evidence import Evidence
+from ..mistakes import SLIPS
 from .search import Mend, Search
-from .words import sentence
 
 
 def find_mends(evidence: Evidence, wrong: Iterable[str]) -> list[Mend]:
@@ -26,7 +27,9 @@ def find_mends(evidence: Evidence, wrong: Iterable[str]) -> list[Mend]:
 
 
 def as_diagnosis(mend: Mend) -> Diagnosis:
-    """What the report says of a change."""
-    return Diagnosis(
-        mend.kind, sentence(mend), 0.0, line=mend.line, source=mend.source, edit=mend.edit
+    """What the report says of a change, as a person would who looks over one's shoulder."""
+    at = Diagnosis(
+        mend.kind, "", 0.0, line=mend.line, source=mend.source, edit=mend.edit, cell=mend.cell
     )
+    text = f"{at.where}: `{mend.source}` {SLIPS[mend.kind]}; with `{mend.edit}` it is right"
+    return replace(at, text=text)

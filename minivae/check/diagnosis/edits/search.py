@@ -5,9 +5,8 @@ as they are, and does so at several points. Where one change does not mend all, 
 mend some do.
 """
 
-import ast
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +14,17 @@ import numpy as np
 
 from ...verdict.subject import Editor
 from ..evidence import Evidence, misfit
-from .candidates import Change, Scope, changes
+from .candidates import Change, changes
+from .missing import Scope, Shape
+from .source import Place, Source, Unit
 
 CLOSE = 1e-5
 """Largest relative distance at which a gradient counts as right."""
 SECONDS, TRIALS, LAST = 4.0, 700, 60
 """Time for all changes, and how many are tried in any case, on a slow machine too, for up to four
 times as long; and how many others that are as likely as the first that was found."""
+NUDGE = "({}) * 1.37 + 0.29"
+"""What a unit becomes, to see which gradients depend on it."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,12 @@ class Mend:
         Which.
     kind : str
         What kind of slip it mends.
-    line : int
-        Line of the file.
+    line, cell : int
+        Line of the file, or of the cell of a notebook; the cell is 0 where there is none.
     source, edit : str
-        The statement on it, and the same with the change.
-    old, new : str
-        The expression that was changed, and what it became.
-    tier : int
-        How unlikely it is.
-    function : int
-        Which function of the pair; backward is the first.
+        What stands on it, and the same with the change.
+    rank : tuple
+        Of two that mend the same, the lower one is the likelier.
     """
 
     names: frozenset[str]
@@ -51,76 +50,29 @@ class Mend:
     line: int
     source: str
     edit: str
-    old: str
-    new: str
-    tier: int
-    function: int
-
-    @property
-    def rank(self) -> tuple[int, int, int, int]:
-        """Of two that mend the same, the lower one is the likelier."""
-        size = abs(len(self.new) - len(self.old))
-        return int(self.function == 1), self.tier, size, self.line
+    rank: tuple[int, ...]
+    cell: int = 0
 
 
 class Text:
-    """One function of the pair, as a tree that is changed and written again."""
+    """One function of the pair, backward first, and its places by unit."""
 
     def __init__(self, index: int, described: dict[str, Any]) -> None:
-        self.index, self.first = index, described["line"]
-        tree = ast.parse(described["text"])
-        self.lines = described["text"].splitlines()
-        self.function = tree.body[0]
-        scope: Scope = {n: (tuple(s), whole) for n, (s, whole) in described["scope"].items()}
-        called = isinstance(self.function, ast.FunctionDef) and bool(described["scope"])
-        self.changes = changes(self.function, scope) if called else []
-
-    def with_change(self, change: Change) -> str:
-        """The whole text with one change."""
-        with change.place.holding(change.new):
-            return ast.unparse(ast.fix_missing_locations(self.function))
+        self.index, self.first, self.cell = index, described["line"], described.get("cell", 0)
+        self.source = Source(described["text"])
+        self.scope: Scope = {n: (tuple(s), whole) for n, (s, whole) in described["scope"].items()}
+        self.units: dict[Unit | None, list[Place]] = {}
+        for place in self.source.places if self.scope else []:
+            self.units.setdefault(place.unit, []).append(place)
 
     def mend(self, change: Change, names: frozenset[str]) -> Mend:
         """Say where a change is, and what it changes."""
-        place = change.place
-        whole = place.node is place.statement
-        with change.place.holding(change.new):
-            edit = _first_line(change.new if whole else place.statement)
-        written = self.lines[place.line - 1]
-        source = written.strip()
-        edit = _in_own_words(written, place.node, change.new, edit)
-        return Mend(
-            names,
-            change.kind,
-            self.first + place.line - 1,
-            source,
-            edit,
-            _first_line(place.node) if not whole else source,
-            _first_line(change.new),
-            change.tier,
-            self.index,
-        )
-
-
-def _first_line(node: ast.AST) -> str:
-    return ast.unparse(ast.fix_missing_locations(node)).partition("\n")[0]
-
-
-def _in_own_words(written: str, old: ast.AST, new: ast.AST, edit: str) -> str:
-    """The student's own line with nothing but the change, where that says the same as `edit`."""
-    start, end = getattr(old, "col_offset", 0), getattr(old, "end_col_offset", None)
-    if end is None or getattr(old, "end_lineno", 0) != getattr(old, "lineno", 1):
-        return edit
-    line = written.encode()
-    for left, right in (("", ""), ("(", ")")):
-        changed = left + _first_line(new) + right
-        tried = (line[:start] + changed.encode() + line[end:]).decode().strip()
-        try:
-            if ast.dump(ast.parse(tried)) == ast.dump(ast.parse(edit)):
-                return tried.partition("#")[0].strip()
-        except SyntaxError:
-            continue
-    return edit
+        node = change.place.node
+        source, edit = self.source.shown(change.place, change.new)
+        size = abs(len(edit) - len(source))
+        line = self.first + node.lineno - 1  # type: ignore[attr-defined]
+        rank = (int(self.index == 1), change.tier, size, line)
+        return Mend(names, change.kind, line, source, edit, rank, self.cell)
 
 
 class Search:
@@ -156,48 +108,93 @@ class Search:
                 texts.append(Text(index, described))
             except (SyntaxError, ValueError, IndexError):
                 continue
-        trials = sorted(
-            ((change, text) for text in texts for change in text.changes),
-            key=lambda trial: (trial[0].tier + 2 * (trial[1].index == 1), trial[1].index),
-        )
         found: list[Mend] = []
-        tier, last = None, len(trials)
-        for self.trials, (change, text) in enumerate(trials):
-            found_all = tier is not None and (change.tier > tier or self.trials > last)
+        limit, last = None, np.inf
+        for tier, change, text in self._in_order(texts):
+            found_all = limit is not None and (tier > limit or self.trials > last)
             if found_all or self._is_late():
                 break
-            names = self._mended(text, change)
+            names = self._mended(text, [change])
             if names:
                 found.append(text.mend(change, names))
-                if tier is None and names == self.wrong.keys():
-                    tier, last = change.tier, self.trials + LAST
+                if limit is None and names == self.wrong.keys():
+                    limit, last = tier, self.trials + LAST
         return _cover(found)
+
+    def _in_order(self, texts: list[Text]) -> Iterator[tuple[int, Change, Text]]:
+        """The changes of what matters, with their tiers; the likeliest first."""
+        found = []
+        for text in texts:
+            places: dict[Place, Shape | None] = {}
+            later: dict[Unit | None, int] = {}
+            for unit, some in text.units.items():
+                late, shape = self._lateness(text, unit)
+                if late is not None:
+                    later[unit] = late
+                    places |= dict.fromkeys(some, shape)
+            found += [
+                (change.tier + later[change.place.unit], change, text)
+                for change in changes(text.source, places, text.scope)
+            ]
+        return iter(sorted(found, key=lambda trial: (trial[0], trial[2].index)))
+
+    def _lateness(self, text: Text, unit: Unit | None) -> tuple[int | None, Shape | None]:
+        """How much later than others the changes of a unit are tried; None is never.
+
+        What depends on it tells, and if that is one gradient of a return statement, its shape too.
+        """
+        later = 2 * (text.index == 1)
+        if unit is None or self._is_late():
+            return later, None
+        nudged = NUDGE.format(text.source.of(unit.node))
+        found = self._tried(0, text.index, text.source.changed([(unit.node, nudged)]))
+        if found is None:
+            return later, None
+        outputs, gradients = found
+        probe = self.evidence.probes[0]
+        if self.evidence.subject.truth is None and not _same(probe.outputs, outputs):
+            return None, None
+        moved = {n for n, g in gradients.items() if not _agree(probe.gradients.get(n), g)}
+        if not moved & self.wrong.keys():
+            return None, None
+        shape = probe.arguments[min(moved)].shape if len(moved) == 1 and unit.returned else None
+        missed, spoilt = self.wrong.keys() - moved, moved & self.right.keys()
+        return later + bool(missed) + 2 * bool(spoilt), shape
 
     def _is_late(self) -> bool:
         seconds = time.monotonic() - self.start
         return seconds > (4 * SECONDS if self.trials < TRIALS else SECONDS)
 
-    def _mended(self, text: Text, change: Change) -> frozenset[str]:
-        """Names of the gradients that a change makes right, at all points."""
-        try:
-            changed = text.with_change(change)
-        except (ValueError, AttributeError, TypeError):
-            return frozenset()
+    def _mended(self, text: Text, some: list[Change]) -> frozenset[str]:
+        """Names of the gradients that changes make right, at all points."""
+        self.trials += 1
+        changed = text.source.changed([(change.place.node, change.new) for change in some])
         names = frozenset(self.wrong)
         for i in range(len(self.evidence.probes)):
             names = self._right_at(i, text.index, changed, names) if names else names
         return names
 
-    def _right_at(self, i: int, index: int, text: str, names: frozenset[str]) -> frozenset[str]:
-        """Those of the wrong gradients that are right at one point with another text."""
+    def _tried(
+        self, i: int, index: int, text: str
+    ) -> tuple[list[np.ndarray], dict[str, np.ndarray]] | None:
+        """Outputs and gradients at one point with another text; None if it does not run."""
         probe, subject = self.evidence.probes[i], self.evidence.subject
         try:
             with subject.frozen(self.evidence.seed), np.errstate(all="ignore"):
                 outputs, found = self.editor.trial(index, text, probe.arguments, probe.upstream)
-                found = {n: np.array(g, float) for n, g in found.items() if g is not None}
+                return outputs, {n: np.array(g, float) for n, g in found.items() if g is not None}
         except Exception:  # most changes do not run
+            return None
+
+    def _right_at(self, i: int, index: int, text: str, names: frozenset[str]) -> frozenset[str]:
+        """Those of the wrong gradients that are right at one point with another text."""
+        tried = self._tried(i, index, text)
+        if tried is None:
             return frozenset()
-        if subject.truth is None and not _same(probe.outputs, outputs):
+        outputs, found = tried
+        if self.evidence.subject.truth is None and not _same(
+            self.evidence.probes[i].outputs, outputs
+        ):
             return frozenset()
         for name, kept in self.right.items():
             if not _agree(kept[i], found.get(name)):
@@ -205,9 +202,10 @@ class Search:
         return frozenset(n for n in names if _agree(self.wrong[n][i], found.get(n)))
 
 
-def _agree(expected: np.ndarray, found: np.ndarray | None) -> bool:
-    finite = found is not None and np.isfinite(found).all()
-    return finite and misfit([expected], [found]) <= CLOSE
+def _agree(expected: np.ndarray | None, found: np.ndarray | None) -> bool:
+    if expected is None or found is None or not np.isfinite(found).all():
+        return False
+    return misfit([expected], [found]) <= CLOSE
 
 
 def _same(before: list[np.ndarray], now: list[np.ndarray]) -> bool:

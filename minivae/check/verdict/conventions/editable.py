@@ -5,7 +5,6 @@ here, and what arrays are at hand in it; it sends a function's text back with on
 changed, which runs in the place of the function for the time of a trial.
 """
 
-import ast
 import contextlib
 import inspect
 import sys
@@ -50,12 +49,8 @@ class Editable:
         """
         scopes = observed(self.codes, run)
         return [
-            {
-                "line": code.co_firstlineno,
-                "text": text,
-                "scope": scopes.get(code, {}),
-            }
-            for code, text in zip(self.codes, self.texts, strict=True)
+            {"line": line, "text": text, "scope": scopes.get(code, {})}
+            for code, (line, text) in zip(self.codes, self.texts, strict=True)
         ]
 
     @contextlib.contextmanager
@@ -92,11 +87,17 @@ def functions_of(pair: Any) -> list[FunctionType]:
     return found[:MOST]
 
 
-def _source(function: FunctionType) -> str:
+def _source(function: FunctionType) -> tuple[int, str]:
+    """Line and text of a function, without what decorates it."""
     try:
-        return textwrap.dedent(inspect.getsource(function))
+        lines = inspect.getsource(function).splitlines(keepends=True)
     except (OSError, TypeError):
-        return ""
+        return 0, ""
+    above = 0
+    while above < len(lines) - 1 and not lines[above].lstrip().startswith("def "):
+        above += 1
+    text = textwrap.dedent("".join(lines[above:]))
+    return function.__code__.co_firstlineno + above, text
 
 
 def observed(codes: list[CodeType], run: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
@@ -117,26 +118,22 @@ def observed(codes: list[CodeType], run: Callable[[], Any]) -> dict[CodeType, di
 
 
 def scope_of(names: dict[str, Any]) -> dict[str, list]:
-    """Expression -> [shape, whole number] of what is an array or a number."""
+    """Expression -> [shape, whole number] of what is an array or a number; each array once."""
     found: dict[str, list] = {}
-    for name, value in names.items():
-        if not name.startswith(("_", ".")):
-            _look_at(name, value, found)
-        inside = vars(value) if name == "self" and hasattr(value, "__dict__") else {}
-        for key, part in inside.items():
-            _look_at(f"self.{key}", part, found)
+    seen: set[int] = set()
+    every = {n: v for n, v in names.items() if n[0] not in "_."}
+    every |= {f"self.{n}": v for n, v in getattr(names.get("self"), "__dict__", {}).items()}
+    for name, value in list(every.items()):
+        parts = value.items() if isinstance(value, dict) else ()
+        parts = enumerate(value) if isinstance(value, tuple | list) else parts
+        every |= {f"{name}[{k!r}]": v for k, v in list(parts)[:20] if isinstance(k, str | int)}
+    for name, value in every.items():
+        if isinstance(value, np.ndarray) and id(value) not in seen:
+            seen.add(id(value))
+            found[name] = [list(value.shape), False]
+        elif isinstance(value, int | float | np.generic) and not isinstance(value, bool):
+            found[name] = [[], isinstance(value, int | np.integer)]
     return found
-
-
-def _look_at(expression: str, value: Any, found: dict[str, list]) -> None:
-    if isinstance(value, dict) and expression.count("[") == 0:
-        for key, part in list(value.items())[:20]:
-            if isinstance(key, str):
-                _look_at(f"{expression}[{key!r}]", part, found)
-    elif isinstance(value, np.ndarray):
-        found[expression] = [list(value.shape), False]
-    elif isinstance(value, int | float | np.generic) and not isinstance(value, bool):
-        found[expression] = [[], isinstance(value, int | np.integer)]
 
 
 def compiled(function: FunctionType, text: str, own: CodeType) -> CodeType:
@@ -150,24 +147,13 @@ def compiled(function: FunctionType, text: str, own: CodeType) -> CodeType:
     SyntaxError, ValueError
         If the text is no such function.
     """
-    node = ast.parse(text).body[0]
-    if not isinstance(node, ast.FunctionDef):
-        raise ValueError("this is no function")
-    node.decorator_list = []
-    ast.increment_lineno(node, own.co_firstlineno - 1)
-    inner: ast.stmt = node
     owner = function.__qualname__.rpartition(".")[0].rpartition(".")[2]
-    if owner and owner != "<locals>":
-        inner = ast.ClassDef(owner, bases=[], keywords=[], body=[node], decorator_list=[])
     outer = [name for name in own.co_freevars if name != "__class__"]
-    body: list[ast.stmt] = [
-        *(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(None)) for name in outer),
-        inner,
-    ]
-    nothing = ast.arguments([], [], None, [], [], None, [])
-    shell = ast.FunctionDef("_", nothing, body, decorator_list=[])
-    module = ast.fix_missing_locations(ast.Module([shell], []))
-    return _find(compile(module, own.co_filename, "exec"), node.name)
+    if owner not in ("", "<locals>"):
+        text = f"class {owner}:\n{textwrap.indent(text, ' ')}"
+    if outer:
+        text = f"def _():\n {'='.join(outer)} = 0\n{textwrap.indent(text, ' ')}"
+    return _find(compile(text, own.co_filename, "exec"), function.__name__)
 
 
 def _find(code: CodeType, name: str) -> CodeType:
