@@ -130,14 +130,14 @@ class Sandbox:
         return (self.scratch / places[self.path.resolve()]).with_suffix(".py")
 
     def _start(self) -> None:
-        keep = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+        keep = ("SYSTEMROOT", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
         environment = {name: os.environ[name] for name in keep if name in os.environ}
         environment |= dict.fromkeys(THREAD_VARIABLES, "1")
         environment |= dict.fromkeys(("HOME", "TMPDIR", "TEMP"), str(self.scratch))
         environment |= {"MPLBACKEND": "Agg"}
         packages = str(Path(np.__file__).parents[1])  # a user's own site-packages, for instance
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(Path(__file__).parent / "worker"), packages],
+            [sys.executable, "-I", "-S", "-B", str(Path(__file__).parent / "worker"), packages],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
