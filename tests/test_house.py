@@ -37,10 +37,8 @@ BARRED = {"check": ("data", "train", "uses")}
 
 LONG = {
     "minivae/uses/experiments/autoencoder.py": "an experiment is one file, tables and pictures too",
-    "minivae/course/grading/guess.py": "one table of what names mean, and what is drawn for each",
     "minivae/course/grading/remote.py": "one door to another process, and what comes through it",
     "minivae/course/grading/sandbox.py": "one process from its start to its end",
-    "minivae/course/grading/search.py": "one search through guesses, and when a guess is believed",
     "minivae/course/grading/submission.py": "one submission from its files to its grade",
     "minivae/course/grading/worker/session.py": "all that a student's process is asked to do",
 }

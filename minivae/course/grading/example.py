@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from .combine import Guess
 from .discover import Target
 from .inputs import COLUMNS, Spec, size_of
-from .search import Guess
 
 
 def example_text(target: Target, guess: Guess | None) -> str:

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ...errors import OptionError
+from .combine import Fixed
 from .discover import Target
 from .inputs import draw, other_sizes, vary
 from .remote import Answers
 from .rubric import Exercise
 from .sandbox import StudentError
-from .search import Fixed, other_way, probe, search
+from .search import other_way, probe, search
 from .truth import Solution, example_for, kind_specs
 
 

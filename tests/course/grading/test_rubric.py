@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from minivae.course.grading import grade_file, load_rubric
+from minivae.course.grading.combine import guesses
 from minivae.course.grading.discover import Target
 from minivae.course.grading.inputs import (
     SIZES,
@@ -18,7 +19,6 @@ from minivae.course.grading.inputs import (
     vary,
 )
 from minivae.course.grading.rubric import rubric_from_dict, to_toml
-from minivae.course.grading.search import guesses
 from minivae.course.score import score
 from minivae.errors import OptionError
 

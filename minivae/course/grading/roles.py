@@ -1,0 +1,112 @@
+"""The role of an argument among the others: data, a weight, a hidden state, labels, a number.
+
+A name alone says little: `y` is the target of `p`, and the output beside a target `t`; `h` is a
+state, or a height. So the other arguments are asked too, and what the source says.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...check.verdict.conventions import names as table
+from ...check.verdict.conventions.names import plain
+from .discover import Clues
+from .layouts import NUMBERS, PREDICTED, RECURRENT
+
+
+@dataclass
+class Names:
+    """The arguments of one function, or of a constructor, and sizes for the axes that they name."""
+
+    parameters: list[tuple[str, bool]]
+    clues: Clues
+    spare: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def images(self) -> bool:
+        """Whether the source speaks of an array of four axes."""
+        return any(len(c.get(k, ())) == 4 for c in self.clues.values() for k in ("doc", "axes"))
+
+    @property
+    def plain(self) -> set[str]:
+        """Plain names of all that must be given."""
+        return {plain(n) for n, required in self.parameters if required}
+
+
+def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
+    """The role of an argument among the others; "number" for a number, None if nobody knows."""
+    key, lower = plain(name), name.lower()
+    if name in ("Q", "K", "V") or key in ("query", "key", "value", "q", "v"):
+        return "sequence"
+    others = among.plain - {key}
+    if clue.get("index") and others & {"w", "wembed", "weight", "weights", "embedding", "embed"}:
+        return "ids"
+    if any(re.fullmatch(r"w_?(x|h|ax|aa|ih|hh|xh)", n) for n in others | {key}):
+        for pattern, role in RECURRENT:
+            if re.fullmatch(pattern, lower):
+                return role
+    if key in ("eps", "epsilon") and others & {"gamma", "x"} and not others & {"mu", "z", "logvar"}:
+        return "number"
+    if key == "beta" and "gamma" not in others:
+        return "number"
+    if key in ("beta", "shift", "gamma", "scale") or table.role_of(name) in ("gamma", "beta"):
+        return "gamma"
+    if key in ("e", "codebook", "codes", "embeddings"):
+        return "codes"
+    if match := re.fullmatch(r"(?:.*\.)?(w|weights?|b|bias)_?[0-9]", lower):
+        return "W" if match[1].startswith("w") else "b"
+    role = table.role_of(name)
+    if role == "eps" and others & {"mu", "logvar", "sigma", "z", "lv", "sd"}:
+        return "eps"
+    if re.fullmatch(r"lv|log_?var\w*|\w*_log_?var", lower):
+        return "logvar"
+    if key == "p" and others & table.WITHOUT_GRADIENT:
+        return "p"
+    if role in ("keep", "tau", "drop", "lam", "slope", "bet") or key in NUMBERS:
+        return "number"
+    if key == "w" and not others:
+        return "w"
+    if key in ("w", "theta") and not others & {"w", "b2"} and others & {"b", "x"} and "y" in others:
+        return "w"
+    if role in ("mu", "logvar", "logsigma", "sigma", "eps", "z"):
+        return role if role != "z" or others & {"mu", "eps", "logw", "w"} else "x"
+    if role in ("labels", "target") and not (key == "y" and "t" in others):
+        return role
+    if key in PREDICTED or (key == "y" and "t" in others) or re.match(r"y_?(pred|hat|out)", lower):
+        data = others & (table.WITHOUT_GRADIENT | {"x", "t"})
+        return "p" if data or any(re.search("true|truth|label|target", n) for n in others) else "x"
+    roles = {"W": "W", "b": "b", "mask": "mask", "x": "x", "p": "p", "pred": "p", "logits": "x"}
+    if role in roles:
+        return roles[role]
+    if re.fullmatch(
+        r"(pre_?|post_?)?[azxsu](_?(prev|in|out|l|flat|hat|t|train|batch|slice)|[0-9])?", lower
+    ):
+        return "x"
+    if re.fullmatch(r"h(idden)?(_?(prev|0|t|state|in))*|prev_?[hca]|[hca]_?prev(_?t)?|c_?0", lower):
+        return "h"
+    if re.search(r"label|target|truth|true", lower):
+        return "target"
+    if re.search(r"input|image|data|batch|feature|tensor|query|key$|value|act", lower):
+        return "x"
+    return None
+
+
+def layer_of(name: str, among: Names) -> str:
+    """Axes of `W1`, `b1`, `W2`, ...: weights and biases of layers that follow each other."""
+    match = re.fullmatch(r"(?:.*\.)?(w|weights?|b|bias)_?([0-9])", name.lower())
+    if not match:
+        return ""
+    found = [
+        re.fullmatch(r"(?:.*\.)?(?:w|weights?)_?([0-9])", n.lower()) for n, _ in among.parameters
+    ]
+    numbers = sorted({int(m[1]) for m in found if m})
+    if int(match[2]) not in numbers:
+        return ""
+    letters = ["I", *"HZK"[: len(numbers) - 1], "O"]
+    at = numbers.index(int(match[2]))
+    if at + 1 >= len(letters):
+        return ""
+    before, after = letters[at], letters[at + 1]
+    if match[1].startswith("b"):
+        return f"{after}|1 {after}; {after} 1; ; ; {after}; {after} 1"
+    return f"{before} {after}; {after} {before}; ; ; {before} {after}; {after} {before}"
