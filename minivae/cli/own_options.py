@@ -1,4 +1,4 @@
-"""Flags of what models and networks take beside the common options, and options as one types them."""
+"""Flags of what models and networks take by themselves, and options as one types them."""
 
 import argparse
 from collections.abc import Callable

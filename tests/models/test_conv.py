@@ -13,7 +13,7 @@ from minivae.models import GAN, VAE, Autoencoder, ConditionalVAE
 from minivae.models.conv import Conv
 from minivae.models.halves import Apart
 from minivae.models.planes import Planes
-from minivae.ops import BatchNorm, Conv2d, ConvTranspose2d, LayerNorm, Linear
+from minivae.ops import BatchNorm, Conv2d, ConvTranspose2d, LayerNorm
 from minivae.train.evaluate import evaluate
 from minivae.train.loop import fit
 from minivae.train.runs import open_run
