@@ -1,15 +1,50 @@
-"""Files and folders that are written whole or not at all, and never over what is there."""
+"""Files: read if they have an end, written whole or not at all, and never over what is there."""
 
+import errno
 import itertools
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from .errors import OptionError
 from .interrupts import held
+
+KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a folder",
+}
+"""What is at a path, where it is no file."""
+
+
+def open_file(path: str | Path) -> BufferedReader:
+    """Open a file to read its bytes, if it is one.
+
+    A pipe would be waited for until somebody writes into it, and a device may never end.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is no regular file; `strerror` says what it is.
+    """
+    # Without O_NONBLOCK, opening a pipe waits; regular files know no such thing.
+    given = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        kind = stat.S_IFMT(os.fstat(given).st_mode)
+        if kind != stat.S_IFREG:
+            what = f"it is {KINDS.get(kind, 'something else')}, not a file"
+            raise OSError(errno.EINVAL, what, str(path))
+        return os.fdopen(given, "rb")
+    except BaseException:
+        os.close(given)
+        raise
 
 
 def write_atomically(path: Path, write: Any) -> None:

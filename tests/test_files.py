@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from minivae.errors import OptionError
-from minivae.files import first_free, new_file, new_folder, whole_folder
+from minivae import data
+from minivae.course.grading.rubric import load_rubric
+from minivae.data import idx
+from minivae.data.images import load_image
+from minivae.errors import MinivaeError, OptionError, OutOfMemoryError
+from minivae.files import first_free, new_file, new_folder, open_file, whole_folder
+from minivae.train.checkpoint import load_checkpoint
+from minivae.train.runs import open_run
 
 
 def test_a_file_that_can_be_made(tmp_path, monkeypatch):
@@ -69,3 +75,52 @@ def test_the_first_free_name(tmp_path):
         (tmp_path / name).touch()
     assert first_free(tmp_path, "a", ".png") == tmp_path / "a-3.png"
     assert first_free(Path(), "b-no-such") == Path("b-no-such-1")
+
+
+# ---- what has no end ----
+
+READERS = {
+    "a table": lambda path: data.load(str(path.rename(path.with_suffix(".csv")))),
+    "an array": lambda path: data.load(str(path.rename(path.with_suffix(".npy")))),
+    "an IDX file": idx.read,
+    "a picture": load_image,
+    "a checkpoint": load_checkpoint,
+    "a run": open_run,
+    "a rubric": load_rubric,
+}
+
+
+def a_pipe(path):
+    os.mkfifo(path)
+
+
+def an_endless_device(path):
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(("make", "what"), [(a_pipe, "named pipe"), (an_endless_device, "device")])
+def test_what_is_no_file_is_not_read(tmp_path, make, what, reader):
+    path = tmp_path / "thing"
+    make(path)
+    with pytest.raises(MinivaeError, match=f"thing.* cannot be read.*it is a {what}, not a file"):
+        READERS[reader](path)
+
+
+def test_a_folder_and_a_missing_file_are_said_to_be_such(tmp_path):
+    with pytest.raises(OSError, match="it is a folder, not a file"):
+        open_file(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        open_file(tmp_path / "no")
+    (tmp_path / "a").write_bytes(b"abc")
+    with open_file(tmp_path / "a") as file:
+        assert file.read() == b"abc"
+
+
+def test_a_file_larger_than_memory_is_not_read(tmp_path, refuses):
+    path = tmp_path / "large-idx3-ubyte"
+    with path.open("wb") as file:
+        file.truncate(1 << 42)  # of zeros that take no room
+    with refuses(OutOfMemoryError, "large-idx3-ubyte would take 4.4 TB of memory"):
+        idx.read(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
+from ..files import open_file
 from . import idx
 from .dataset import Dataset, from_arrays
 from .images import read_folder
@@ -50,7 +51,7 @@ def load_path(path: Path, *, hold_out: bool = True) -> Dataset:
 
 def _read_file(path: Path) -> dict[str, np.ndarray]:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             start = file.read(6)
     except OSError as error:
         raise DataError(
@@ -68,7 +69,7 @@ def _read_file(path: Path) -> dict[str, np.ndarray]:
 
 def _read_numpy(path: Path) -> dict[str, np.ndarray]:
     try:
-        with path.open("rb") as file:  # opened here: np.load leaves a damaged file open
+        with open_file(path) as file:  # opened here: np.load leaves a damaged file open
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return {"x": loaded}
@@ -77,7 +78,7 @@ def _read_numpy(path: Path) -> dict[str, np.ndarray]:
         strangers = [name for name, a in arrays.items() if not isinstance(a, np.ndarray)]
         if strangers:
             raise ValueError(f"{strangers[0]} in it is no array")
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         problem = "it holds Python objects" if "pickle" in str(error).lower() else str(error)
         raise DataError(
             f"{path} cannot be read ({problem}), expected a whole .npy or .npz file of numbers"

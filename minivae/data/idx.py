@@ -14,13 +14,16 @@ Source: the format's description on Y. LeCun's MNIST page, http://yann.lecun.com
 """
 
 import gzip
+import os
 import zlib
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
+from ..engine.available import require_memory
 from ..errors import DataError
+from ..files import open_file
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """The third byte of an IDX file, and the NumPy type it stands for."""
@@ -32,7 +35,10 @@ GZIP = b"\x1f\x8b"
 def read_bytes(path: Path) -> bytes:
     """Read a whole file; a `DataError` says why it cannot be."""
     try:
-        return path.read_bytes()
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            require_memory(size, str(path), "give a smaller file")
+            return file.read()
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror}); check its permissions"

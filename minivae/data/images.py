@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..files import open_file
 
 KINDS = frozenset(
     ".png .jpg .jpeg .jpe .bmp .webp .tif .tiff .gif .pgm .ppm .pnm".split()  # noqa: SIM905
@@ -56,7 +57,7 @@ def load_image(path: str | Path) -> np.ndarray:
 
     path = Path(path).expanduser()
     try:
-        with Image.open(path) as image:
+        with open_file(path) as file, Image.open(file) as image:
             n = getattr(image, "n_frames", 1) if image.format in FILMS else 1
             image.load()
             clear, pixels = _is_clear(image, path), _pixels(ImageOps.exif_transpose(image))
@@ -104,7 +105,7 @@ def _is_clear(image: Any, path: Path) -> bool:
 
 def _bits(path: Path) -> int:
     """Bits of one channel of a PNG; 8 of another file."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         header = file.read(26)
     return header[24] if header.startswith(b"\x89PNG") else 8
 
@@ -240,7 +241,7 @@ def _stack(files: list[Path], colour: bool = False) -> np.ndarray:
 def _has_palette(path: Path) -> bool:
     from PIL import Image
 
-    with Image.open(path) as image:
+    with open_file(path) as file, Image.open(file) as image:
         return image.mode in ("P", "PA")
 
 

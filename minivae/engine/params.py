@@ -27,6 +27,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..errors import OptionError, ShapeError
+from .available import require_memory
 from .backend import Array, Backend, float_dtype, get_backend
 
 
@@ -91,8 +92,23 @@ class Params:
         size, more = (
             sum(map(math.prod, some.values())) for some in (self.shapes, self.carried_shapes)
         )
+        self._require(size, more)
         xp = self.backend.xp
         self._bind(*(xp.zeros(n, self.dtype) for n in (size, size, more)))
+
+    def _require(self, size: int, more: int) -> None:
+        """Refuse parameters, gradients and a first draw of the weights that memory cannot hold."""
+        if self.backend.xp is not np or not size:
+            return  # a device says itself when its memory is not enough
+        name, shape = max(self.shapes.items(), key=lambda item: math.prod(item[1]))
+        drawn = 8 * math.prod(shape)
+        require_memory(
+            (2 * size + more) * self.dtype.itemsize + drawn,
+            f"{size:,} parameters with their gradients ({name} is {shape[0]:,}"
+            + "".join(f" x {n:,}" for n in shape[1:])
+            + ")",
+            "choose fewer or smaller layers",
+        )
 
     @classmethod
     def join(cls, parts: "dict[str, Params]") -> "Params":

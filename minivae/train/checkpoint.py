@@ -22,7 +22,7 @@ import numpy as np
 
 from ..engine.backend import Backend, get_backend
 from ..errors import CheckpointError, MinivaeError, ShapeError
-from ..files import write_atomically
+from ..files import open_file, write_atomically
 from ..models import MODELS
 from ..models.base import Model
 from .optim import OPTIMIZERS
@@ -234,16 +234,17 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Read the arrays and the JSON record, or say in one sentence why not."""
     try:
         # Opened here, since np.load leaves a file open that it cannot make out.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_file(path) as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise CheckpointError(
             f"{path} does not exist; give the checkpoint.npz of a run, or its folder."
         ) from None
     except Exception as error:  # a damaged file may fail anywhere in zipfile, zlib or NumPy
+        problem = getattr(error, "strerror", None) or type(error).__name__
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint: it is truncated, damaged or no .npz file "
-            f"({type(error).__name__}); use another checkpoint or train again."
+            f"({problem}); use another checkpoint or train again."
         ) from error
     meta: dict[str, Any] = {}
     try:

@@ -28,7 +28,7 @@ from ..files import write_atomically
 from ..interrupts import held
 from ..models.rows import encode, reconstruct
 from .checkpoint import load_checkpoint, save_checkpoint
-from .kept import form_of, load_again
+from .kept import damaged, form_of, load_again
 from .metrics import metrics
 from .prepare import prepare_data
 from .settings import Training
@@ -265,6 +265,11 @@ def open_run(path: str | Path, backend: str | Backend = "auto") -> Run:
         raise CheckpointError(
             f"{checkpoint} does not say what data it was trained on, since it was saved by a "
             "program and not by `minivae train`; read it with minivae.load_checkpoint."
+        )
+    if part := damaged(extra, training.model.n_pixels):
+        raise CheckpointError(
+            f"{checkpoint} is a minivae checkpoint whose record of its data is damaged ({part}); "
+            "use another checkpoint or train again."
         )
     return Run(checkpoint.parent, training, extra, saved_epochs=len(training.history))
 

@@ -13,6 +13,7 @@ from typing import Any
 from ...check.report.told import HINTS
 from ...engine.case import Case
 from ...errors import OptionError
+from ...files import open_file
 from .inputs import NO_GRADIENT, SIZES, Spec, parse_spec
 
 HINT = "mistake"
@@ -148,7 +149,8 @@ def load_rubric(path: str | Path) -> Rubric:
     """
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            data = tomllib.load(file)
     except OSError as error:
         raise OptionError(f"{path}: the rubric cannot be read ({error.strerror}).") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
+from ...files import open_file
 
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -87,7 +88,7 @@ def opened(path: Path) -> Iterator[Source]:
     """Open a file; what goes wrong while it is read becomes a `DataError`."""
     encoding = ""
     try:
-        with path.open("rb") as raw:
+        with open_file(path) as raw:
             source = Source(raw, path)
             encoding = source.encoding
             yield source
@@ -118,7 +119,7 @@ def _no_utf8(path: Path, encoding: str) -> str:
     if encoding.startswith("utf-16") or encoding.startswith("utf-32"):
         return f"{path} is cut short or damaged: it begins as {encoding.upper()} and is none."
     number, byte = 0, ""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         for line in file:
             number += 1
             try:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.available import require_memory
 from ...engine.backend import Array
 from ...engine.params import Params
 from ...errors import CheckpointError, NonFiniteError, OptionError
@@ -83,6 +84,10 @@ class Optimizer:
         elif self.squares:
             self._check_square(norm, params)
         if not self.state:
+            need = len(self.moments) * params.theta.nbytes
+            of = f"{type(self).__name__} for {params.theta.size:,} parameters"
+            what = f"{', '.join(self.moments)} of {of}"
+            require_memory(need, what, "choose a smaller model, or the optimizer sgd")
             self.state = {name: params.backend.xp.zeros_like(params.theta) for name in self.moments}
         self.t += 1
         self.update(params)

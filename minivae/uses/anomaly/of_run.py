@@ -36,7 +36,8 @@ def of_run(run: Run, *, quantile: float = 0.95, samples: int = 32, seed: int = 0
             "`minivae anomaly fit`."
         )
     data = run.load_data()
-    x, n = data.pixels_test, run.extra["data"]["n_test"]
+    x = data.pixels_test
+    n = 0 if x is None else len(x)
     if x is None or n < 2 * enough_for(quantile):
         raise DataError(
             f"{run.folder} has {n} test rows, but the thresholds and their check need "
