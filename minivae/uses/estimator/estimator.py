@@ -21,9 +21,9 @@ from ...models.rows import decode, encode
 from ...train.loop import fit as train
 from ...train.optim.adam import Adam
 from ...train.settings import Settings, Training
-from .tables import as_table, check_number, column_names, generator
+from .tables import as_table, check_number, check_options, column_names, generator, shape_of
 
-NAMES = ("activation", "likelihood", "dtype", "backend")
+NAMES = ("network", "activation", "likelihood", "dtype", "backend")
 """Parameters of the estimator that `VAE` looks up by name."""
 
 
@@ -36,6 +36,10 @@ class VAEEstimator:
         Latent dimensions: the columns that `transform` gives.
     hidden : sequence of int
         Hidden widths of the encoder; the decoder's are the same in reverse.
+    shape : tuple of int, optional
+        Shape of one example, such as (28, 28), for a network that takes images; X has them in rows.
+    network, network_options
+        Name of the network, and a dict of its further options, such as `{"channels": (32, 64)}`.
     activation, likelihood, likelihood_options, free_bits, samples, dtype, backend
         As in `VAE`, `backend` by its name, but with another default likelihood: "gaussian_shared"
         takes any real data and learns how noisy they are. Its one standard deviation for all
@@ -71,6 +75,9 @@ class VAEEstimator:
         latent: int = 20,
         *,
         hidden: tuple[int, ...] = (400,),
+        shape: tuple[int, ...] | None = None,
+        network: str = "mlp",
+        network_options: dict[str, Any] | None = None,
         activation: str = "relu",
         likelihood: str = "gaussian_shared",
         likelihood_options: dict[str, float] | None = None,
@@ -87,6 +94,9 @@ class VAEEstimator:
     ) -> None:
         self.latent = latent
         self.hidden = hidden
+        self.shape = shape
+        self.network = network
+        self.network_options = network_options
         self.activation = activation
         self.likelihood = likelihood
         self.likelihood_options = likelihood_options
@@ -116,7 +126,7 @@ class VAEEstimator:
         optimizer = Adam(self.lr)
         x = as_table(X, float_dtype(self.dtype), type(self).__name__)
         model = VAE(
-            x.shape[1],
+            shape_of(self.shape, x.shape[1]),
             self.hidden,
             self.latent,
             likelihood_options=self.likelihood_options,
@@ -124,8 +134,10 @@ class VAEEstimator:
             samples=self.samples,
             rng=rng,
             **{name: getattr(self, name) for name in NAMES},
+            **(self.network_options or {}),
         )
-        model.start_at(x.mean(axis=0, dtype="float64"))
+        if not model.halves.network.shaped:  # what gives images has no bias for each pixel
+            model.start_at(x.mean(axis=0, dtype="float64"))
         noise_seed = int(rng.integers(2**63))
         training = Training(model, optimizer, rng, settings)
         train(training, x, progress=bool(self.verbose))
@@ -218,11 +230,8 @@ class VAEEstimator:
                     f"{name}={getattr(self, name)!r} was given, but a name is expected, "
                     f"such as {inspect.signature(type(self)).parameters[name].default!r}."
                 )
-        if not isinstance(self.likelihood_options, dict | None):
-            raise OptionError(
-                f"likelihood_options={self.likelihood_options!r} was given, but it must be None "
-                "or a dict, such as {'sigma': 0.5}."
-            )
+        check_options("likelihood_options", self.likelihood_options, "{'sigma': 0.5}")
+        check_options("network_options", self.network_options, "{'channels': (32, 64)}")
 
     def _fitted(self) -> VAE:
         if not hasattr(self, "model_"):
@@ -247,18 +256,18 @@ class VAEEstimator:
         """Replace the model by its configuration and weights: a backend cannot be pickled."""
         state = dict(self.__dict__)
         if model := state.pop("model_", None):
-            theta = model.backend.to_host(model.params.theta)
-            state["packed_model"] = (model.config, model.backend.name, theta)
+            arrays = map(model.backend.to_host, (model.params.theta, model.params.carried))
+            state["packed_model"] = (model.config, model.backend.name, *arrays)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the model again."""
         self.__dict__.update(state)
         if packed := self.__dict__.pop("packed_model", None):
-            config, backend, theta = packed
+            config, backend, *arrays = packed
             config = {name: value for name, value in config.items() if name != "kind"}
             self.model_ = VAE(**config, rng=np.random.default_rng(0), backend=backend)
-            self.model_.params.load(theta)
+            self.model_.params.load(*arrays)
 
     def __sklearn_tags__(self) -> Any:
         """Say to scikit-learn (1.6 or newer) what this is; nobody else calls it."""
