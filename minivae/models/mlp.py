@@ -29,6 +29,7 @@ class MLP(Network):
     }
 
     examples: ClassVar = ({},)
+    tiny: ClassVar = {"n_pixels": 2, "hidden": (3,)}
 
     hidden: tuple[int, ...]
     activation: str
