@@ -1,6 +1,8 @@
-r"""Classifier with an MLP: how a class follows from an example, and a feature space besides.
+r"""Classifier: how a class follows from an example, and a feature space besides.
 
-    x (B, D) --Dense ... Dense--> features (B, F) --Linear--> logits (B, C) --softmax--> p(class)
+    x (B, D) --trunk--> features (B, F) --Linear--> logits (B, C) --softmax--> p(class)
+
+The trunk is that of an encoder (`halves.py`), so it is made of the same networks.
 
 Its loss is the softmax cross-entropy, which is nothing new: a class is one variable with C levels,
 so it is the categorical likelihood (`likelihoods/categorical.py`) of one variable. Logits $a$,
@@ -18,6 +20,7 @@ It trains by `fit`, like every model, on rows that carry their label (`data/labe
 The last hidden layer is the feature space in which generated data are compared with real ones.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,12 +30,15 @@ from ..data.batches import by_rows
 from ..data.pixels import Pixels
 from ..engine.backend import Array, Backend, get_backend
 from ..engine.cpu.workspace import Workspace
+from ..engine.layer import Sequential
 from ..engine.params import Params
 from ..errors import OptionError, ShapeError
 from ..ops import Categorical, Linear
 from .base import Model
 from .declare import Declared
-from .mlp import check_widths, mlp
+from .halves import Halves
+from .mlp import check_widths
+from .network import DEFAULT
 from .objectives import Terms
 
 
@@ -45,18 +51,20 @@ class CrossEntropy(Categorical):
 
 
 class Classifier(Declared, listed=False):
-    """MLP classifier; not in `MODELS`, for it is no generative model.
+    """Classifier on the networks; not in `MODELS`, for it is no generative model.
 
     Parameters
     ----------
-    n_pixels : int
-        Numbers in one example.
+    n_pixels : int or sequence of int
+        Numbers in one example, or its shape, such as (28, 28).
     hidden : sequence of int
         Hidden widths, at least one; the last is that of the feature space.
     classes : int
         C, at least 2.
     activation : str
         One of `minivae.ops.ACTIVATIONS`.
+    network : str
+        One of `minivae.models.NETWORKS`; its other options are keywords too.
     rng : numpy.random.Generator
         Draws the initial weights.
     dtype : {"float32", "float64"}
@@ -69,27 +77,34 @@ class Classifier(Declared, listed=False):
 
     def __init__(
         self,
-        n_pixels: int,
+        n_pixels: int | Sequence[int],
         hidden: Sequence[int] = (128, 64),
         classes: int = 10,
         *,
         activation: str = "relu",
+        network: str = DEFAULT,
         rng: np.random.Generator,
         dtype: str = "float32",
         backend: str | Backend = "auto",
+        **options: Any,
     ) -> None:
-        (self.n_pixels,) = check_widths([n_pixels], "n_pixels")
+        shape: Any = [n_pixels] if np.ndim(n_pixels) == 0 else n_pixels
+        self.shape = check_widths(shape, "n_pixels")
+        self.n_pixels = math.prod(self.shape)
         self.hidden = check_widths(hidden, "hidden")
         (self.classes,) = check_widths([classes], "classes")
         if not self.hidden:
             raise OptionError("hidden=() was given, but a classifier here has a hidden layer.")
         self.backend = get_backend(backend)
         self.workspace = Workspace(shared=self.backend.shares)
-        options: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
-        self.likelihood = CrossEntropy(self.classes, **options)
-        widths = (self.n_pixels, *self.hidden)
-        self.body = mlp(widths, activation=activation, output="activated", rng=rng, **options)
-        self.head = Linear(self.hidden[-1], self.classes, rng=rng, **options)
+        where: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
+        self.likelihood = CrossEntropy(self.classes, **where)
+        of_network = {"hidden": self.hidden, "activation": activation, **options}
+        halves = Halves(network, of_network, None, None, who=self.title, where=where)
+        self.network = halves.network
+        layers, width = halves.trunk(self.shape, 0, rng)
+        self.body = Sequential(*layers)
+        self.head = Linear(width, self.classes, rng=rng, **where)
         self.params = Params.join({"body": self.body.params, "head": self.head.params})
 
     def prepare(self, x: np.ndarray | Array) -> Array:
@@ -151,5 +166,5 @@ class Classifier(Declared, listed=False):
         return float(np.mean(self.predict(x) == y))
 
     def __repr__(self) -> str:
-        widths = "-".join(map(str, (self.n_pixels, *self.hidden, self.classes)))
-        return f"Classifier({widths}, {self.params.theta.size:,} parameters, {self.params.dtype})"
+        between = self.network.between(self.n_pixels, self.classes)
+        return f"Classifier({between}, {self.params.theta.size:,} parameters, {self.params.dtype})"

@@ -60,6 +60,8 @@ class Conv(Network):
         {"n_pixels": (3, 4), "channels": (4, 3), "stride": 1, "norm": "layer", "hidden": ()},
     )
 
+    tiny: ClassVar = {"n_pixels": (4, 4), "channels": (2,), "kernel": 3, "hidden": ()}
+
     channels: tuple[int, ...]
     kernel: int
     stride: int

@@ -29,6 +29,7 @@ class MLP(Network):
     }
 
     examples: ClassVar = ({},)
+    tiny: ClassVar = {"n_pixels": 2, "hidden": (3,)}
 
     hidden: tuple[int, ...]
     activation: str
@@ -62,12 +63,11 @@ def mlp(
     widths: Sequence[int],
     *,
     activation: str = "relu",
-    output: str = "linear",
     rng: np.random.Generator,
     dtype: str = "float32",
     backend: str | Backend = "auto",
 ) -> Sequential:
-    """Dense layers of the given widths; the last is linear, unless it is asked to be activated.
+    """Dense layers of the given widths; the last is linear.
 
     All weights start as Glorot draws them, before a ReLU too. He looks at the input's width alone,
     so a decoder's first layer, from 20 latents to 400, would start with weights of 0.32 instead of
@@ -80,8 +80,6 @@ def mlp(
         Input width, hidden widths, output width; at least two numbers.
     activation : str
         Name of the activation.
-    output : {"linear", "activated"}
-        Whether an activation follows the last linear layer too.
     rng : numpy.random.Generator
         Draws the initial weights.
     dtype : {"float32", "float64"}
@@ -90,8 +88,6 @@ def mlp(
         Where they compute.
     """
     how: dict[str, Any] = {"rng": rng, "dtype": dtype, "backend": backend}
-    if output == "activated":
-        return Sequential(*dense_layers(widths, activation, **how))
     layers = dense_layers(widths[:-1], activation, **how)
     return Sequential(*layers, Linear(*widths[-2:], init="glorot", **how))
 

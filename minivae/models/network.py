@@ -31,6 +31,10 @@ class Network:
     examples: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Options of small models, `n_pixels` among them, that the checks are made on."""
 
+    tiny: ClassVar[dict[str, Any]] = {}
+    """Options of a model that is small enough to follow a step of it with pencil and paper,
+    `n_pixels` among them; `minivae step` takes it where there is one."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         enter(cls, "name", NETWORKS)

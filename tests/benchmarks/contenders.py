@@ -248,6 +248,5 @@ CONTENDERS: dict[str, Callable[[Problem, Setting], Step]] = {
     "torch-compile-step": partial(torch, fused=True, compiled="step"),
     "jax": jax,
 }
-NEEDS = {name: ("torch",) for name in CONTENDERS if name.startswith("torch")}
-NEEDS["jax"] = ("jax", "optax")
-"""Packages that must be installed for a contender."""
+NEEDS = {"torch": ("torch",), "jax": ("jax", "optax")}
+"""Packages that must be installed for a contender, by what its name begins with."""

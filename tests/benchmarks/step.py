@@ -20,9 +20,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from convolutions import CONTENDERS as CONVOLUTIONS
+from convolutions import ConvProblem
+
 from bursts import compare, pin, processor, serve, versions
 from contenders import CONTENDERS, NEEDS, Setting
-from problems import problem
+from problems import Problem, problem
 
 BARS = {
     ("mlp", 128, 1, 2): (1.20, 1.3, 1.6),
@@ -31,6 +34,9 @@ BARS = {
     ("iwae", 20, 1, 2): (2.0, 1.25, 2.0),
     ("iwae", 20, 50, 2): (1.35, 1.05, 1.25),
     ("mlp", 128, 1, 1): (1.15, 1.15, 1.3),
+    ("conv", 128, 1, 2): (1.15, 3.0, 1.3),
+    ("conv", 32, 1, 2): (1.20, 3.5, 1.5),
+    ("conv", 128, 1, 1): (1.15, 3.0, 1.3),
 }
 """Model, batch, samples, threads: at most so many times the products, at least so many times as
 fast as JAX, and as the best of PyTorch."""
@@ -42,13 +48,13 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--all", action="store_true", help="all rows that have a bar")
-    parser.add_argument("--model", choices=("mlp", "iwae"), default="mlp")
+    parser.add_argument("--model", choices=("mlp", "iwae", "conv"), default="mlp")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--samples", type=int, default=1, help="K, of iwae")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--burst", type=int, default=20)
-    parser.add_argument("--contenders", default=",".join(CONTENDERS), metavar="A,B,...")
+    parser.add_argument("--contenders", metavar="A,B,...", help="all by default")
     parser.add_argument("--backend", default="numba", help="of the contender minivae")
     parser.add_argument("--same-noise", action="store_true", help="compare losses, not times")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
@@ -56,33 +62,50 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.worker:
         pin(options.threads)
-        p = problem(options.model, options.batch, options.samples)
+        p = problem_of(options.model, options.batch, options.samples)
         setting = Setting(options.threads, options.backend, options.same_noise)
-        serve(lambda: CONTENDERS[options.worker](p, setting))
+        serve(lambda: contenders_of(options.model)[options.worker](p, setting))
         return 0
-    names = options.contenders.split(",")
-    unknown = [name for name in names if name not in CONTENDERS]
+    known = contenders_of(options.model)
+    names = options.contenders.split(",") if options.contenders else []
+    unknown = [name for name in names if name not in known]
     if unknown:
-        parser.error(f"no contender is called {unknown[0]}; there are: {', '.join(CONTENDERS)}")
+        parser.error(f"no contender is called {unknown[0]}; there are: {', '.join(known)}")
     numbers = (options.batch, options.samples, options.threads, options.burst)
     if min(numbers) < 1 or options.steps < 2:
         parser.error("--steps must be at least 2, and the other numbers at least 1")
     machine = f"{processor()}, {os.cpu_count()} cores, float32, {versions()}"
     print(machine)
     rows = [(options.model, options.batch, options.samples, options.threads)]
-    results = [measure(*row, names, options) for row in (BARS if options.all else rows)]
+    results = [
+        measure(*row, names or list(contenders_of(row[0])), options)
+        for row in (BARS if options.all else rows)
+    ]
     if options.json:
         found = {"machine": machine, "rows": results}
         Path(options.json).write_text(json.dumps(found, indent=2) + "\n")
     return 0
 
 
+def problem_of(model: str, batch: int, samples: int) -> Problem | ConvProblem:
+    """A model and a batch size."""
+    if model == "conv":
+        return ConvProblem(batch)
+    return problem(model, batch, samples)
+
+
+def contenders_of(model: str) -> dict[str, Any]:
+    """Who computes a model."""
+    return CONVOLUTIONS if model == "conv" else CONTENDERS
+
+
 def measure(
     model: str, batch: int, samples: int, threads: int, names: list[str], options: Any
 ) -> dict[str, Any]:
     """Measure one row and print its table."""
-    print(f"\n{problem(model, batch, samples)}, {threads} thread{'s' * (threads > 1)}")
-    installed = {name for name in names if all(map(importlib.util.find_spec, NEEDS.get(name, ())))}
+    print(f"\n{problem_of(model, batch, samples)}, {threads} thread{'s' * (threads > 1)}")
+    needs = {name: NEEDS.get(name.partition("-")[0], ()) for name in names}
+    installed = {name for name in names if all(map(importlib.util.find_spec, needs[name]))}
     arguments = ["--model", model, "--batch", str(batch), "--samples", str(samples)]
     arguments += ["--threads", str(threads), "--backend", options.backend]
     arguments += ["--same-noise"] * options.same_noise

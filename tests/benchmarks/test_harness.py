@@ -14,8 +14,9 @@ FOLDER = str(Path(__file__).parent)
 def harness(monkeypatch):
     """The harness's modules, found as its scripts find them."""
     monkeypatch.syspath_prepend(FOLDER)
-    yield {name: importlib.import_module(name) for name in ("problems", "contenders", "bursts")}
-    for name in ("problems", "contenders", "bursts"):
+    names = ("problems", "contenders", "convolutions", "bursts")
+    yield {name: importlib.import_module(name) for name in names}
+    for name in names:
         del sys.modules[name]
 
 
@@ -39,6 +40,20 @@ def test_pytorch_computes_the_same_model(harness, model):
     ours, theirs = (contenders[name](p, setting) for name in ("minivae", "torch"))
     for _ in range(5):
         assert float(ours()) == pytest.approx(float(theirs()), rel=1e-4)
+
+
+def test_the_convolutions_are_the_same_model_for_all(harness):
+    pytest.importorskip("torch")
+    convolutions, setting = (harness[name] for name in ("convolutions", "contenders"))
+    p, setting = convolutions.ConvProblem(8), setting.Setting(1, same_noise=True)
+    made = {
+        name: convolutions.CONTENDERS[name](p, setting)
+        for name in ("minivae", "minivae-numpy", "torch", "torch-last")
+    }
+    for _ in range(3):
+        losses = {name: float(step()) for name, step in made.items()}
+        assert max(losses.values()) == pytest.approx(min(losses.values()), rel=1e-4), losses
+    assert convolutions.products(p, setting)() == 0
 
 
 def test_workers_take_turns_and_a_failure_is_told(harness):

@@ -22,6 +22,7 @@ on_the_standin = pytest.mark.parametrize("cuda_backend", ["standin"], indirect=T
 """For what only the stand-in can do: count, and run out of memory when it is told to."""
 
 BATCH, PIXELS = 4, 6
+CONV = {"pixels": (3, 2), "network": "conv", "channels": (2, 3), "kernel": 2, "stride": 1}
 
 
 def stored(n):
@@ -33,7 +34,7 @@ def make(
 ):
     """A small run."""
     rng = np.random.default_rng(0)
-    model = kind(PIXELS, (5,), 2, rng=rng, backend=backend, **options)
+    model = kind(options.pop("pixels", PIXELS), (5,), 2, rng=rng, backend=backend, **options)
     settings = Settings(epochs=epochs, batch=BATCH, binarize=binarize)
     return Training(model, rule(0.01, clip_norm=clip_norm), rng, settings)
 
@@ -63,6 +64,9 @@ def count(steps, **options):
         (44, {"likelihood": "gaussian"}),
         (46, {"likelihood": "gaussian_shared"}),
         (46, {"likelihood": "gaussian_learned"}),
+        (77, CONV),
+        (119, CONV | {"norm": "batch"}),
+        (101, CONV | {"norm": "layer"}),
     ],
     ids=str,
 )
@@ -73,13 +77,16 @@ def test_launches_of_a_step(cuda_backend, launches, options, binarize):
 
 @on_the_standin
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
-@pytest.mark.parametrize("options", [{}, {"samples": 3}, {"kind": Autoencoder}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"samples": 3}, {"kind": Autoencoder}, CONV | {"norm": "batch"}], ids=str
+)
 def test_the_host_reads_nothing_in_a_step(cuda_backend, likelihood, options):
     few, many = (
         count(steps, binarize="dynamic", likelihood=likelihood, **options) for steps in (6, 16)
     )
     # Once an epoch: three sums, whether an update was refused, whether the weights are finite.
-    assert few.read == many.read == ["float"] * 4 + ["bool"]
+    # And whether what a norm carries on is finite, where there is one.
+    assert few.read == many.read == ["float"] * 4 + ["bool"] * (1 + ("norm" in options))
     # The data and their order; then the noise, through pinned memory, which nobody waits for.
     arrays = 1 if options.get("kind") is Autoencoder else 2
     for seen, steps in ((few, 6), (many, 16)):

@@ -105,3 +105,18 @@ def test_what_it_cannot_take_is_refused(refuses):
     model.features(x)  # another pass: what backward would go back through is gone
     with refuses(StateError, "before forward"):
         model.backward()
+
+
+def test_a_classifier_of_images(refuses):
+    digits = load("digits8")
+    rng = np.random.default_rng(0)
+    options = {"network": "conv", "channels": (8,), "norm": "batch"}
+    model = Classifier((8, 8), (16,), 10, rng=rng, **options)
+    assert repr(model).startswith("Classifier(64-conv8-16-10, relu, batch norm")
+    rows = labelled(digits.x_train[:500], digits.y_train[:500], 10)
+    before = model.accuracy(digits.x_test, digits.y_test)
+    fit(Training(model, Adam(0.01), rng, Settings(epochs=4, batch=32)), rows, progress=False)
+    assert model.accuracy(digits.x_test, digits.y_test) > max(0.8, before)
+    assert model.embed(digits.x_test[:3]).shape == (3, 16)
+    with refuses(ShapeError, "takes images"):
+        Classifier(64, (16,), 10, rng=rng, **options)

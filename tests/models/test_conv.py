@@ -26,8 +26,10 @@ def rng(seed=0):
 
 
 def vae(shape=(7, 6, 2), kind=VAE, latent=3, **options):
-    small = {"channels": (4, 3), "kernel": 3, "hidden": (5,), "dtype": "float64"}
-    return kind(shape, latent=latent, network="conv", rng=rng(), **{**small, **options})
+    small = {"channels": (4, 3), "kernel": 3, "hidden": (5,), "activation": "tanh"}
+    return kind(
+        shape, latent=latent, network="conv", rng=rng(), **{"dtype": "float64", **small, **options}
+    )
 
 
 def layers(net, kind):
@@ -355,9 +357,9 @@ def test_a_table_is_refused_in_one_sentence(tmp_path, monkeypatch, capsys):
 
 def test_colour_pictures_of_odd_sizes(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    np.save("colours.npy", rng().integers(0, 256, (60, 9, 7, 3), "uint8"))
+    np.save("colours.npy", rng().integers(0, 256, (400, 9, 7, 3), "uint8"))
     words = "train colours.npy --network conv --channels 4,5 --norm batch --latent 2 --hidden 8"
-    assert call(*words.split(), "--epochs", 2, "--batch", 20, "--out", "run") == 0
+    assert call(*words.split(), "--epochs", 1, "--batch", 40, "--out", "run") == 0
     run = open_run("run")
     assert run.training.model.shape == (9, 7, 3)
     assert "9 x 7 x 3" in capsys.readouterr().out
@@ -366,7 +368,8 @@ def test_colour_pictures_of_odd_sizes(tmp_path, monkeypatch, capsys):
         "reconstruct run --out r.png",
         "evaluate run",
         "explore run --out e",
-        "anomaly run --out a",
+        "explore run --html page.html",
+        "anomaly score run colours.npy --out a.csv --map a.png",
     ):
         assert call(*words.split()) == 0, words
 
@@ -379,3 +382,12 @@ def test_what_is_chosen_by_the_data_is_recorded(tmp_path, monkeypatch):
     assert model.config["channels"] == [32]
     assert model.config["n_pixels"] == [8, 8]
     assert call("train", "--resume", "run", "--epochs", 2) == 0
+
+
+def test_a_conditional_run_makes_new_examples(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = "train digits8 --conditional --network conv --channels 4 --norm batch --hidden 8"
+    assert call(*words.split(), "--limit", 100, "--epochs", 2, "--latent", 2, "--out", "run") == 0
+    assert call("sample", "run", "--label", 7, "--n", 5, "--out", "sevens.png") == 0
+    assert call("augment", "--run", "run", "--per-class", 3, "--out", "more.npz") == 0
+    assert np.load("more.npz")["x"].shape == (30, 8, 8)

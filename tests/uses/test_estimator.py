@@ -553,3 +553,21 @@ def test_a_table_that_is_not_scaled_is_warned_about(recwarn, scale, warned):
     assert not warned or "StandardScaler" in str(recwarn[0].message)
     VAEEstimator(**SMALL).fit(StandardScaler().fit_transform(x))
     assert len(recwarn) == warned
+
+
+def test_images_in_rows_under_convolutions(x, refuses):
+    """Running moments of a batch norm go with a pickle too."""
+    options = {"channels": (3,), "norm": "batch", "kernel": 2}
+    images = np.random.default_rng(0).random((30, 20)).astype("float32")
+    est = VAEEstimator(**SMALL, network="conv", shape=(5, 4), network_options=options)
+    codes = est.fit(images).transform(images)
+    assert codes.shape == (30, 2)
+    assert est.model_.params.carried.any()
+    assert pickle.loads(pickle.dumps(est)).transform(images).tobytes() == codes.tobytes()
+    assert est.inverse_transform(codes).shape == est.sample(30).shape == (30, 20)
+    with refuses(ShapeError, "shape=(5, 5)", "20 columns"):
+        est.set_params(shape=(5, 5)).fit(images)
+    with refuses(ShapeError, "takes images"):
+        est.set_params(shape=None).fit(images)
+    with refuses(OptionError, "network_options=3"):
+        est.set_params(network_options=3).fit(images)

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 
 from ...errors import OptionError
-from ...models import MODELS
+from ...models import MODELS, NETWORKS
 from ...models.declare import DEFAULT
+from ...models.network import DEFAULT as NETWORK
 from ..numbers import seed as any_seed
 from ..numbers import whole
 
@@ -18,9 +19,9 @@ examples:
   minivae step --all --seed 3 | less
   minivae step --out step.html     the same as a page to step through
   minivae step --model gan --all   another model of the same widths
+  minivae step --network conv      a convolution of a 4 x 4 image: patch, kernel and sum
 """
 
-WIDTHS = "2-3-1-3-2"
 LEARNING_RATE = 0.1
 
 
@@ -36,6 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--activation", help=activation, default="relu", metavar="NAME")
     model = f"whose step (default: {DEFAULT})"
     parser.add_argument("--model", help=model, choices=tuple(MODELS), default=DEFAULT)
+    network = f"that it is made of (default: {NETWORK})"
+    networks = [name for name, kind in NETWORKS.items() if kind.tiny]
+    parser.add_argument("--network", help=network, choices=networks, default=NETWORK)
     out = "write a page to step through, and print nothing but its name"
     parser.add_argument("--out", help=out, metavar="FILE")
 
@@ -48,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
     if not 1 <= options.batch <= 8:
         raise OptionError(f"--batch {options.batch} was given; choose 1 to 8 examples.")
     path = None if options.out is None else new_file(options.out, ".html")
-    model, x, eps = tiny(options.seed, options.batch, options.activation, options.model)
+    model, x, eps = tiny(
+        options.seed, options.batch, options.activation, options.model, options.network
+    )
     with trace(model) as records:
         loss = float(model.step(x, eps).loss)
     if path is not None:
@@ -64,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
     )
     title = model.title[0].upper() + model.title[1:]
     print(
-        f"{title} of widths {WIDTHS}, {options.activation}, binary data; seed {options.seed}. "
+        f"{title} of widths {model.halves.between(model.n_pixels, 1)}, mirrored; binary data; seed "
+        f"{options.seed}. "
         "Weights, data and noise\nare round numbers, and everything below follows from them: "
         "check it with pencil and paper.\n"
     )
@@ -75,21 +82,23 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def tiny(seed: int, batch: int, activation: str, kind: str = DEFAULT) -> tuple:
+def tiny(
+    seed: int, batch: int, activation: str, kind: str = DEFAULT, network: str = NETWORK
+) -> tuple:
     """Make a model with weights of one decimal, binary data, and noise of one decimal.
 
     Returns
     -------
     model : Model
-        2-3-1-3-2, float64, computed by the references.
-    x : numpy.ndarray, (batch, 2)
+        2-3-1-3-2 of dense layers, float64, computed by the references.
+    x : numpy.ndarray, (batch, n_pixels)
         Data, with labels if the model takes them.
     eps : numpy.ndarray, (batch, 1)
         Noise; None if the model takes none.
     """
     rng = np.random.default_rng(seed)
-    sizes = {"n_pixels": 2, "hidden": (3,), "latent": 1, "activation": activation}
-    model = MODELS[kind].example(rng, **sizes, backend="numpy")
+    sizes = {**NETWORKS[network].tiny, "latent": 1, "activation": activation}
+    model = MODELS[kind].example(rng, network=network, **sizes, backend="numpy")
     theta = model.params.theta
     theta[...] = np.round(rng.uniform(-1, 1, theta.shape), 1)
     rows = model.draw_rows(rng, batch)

@@ -4,34 +4,26 @@ It asks for nothing from elsewhere. Without its script all operations are shown,
 below the other.
 """
 
-import base64
 import functools
-import io
 import itertools
 import re
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
-import numpy as np
-
 from ...check.report.style import colours
 from ...errors import OptionError
 from .. import typeset
 from ..typeset.plain import plain
+from .heat import picture, window
 from .record import BACKWARD, Array, Record
 from .text import number, place
+from .window import window_of
 
 HERE = Path(__file__).parent
-MAX_NUMBERS = (12, 10)
-"""Rows and columns up to which an array is shown in numbers; a larger one is a picture."""
-MAX_CELLS = 112
-"""Cells along one side of a picture; a larger array is reduced to the largest entry of blocks."""
 LIGHT = {"minus": "46,98,178", "plus": "206,92,0"}
 DARK = {"minus": "98,156,255", "plus": "255,150,60"}
 """Colours of negative and positive numbers, beside those of all pages."""
-MINUS, PLUS = (46, 110, 214), (224, 112, 20)
-"""The same in pictures, for both schemes."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -134,6 +126,7 @@ def _card(record: Record, typesetter: Callable[[str], str]) -> str:
             f'<div class="soft">{escape(options)}</div>' if options else "",
             _side("on the way", record.inner),
             _side("out", record.outputs, gradients=record.phase == BACKWARD),
+            window(seen) if (seen := window_of(record)) else "",
             "</details>",
         ]
     )
@@ -194,63 +187,5 @@ def _figure(array: Array, gradient: bool, origin: bool) -> str:
     return (
         f"<figure><figcaption><code>{escape(array.name)}</code> "
         f'<span class="soft">{shape}</span>{source}'
-        f'<span class="numbers">{", ".join(numbers)}</span></figcaption>{_picture(array)}</figure>'
+        f'<span class="numbers">{", ".join(numbers)}</span></figcaption>{picture(array)}</figure>'
     )
-
-
-def _grid(array: Array) -> np.ndarray:
-    """The array as rows and columns: the last axis across, all others down."""
-    values = array.values
-    return values.reshape(-1, values.shape[-1] if values.ndim else 1).astype(float)
-
-
-def _picture(array: Array) -> str:
-    grid = _grid(array)
-    if not grid.size:
-        return '<span class="soft">empty</span>'
-    finite = np.abs(grid[np.isfinite(grid)])
-    most = float(finite.max(initial=0.0)) or 1.0
-    if grid.shape[0] <= MAX_NUMBERS[0] and grid.shape[1] <= MAX_NUMBERS[1]:
-        rows = "".join(f"<tr>{''.join(_cell(value, most) for value in row)}</tr>" for row in grid)
-        return f'<div class="scroll"><table>{rows}</table></div>'
-    cells, step = _reduced(grid)
-    height, width = cells.shape
-    scale = max(1, min(12, 336 // width, 240 // height))
-    block = "" if step == (1, 1) else f", each cell the largest of {step[0]} × {step[1]}"
-    alt = escape(f"{array.name} as a heat map, from -{number(most)} to {number(most)}")
-    return (
-        f'<img alt="{alt}" width="{width * scale}" height="{height * scale}" '
-        f'src="data:image/png;base64,{_png(cells / most)}">'
-        f'<div class="key">-{number(most)}<i></i>{number(most)}{block}</div>'
-    )
-
-
-def _cell(value: float, most: float) -> str:
-    share = 0.55 * abs(value) / most if np.isfinite(value) else 1.0
-    side = "minus" if value < 0 else "plus"
-    return f'<td style="background:rgba(var(--{side}),{share:.3g})">{value + 0.0:.4g}</td>'
-
-
-def _reduced(grid: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
-    """At most `MAX_CELLS` a side: of each block the entry that is largest without its sign."""
-    step = tuple(-(-size // MAX_CELLS) for size in grid.shape)
-    starts = [np.arange(0, size, by) for size, by in zip(grid.shape, step, strict=True)]
-    grid = np.nan_to_num(grid)
-
-    def over_blocks(reduce: np.ufunc) -> np.ndarray:
-        return reduce.reduceat(reduce.reduceat(grid, starts[0], axis=0), starts[1], axis=1)
-
-    high, low = over_blocks(np.maximum), over_blocks(np.minimum)
-    return np.where(-low > high, low, high), step
-
-
-def _png(cells: np.ndarray) -> str:
-    """Cells between -1 and 1 as a picture: the hue is the sign, the opacity the size."""
-    from PIL import Image  # Matplotlib brings it
-
-    pixels = np.empty((*cells.shape, 4), np.uint8)
-    pixels[..., :3] = np.where(cells[..., None] < 0, MINUS, PLUS)
-    pixels[..., 3] = np.round(255 * np.clip(np.abs(cells), 0, 1) ** 0.7)
-    content = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(content, "PNG", optimize=True)
-    return base64.b64encode(content.getvalue()).decode()

@@ -33,6 +33,25 @@ class Array:
         return self.values.shape
 
     @property
+    def sheets(self) -> list[tuple[str, np.ndarray]]:
+        """Its numbers as rows and columns, and for each sheet of them which they are.
+
+        Images (B, H, W, C) have one for each example and channel, weights of convolutions (kh, kw,
+        C, O) one for each pair of channels, patches (B, h, w, kh, kw, C) one for each patch.
+        """
+        x = self.values
+        if x.ndim == 4 and self.name in ("W", "dW"):
+            pairs = np.ndindex(x.shape[2:])
+            return [(f"[:, :, {c}, {o}]", x[:, :, c, o]) for c, o in pairs]
+        if x.ndim == 4:
+            pairs = np.ndindex(x.shape[0], x.shape[3])
+            return [(f"[{n}, :, :, {c}]", x[n, :, :, c]) for n, c in pairs]
+        if x.ndim == 6:
+            places = np.ndindex(x.shape[:3])
+            return [(str(list(at)), x[at].reshape(x.shape[3], -1)) for at in places]
+        return [("", x.reshape(math.prod(x.shape[:-1]), *(x.shape[-1:] or (1,))))]
+
+    @property
     def mean(self) -> float:
         """Mean of all entries; NaN if there are none."""
         return float(self._wide.mean()) if self.values.size else math.nan

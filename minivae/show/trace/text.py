@@ -1,7 +1,6 @@
 """A trace as text: a table of all operations, and one operation with its numbers."""
 
 import itertools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from ..typeset.plain import plain
 from .record import BACKWARD, Array, Record
+from .window import Window, padded, told, window_of
 
 HEAD = ("#", "operation", "in", "out", "mean", "spread", "norm", "formula")
 
@@ -100,6 +100,8 @@ def step(record: Record, total: int) -> str:
         blocks.append([line for array in side for line in _numbers(mark, array, width, norm)])
         if side is record.inputs:
             blocks[-1] += [f"  {name} = {value}" for name, value in record.options.items()]
+    if window := window_of(record):
+        blocks.append(_window(window))
     parts += ["", *(line for block in blocks if block for line in [*block, ""])]
     return "\n".join(parts)
 
@@ -110,15 +112,38 @@ def _name(array: Array) -> str:
 
 def _numbers(mark: str, array: Array, width: int, norm: bool) -> list[str]:
     name = f"{mark}{_name(array)}".ljust(width)
-    values = array.values
-    grid = values.reshape(math.prod(values.shape[:-1]), *(values.shape[-1:] or (1,)))
-    texts = [[f"{_short(x)}" for x in row] for row in grid]
-    cell = max((len(text) for row in texts for text in row), default=0)
-    rows = ["  ".join(text.rjust(cell) for text in row) for row in texts] or ["empty"]
-    lines = [f"{name if i == 0 else ' ' * width}  [ {row} ]" for i, row in enumerate(rows)]
-    if norm and values.size > 1:
+    sheets = [(which, [[_short(x) for x in row] for row in grid]) for which, grid in array.sheets]
+    cell = max((len(text) for _, grid in sheets for row in grid for text in row), default=0)
+    lines = []
+    for which, grid in sheets or [("", [])]:
+        rows = ["  ".join(text.rjust(cell) for text in row) for row in grid] or ["empty"]
+        of = [f"   {which}" * bool(which)] + [""] * len(rows)
+        lines += [f"{' ' * width}  [ {row} ]{of[i]}" for i, row in enumerate(rows)]
+    lines[0] = name + lines[0][width:]
+    if norm and array.values.size > 1:
         lines[-1] += f"   norm {number(array.norm)}"
     return lines
+
+
+def _window(window: Window) -> list[str]:
+    """The window of a convolution on its image, the weights beside it, and the sum."""
+    image, (top, left) = padded(window)
+    kh, kw = window.kernel.shape
+    cell = max(len(_short(x)) for x in (*image.flat, *window.kernel.flat))
+    lines = []
+    for r, row in enumerate(image):
+        texts = []
+        for q, value in enumerate(row):
+            inside = top <= r < top + kh and left <= q < left + kw
+            texts.append(f"<{_short(value):>{cell}}>" if inside else f" {_short(value):>{cell}} ")
+        weights = (
+            [_short(w).rjust(cell) for w in window.kernel[r - top]] if top <= r < top + kh else []
+        )
+        lines.append(f"  {' '.join(texts)}{'   times  ' if weights else ''}{'  '.join(weights)}")
+    name, last = ("y", window.channel) if window.back else ("x", window.channel)
+    edge = ", zeros around it" * (image.shape != window.image.shape)
+    head = f"  {name}[0, :, :, {last}]{edge}, the window at {window.place} in <>"
+    return [head, *lines, f"  {told(window, number)}"]
 
 
 def _short(value: float) -> str:

@@ -24,9 +24,18 @@ from ...train.optim.adam import Adam
 from ...train.settings import Settings, Training
 from .habits import Habits, not_fitted_error
 from .state import pack, unpack
-from .tables import as_table, check_number, column_names, generator, split, warn_unscaled
+from .tables import (
+    as_table,
+    check_number,
+    check_options,
+    column_names,
+    generator,
+    shape_of,
+    split,
+    warn_unscaled,
+)
 
-NAMES = ("activation", "likelihood", "dtype", "backend")
+NAMES = ("network", "activation", "likelihood", "dtype", "backend")
 """Parameters of the estimator that `VAE` looks up by name."""
 
 
@@ -39,6 +48,10 @@ class VAEEstimator(Habits):
         Latent dimensions: the columns that `transform` gives.
     hidden : sequence of int
         Hidden widths of the encoder; the decoder's are the same in reverse.
+    shape : tuple of int, optional
+        Shape of one example, such as (28, 28), for a network that takes images; X has them in rows.
+    network, network_options
+        Name of the network, and a dict of its further options, such as `{"channels": (32, 64)}`.
     activation, likelihood, likelihood_options, free_bits, samples, dtype, backend
         As in `VAE`, `backend` by its name, but with another default likelihood: "gaussian_shared"
         takes any real data and learns how noisy they are. Its one standard deviation for all
@@ -83,6 +96,9 @@ class VAEEstimator(Habits):
         latent: int = 20,
         *,
         hidden: tuple[int, ...] = (400,),
+        shape: tuple[int, ...] | None = None,
+        network: str = "mlp",
+        network_options: dict[str, Any] | None = None,
         activation: str = "relu",
         likelihood: str = "gaussian_shared",
         likelihood_options: dict[str, float] | None = None,
@@ -102,6 +118,9 @@ class VAEEstimator(Habits):
     ) -> None:
         self.latent = latent
         self.hidden = hidden
+        self.shape = shape
+        self.network = network
+        self.network_options = network_options
         self.activation = activation
         self.likelihood = likelihood
         self.likelihood_options = likelihood_options
@@ -173,7 +192,7 @@ class VAEEstimator(Habits):
         """Build a model for rows like x, and draw the seed of its scores' noise."""
         optimizer = Adam(self.lr)
         model = VAE(
-            x.shape[1],
+            shape_of(self.shape, x.shape[1]),
             self.hidden,
             self.latent,
             likelihood_options=self.likelihood_options,
@@ -181,10 +200,12 @@ class VAEEstimator(Habits):
             samples=self.samples,
             rng=rng,
             **{name: getattr(self, name) for name in NAMES},
+            **(self.network_options or {}),
         )
         if LIKELIHOODS[self.likelihood].real:
             warn_unscaled(x, type(self).__name__)
-        model.start_at(x.mean(axis=0, dtype="float64"))
+        if not model.halves.network.shaped:  # what gives images has no bias for each pixel
+            model.start_at(x.mean(axis=0, dtype="float64"))
         return Training(model, optimizer, rng, settings), int(rng.integers(2**63))
 
     def _keep(self, training: Training, noise_seed: int, X: Any, width: int) -> None:
@@ -256,11 +277,8 @@ class VAEEstimator(Habits):
             raise OptionError(
                 f"early_stopping={self.early_stopping!r} was given, but it must be True or False."
             )
-        if not isinstance(self.likelihood_options, dict | None):
-            raise OptionError(
-                f"likelihood_options={self.likelihood_options!r} was given, but it must be None "
-                "or a dict, such as {'sigma': 0.5}."
-            )
+        check_options("likelihood_options", self.likelihood_options, "{'sigma': 0.5}")
+        check_options("network_options", self.network_options, "{'channels': (32, 64)}")
 
     def _fitted(self) -> VAE:
         if not hasattr(self, "model_"):

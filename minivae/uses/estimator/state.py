@@ -15,7 +15,12 @@ def pack(training: Training) -> dict[str, Any]:
     to_host = model.backend.to_host
     moments = {name: to_host(array) for name, array in optimizer.state.items()}
     return {
-        "model": (model.config, model.backend.name, to_host(model.params.theta)),
+        "model": (
+            model.config,
+            model.backend.name,
+            to_host(model.params.theta),
+            to_host(model.params.carried),
+        ),
         "optimizer": (optimizer.config, optimizer.t, moments),
         "rng": training.rng,
         "settings": training.settings,
@@ -24,9 +29,9 @@ def pack(training: Training) -> dict[str, Any]:
 
 def unpack(packed: dict[str, Any], history: list[dict[str, Any]]) -> Training:
     """Build the training again, on the backend that it was on."""
-    config, backend, theta = packed["model"]
+    config, backend, *arrays = packed["model"]
     model = VAE(**_without_kind(config), rng=np.random.default_rng(0), backend=backend)
-    model.params.load(theta)
+    model.params.load(*arrays)
     rule, t, moments = packed["optimizer"]
     optimizer = Adam(**_without_kind(rule))
     optimizer.load_state(t, moments, model.params)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, DtypeError, OptionError, ShapeError
+from ...models.mlp import check_widths
 
 
 def generator(random_state: Any) -> np.random.Generator:
@@ -127,3 +128,28 @@ def warn_unscaled(x: np.ndarray, who: str) -> None:
         f"make_pipeline(StandardScaler(), {who}()).",
         stacklevel=4,
     )
+
+
+def check_options(name: str, value: Any, such: str) -> None:
+    """Raise `OptionError` unless a parameter is None or a dict of options."""
+    if not isinstance(value, dict | None):
+        raise OptionError(
+            f"{name}={value!r} was given, but it must be None or a dict, such as {such}."
+        )
+
+
+def shape_of(shape: Any, n_features: int) -> tuple[int, ...]:
+    """Shape of one example, whose `n_features` numbers are a row.
+
+    Raises
+    ------
+    OptionError, ShapeError
+        If it is no shape, or one of another number of numbers.
+    """
+    found = (n_features,) if shape is None else check_widths(shape, "shape")
+    if math.prod(found) != n_features:
+        raise ShapeError(
+            f"shape={shape!r} was given, but X has {n_features} columns; give a shape of as many "
+            "numbers."
+        )
+    return found

@@ -114,7 +114,7 @@ def test_large_arrays_are_pictures(visit, tmp_path):
 
 
 def test_the_picture_keeps_the_largest_entry_of_a_block_with_its_sign():
-    from minivae.show.trace.html import _reduced
+    from minivae.show.trace.heat import _reduced
 
     grid = np.zeros((4, 336))
     grid[1, 0:3] = [0.5, -2, 1]

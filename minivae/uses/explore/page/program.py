@@ -139,7 +139,7 @@ def _convolution(
         "top": top,
         "left": left,
         "W": keep(layer.params["W"]),
-        "b": keep(layer.params["b"]),
+        "b": keep(layer.b),
     }
 
 
