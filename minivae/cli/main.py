@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from ..errors import OptionError
 from ..interrupts import exit_code, terminable
+from .voice import Voice
 
 ORDER = (
     "train sample reconstruct explore evaluate anomaly augment compare "  # noqa: SIM905
@@ -153,7 +154,12 @@ def _run(argv: list[str]) -> int:
         if not name.startswith("-"):
             subparser.error(f"there is one argument too many, {name!r}")
         subparser.error(f"there is no option {name!r}{_hint(name, _options_of(subparser))}")
-    return command.run(options)
+    options.voice = Voice(
+        quiet=getattr(options, "quiet", False), as_json=getattr(options, "json", False)
+    )
+    status = command.run(options)
+    options.voice.end()
+    return status
 
 
 def _options_of(parser: argparse.ArgumentParser) -> list[str]:

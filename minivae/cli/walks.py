@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
     else:
         parts = _chosen(run, options, steps)
     with whole_folder(folder) as new:
-        for part in tqdm(parts, desc="drawing", disable=not sys.stderr.isatty(), leave=False):
+        for part in tqdm(parts, desc="drawing", disable=not options.voice.progress, leave=False):
             for name, drawn in part():
                 if isinstance(drawn, bytes):
                     (new / name).write_bytes(drawn)
@@ -243,7 +242,7 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         if options.only and kind in options.only:
             raise OptionError(f"{kind} cannot be drawn, since {because[kind]}.")
         if not options.only:
-            print(f"no {kind}: {because[kind]}", file=sys.stderr)
+            options.voice.note(f"no {kind}: {because[kind]}")
         del wanted[kind]
     chosen = [wanted[kind] for kind in wanted if not options.only or kind in options.only]
     if not chosen:

@@ -190,7 +190,7 @@ BAD_FITS = [
     ("digits8 --without 11", None, "no class '11'"),
     ("digits8 --normal 1 --without 2", None, "give one"),
     ("digits8 --quantile 1.5", None, "between 0 and 1"),
-    ("digits8 --backend gpu9", None, "'gpu9' does not exist"),
+    ("digits8 --backend gpu9", None, "invalid choice: 'gpu9'"),
     ("digits8 --out there.npz", there_already, "exists already"),
     ("digits8 --out model.pt", None, "must end in .npz"),
     ("digits8 --out no/model.npz", None, "there is no folder no;"),

@@ -5,6 +5,7 @@ import sys
 
 from ...errors import OptionError
 from ...show import typeset
+from ..options import add_shared
 
 EPILOG = """\
 examples:
@@ -23,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     out = "the folder to build (default: minivae-read)"
     parser.add_argument("--out", help=out, default="minivae-read", metavar="FOLDER")
+    add_shared(parser, "quiet", "json")
     parser.add_argument("--open", help="show the index in the browser", action="store_true")
 
 
@@ -39,11 +41,13 @@ def run(options: argparse.Namespace) -> int:
             f"minivae read needs the package {error.name}, which is not installed; "
             f"install what it needs with `{typeset.INSTALL}`."
         ) from None
-    print("checking all gradients", file=sys.stderr)
+    voice = options.voice
+    voice.note("checking all gradients")
     index, failed = reader.build(
-        options.out, progress=lambda found: tqdm(found, desc="pages", leave=False)
+        options.out,
+        progress=lambda found: tqdm(found, desc="pages", leave=False, disable=not voice.progress),
     )
-    print(index)
+    voice.wrote(index)
     if options.open:
         import webbrowser
 

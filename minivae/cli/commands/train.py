@@ -35,19 +35,19 @@ ROWS = 60
 
 def run(options: argparse.Namespace) -> int:
     """Train; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
-    asked = opts.given(options)
+    asked, voice = opts.given(options), options.voice
+    say = voice.say
     if options.resume is None:
-        run, data = begin(asked, options.out, quiet=options.quiet)
+        run, data = begin(asked, options.out, progress=voice.progress)
     else:
         if options.out is not None:
             raise OptionError("a resumed run stays in its folder; leave out --out or --resume.")
         run, data = resume(asked, options.resume)
-    say = _nothing if options.quiet else print
     # The folder holds a checkpoint from which the run can go on.
     interrupted, before = 0, run.saved_epochs
     try:
         introduce(run, data, say)
-        train(run, data, say, progress=not options.quiet and sys.stderr.isatty())
+        train(run, data, say, progress=voice.progress)
         finish(run, data, say)
     except KeyboardInterrupt as error:
         interrupted = exit_code(error)
@@ -67,8 +67,9 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return interrupted
-    if options.quiet:
-        print(run.folder)
+    if options.quiet and not options.json:
+        voice.wrote(run.folder)
+    voice.tell(run=str(run.folder), **run.training.history[-1])
     return 0
 
 
@@ -206,7 +207,3 @@ def finish(run: Run, data: Dataset, say: Callable) -> None:
         say(f"examples of shape {run.shape} have no picture, so only numbers are drawn")
     files = ", ".join(["checkpoint.npz", "config.json", "metrics.csv", *drawn])
     say(f"{run.folder} now holds {files}")
-
-
-def _nothing(*words: str, **options: bool) -> None:
-    """Take the place of `print`."""
