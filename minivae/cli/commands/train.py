@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...data import Dataset
+from ...data.statistics import set_aside
 from ...engine.cpu.loop import announce
 from ...errors import NonFiniteError, OptionError, OutOfMemoryError
 from ...interrupts import exit_code, held
@@ -149,7 +150,7 @@ def number(value: float) -> str:
 def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     """Train, and write the checkpoint and the metrics after each epoch."""
     columns = run.training.model.columns
-    if data.pixels_test is None:
+    if data.pixels_test is None and not run.training.settings.patience:
         columns = tuple(name for name in columns if not name.startswith("val_"))
 
     settings, first = run.training.settings, len(run.training.history) + 1
@@ -175,6 +176,9 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     started = time.monotonic()
     with np.errstate(all="ignore"), announced(training.model, say):
         x, x_val = run.rows(data)
+        if settings.patience:
+            x, x_val = set_aside(x, settings.seed)
+            say(f"patience is with {len(x_val)} training examples, set aside for that")
         fit(training, x, x_val, after_epoch=after_epoch, progress=progress)
     if training.stopped:
         run.save()  # the weights are now those of the best epoch
