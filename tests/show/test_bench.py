@@ -56,8 +56,8 @@ def test_the_command(tmp_path, monkeypatch, capsys, each_backend):
     told = capsys.readouterr().out
     assert "its matrix products alone" in told
     assert ("Numba is not installed" in told) == (each_backend == "numpy")
-    assert (tmp_path / "bench-1.png").read_bytes().startswith(b"\x89PNG")
-    assert main(["bench", *sizes, "--out", "bench-1.png"]) == 2
+    assert (tmp_path / "runs/bench-1.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["bench", *sizes, "--out", "runs/bench-1.png"]) == 2
     assert "exists already" in capsys.readouterr().err
     assert main(["bench", "--batch", "0"]) == 2
     assert "--batch 0" in capsys.readouterr().err

@@ -70,7 +70,7 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
     """Define the options of `fit`."""
     add = parser.add_argument
     add("data", metavar="DATA", help="normal data (of a set with a test part: the training part)")
-    out = "a new .npz file for the detector (default: DATA-detector.npz)"
+    out = "a new .npz file for the detector (default: runs/DATA-detector-<number>.npz)"
     add("--out", metavar="MODEL", help=out)
     configure_classes(parser)
     add_table(parser.add_argument_group("if the data are a table"))
@@ -124,7 +124,7 @@ def run_fit(options: argparse.Namespace) -> int:
     from .. import anomaly_report
 
     voice = options.voice
-    path = new_file(options.out or _free(f"{Path(options.data).stem}-detector"), ".npz")
+    path = detector_file(options)
     if options.likelihood is not None:
         _known("--likelihood", options.likelihood, LIKELIHOODS)
     names = ("normal", "without", "limit", "held_out", "quantile", "samples")
@@ -216,12 +216,13 @@ def normal_rows(
 # ---- files ----
 
 
-def _free(stem: str) -> Path:
-    """The first of stem.npz, stem-2.npz, ... that is not there yet."""
-    import itertools
+def detector_file(options: argparse.Namespace) -> Path:
+    """Where the detector is written: where it is told, or a new file of its data's name."""
+    from ...train.runs import place
 
-    names = (Path(f"{stem}{f'-{i}' if i > 1 else ''}.npz") for i in itertools.count(1))
-    return next(path for path in names if not path.exists())
+    if options.out is not None:
+        return new_file(options.out, ".npz")
+    return place(f"{Path(options.data).stem}-detector", ".npz")
 
 
 def _write(paths: list[Path], contents: list[bytes]) -> None:

@@ -12,7 +12,7 @@ from ..options import add_shared
 
 EPILOG = """\
 examples:
-  minivae bench                        784-400-20 at batch 128, and bench.png
+  minivae bench                        784-400-20 at batch 128, and a bar chart
   minivae bench --batch 32 --seconds 1
   OPENBLAS_NUM_THREADS=1 minivae bench steadier: the matrix products on one thread
 """
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latent", help="latent dimensions (default: 20)", default=20, **count)
     seconds = "time to spend on each thing that is measured (default: 0.2)"
     parser.add_argument("--seconds", help=seconds, type=float, default=0.2, metavar="X")
-    out = "a new .png file for the bar chart (default: bench-<number>.png)"
+    out = "a new .png file for the bar chart (default: runs/bench-<number>.png)"
     parser.add_argument("--out", help=out, metavar="FILE")
     add_shared(parser, "quiet", "json")
 
@@ -79,13 +79,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def output(out: str | None) -> Path:
-    """Where to draw: `out`, or the first free `bench-<number>.png`.
+    """Where to draw: `out`, or the first free `runs/bench-<number>.png`.
 
     Raises
     ------
     OptionError
         If `out` exists, or is no PNG.
     """
-    from ...files import first_free, new_file
+    from ...files import new_file
+    from ...train.runs import place
 
-    return first_free(Path(), "bench", ".png") if out is None else new_file(out, ".png")
+    return place("bench", ".png") if out is None else new_file(out, ".png")

@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
     seeds = "repetitions, numbered from 0 (default: each experiment's own)"
     parser.add_argument("--seeds", type=whole, metavar="N", help=seeds)
-    out = "a new folder for page, tables and pictures (default: comparison-<number>)"
+    out = "a new folder for page, tables and pictures (default: runs/comparison-<number>)"
     parser.add_argument("--out", metavar="FOLDER", help=out)
     add_shared(parser, "quiet", "json")
 
@@ -120,16 +120,17 @@ def choose(names: list[str], known: dict[str, ModuleType]) -> list[str]:
 
 
 def new_folder(out: str | None) -> Path:
-    """Make the folder: `out`, or the first free `comparison-<number>`.
+    """Make the folder: `out`, or the first free `runs/comparison-<number>`.
 
     Raises
     ------
     OptionError
         If `out` is a file, or a folder that is not empty.
     """
-    from ...files import first_free, refuse_what_exists
+    from ...files import refuse_what_exists
+    from ...train.runs import place
 
-    folder = first_free(Path(), "comparison") if out is None else Path(out).expanduser()
+    folder = place("comparison") if out is None else Path(out).expanduser()
     if not folder.is_dir() or any(folder.iterdir()):
         refuse_what_exists(folder, "name a new folder with --out, or delete it")
     folder.mkdir(parents=True, exist_ok=True)
