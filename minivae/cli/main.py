@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from ..errors import OptionError
 from ..interrupts import exit_code, terminable
+from .voice import Voice
 
 ORDER = (
     "train sample reconstruct explore evaluate anomaly augment compare "  # noqa: SIM905
@@ -130,6 +131,7 @@ def _run(argv: list[str]) -> int:
     parser.add_argument("--version", action="version", version=f"minivae {_version()}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     chosen = argv[0] if argv else ""
+    completing = "_ARGCOMPLETE" in os.environ  # the shell asks what could come next
     subparser = parser
     for name, what in COMMANDS.items():
         added = subparsers.add_parser(
@@ -139,9 +141,11 @@ def _run(argv: list[str]) -> int:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        if name == chosen:
+        if name == chosen or completing:
             subparser, command = added, importlib.import_module(f".commands.{name}", __package__)
             command.configure(subparser)
+    if completing:
+        _complete(parser)
     if not chosen:
         parser.error("a command is missing")
     if not chosen.startswith("-") and chosen not in COMMANDS:
@@ -153,7 +157,21 @@ def _run(argv: list[str]) -> int:
         if not name.startswith("-"):
             subparser.error(f"there is one argument too many, {name!r}")
         subparser.error(f"there is no option {name!r}{_hint(name, _options_of(subparser))}")
-    return command.run(options)
+    options.voice = Voice(
+        quiet=getattr(options, "quiet", False), as_json=getattr(options, "json", False)
+    )
+    status = command.run(options)
+    options.voice.end()
+    return status
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Tell the shell what could come next, and end; without argcomplete, tell it nothing."""
+    try:
+        import argcomplete
+    except ImportError:
+        sys.exit(1)
+    argcomplete.autocomplete(parser)
 
 
 def _options_of(parser: argparse.ArgumentParser) -> list[str]:

@@ -1,7 +1,6 @@
 """A new run of `minivae train`: what suits its data, its model, and the folder that it lives in."""
 
 import math
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import data as datasets
-from ..data import Dataset, Pixels
-from ..data.batches import ROWS, batches
+from ..data import Dataset
 from ..data.labelled import class_names
+from ..data.statistics import spread
 from ..errors import OptionError
 from ..files import gone_if_it_fails
 from ..interrupts import held
@@ -30,17 +29,20 @@ from .train_options import complete
 ENOUGH = 1200
 """Steps that a training has at least, unless its epochs are asked for."""
 
+PLANE = {"hidden": [400, 200], "batch": 64, "lr": 2e-3, "epochs": 50}
+"""How a picture's code of two numbers is trained, which needs a deeper network and more steps."""
+
 SMALL = 32
 """Examples in a step, of data that would give less than ten larger ones."""
 
 
-def begin(asked: dict[str, Any], out: str | None, *, quiet: bool) -> tuple[Run, Dataset]:
+def begin(asked: dict[str, Any], out: str | None, *, progress: bool) -> tuple[Run, Dataset]:
     """Make a new run from the options; its folder is made last, when all else is well."""
     options = complete(asked)
     data = datasets.load(
         options["data"],
         limit=options["limit"],
-        progress=not quiet and sys.stderr.isatty(),
+        progress=progress,
         **table_of(options),
     )
     check_likelihood(data, options["likelihood"])
@@ -77,20 +79,19 @@ def suited(options: dict[str, Any], data: Dataset, asked: dict[str, Any]) -> dic
     there are `ENOUGH` in all. A standard deviation of the likelihood is half that of the data.
     """
     found: dict[str, Any] = {}
+    kind = MODELS[options["model"]]
+    if options["latent"] == 2 and "encode" in kind.can and data.form is None:
+        found = {k: v for k, v in PLANE.items() if k in options and k not in asked}
+        options = {**options, **found}
     n, batch, epochs = len(data.pixels_train), options["batch"], options["epochs"]
     if "batch" not in asked:
         found["batch"] = batch = min(batch, SMALL) if n < 10 * batch else batch
     if "epochs" not in asked:
-        found["epochs"] = max(epochs, math.ceil(ENOUGH / math.ceil(n / batch)))
+        found["epochs"] = max(epochs, math.ceil(ENOUGH / math.ceil(n / max(1, batch))))
+    if "reconstruct" not in kind.can:  # then no scale of the data is asked for
+        return found
     own = LIKELIHOODS[options["likelihood"]].suited(spread(data.pixels_train))
     return found | {name: value for name, value in own.items() if name not in asked}
-
-
-def spread(x: np.ndarray | Pixels) -> float:
-    """Standard deviation of the data (N, D) about their mean, over all dimensions."""
-    mean = x.mean(axis=0)
-    parts = (x[rows] - mean for rows in batches(len(x), ROWS))
-    return math.sqrt(sum(float((part**2).sum(dtype="float64")) for part in parts) / x.size)
 
 
 def check_likelihood(data: Dataset, name: str) -> None:

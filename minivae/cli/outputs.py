@@ -4,7 +4,6 @@ import argparse
 import csv
 import io
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from ..files import first_free, new_file, new_folder, whole_folder, write_atomic
 from ..show import plots
 from ..train.prepare import prepare_data
 from ..train.runs import Run, newest, open_run
+from .voice import Voice
 
 KINDS = (".png", ".npz", ".npy")
 """Endings of what is written; rows of a table are written to a `.csv` file instead of a picture."""
@@ -34,12 +34,12 @@ def chosen_run(options: argparse.Namespace) -> Run:
     folder = newest()
     run = open_run(folder, backend)
     untrained = "" if run.training.history else "; it has no finished epoch, so it is untrained"
-    print(f"run: {folder} (the newest{untrained})", file=sys.stderr)
+    options.voice.note(f"run: {folder} (the newest{untrained})")
     return run
 
 
 def chosen_rows(
-    run: Run, name_or_path: str | None, table: dict[str, Any] | None = None
+    run: Run, name_or_path: str | None, voice: Voice, table: dict[str, Any] | None = None
 ) -> tuple[np.ndarray | Pixels, str]:
     """Load test rows as the model takes them, and say what they are.
 
@@ -49,6 +49,8 @@ def chosen_rows(
         Gives the data by default, the shape, and the binarization.
     name_or_path : str, optional
         Other data: a data set's name or path, or a picture.
+    voice : Voice
+        Says what was passed over.
     table : dict, optional
         What is said of them if they are a table, as `table_of` gives it.
 
@@ -75,7 +77,7 @@ def chosen_rows(
         )
     data = run.load_data(name_or_path, **table or {})
     for note in data.notes if name_or_path is not None else ():
-        print(note, file=sys.stderr)
+        voice.note(note)
     check_shape(run, data.shape, data.name)
     x, _, part = run.test_rows(data)
     return x, f"{data.name} ({part})"
@@ -129,7 +131,7 @@ def write(
     shape: tuple,
     form: Form | None = None,
 ) -> None:
-    """Write what was computed, in the kind that the file's name asks for, and print the name.
+    """Write what was computed, in the kind that the file's name asks for, in one piece.
 
     Parameters
     ----------
@@ -162,7 +164,6 @@ def write(
         else:
             np.save(content, list(arrays.values())[-1])
         write_atomically(path, lambda file: file.write(content.getvalue()))
-    print(path)
 
 
 def csv_text(arrays: dict[str, np.ndarray], form: Form) -> str:
@@ -188,7 +189,7 @@ def write_folder(
     limits: tuple[float, float],
     classes: list[str] | None = None,
 ) -> None:
-    """Write examples as PNG files of 8 bits, `0000.png` and so on, and print the folder's name.
+    """Write examples as PNG files of 8 bits, `0000.png` and so on.
 
     Parameters
     ----------
@@ -213,4 +214,3 @@ def write_folder(
             place = new if classes is None else new / re.sub(r"\W+", "-", classes[i])
             place.mkdir(exist_ok=True)
             Image.fromarray(pixels).save(place / f"{i:0{digits}}.png")
-    print(folder)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from ..data.tables.reading import is_table
-from ..engine.backend import backend_names
 from ..errors import OptionError
 from ..models import MODELS, NETWORKS
 from ..models.declare import DEFAULT
@@ -23,7 +22,8 @@ from ..train.optim import OPTIMIZERS
 from ..train.schedule import LR_KINDS
 from ..train.settings import BINARIZE
 from ..uses.anomaly.detector import TABLES
-from .numbers import finite, seed, whole
+from .numbers import finite, whole
+from .options import add_shared
 from .own_options import add_own, flag, show
 from .table_options import add_table, table_names
 
@@ -138,20 +138,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(training, "--epochs", epochs, **count)
     batch = "examples in a step; 32 where there are less than ten in an epoch"
     add(training, "--batch", batch, **count)
-    patience = "stop after N epochs without a better validation loss, and go back to the best"
+    patience = (
+        "stop after N epochs without a better loss on a tenth of the training data, which is "
+    )
+    patience += "set aside for that, and go back to the best"
     add(training, "--patience", patience, **count)
-    add(training, "--seed", "of everything random", type=seed, metavar="N")
+    add_shared(training, "seed", "backend", default=None)
     add(training, "--dtype", "of everything", choices=("float32", "float64"))
-    backend = "where to compute; auto is numba where it is installed, else numpy; cuda is a GPU"
-    add(training, "--backend", backend, choices=("auto", *backend_names()))
 
     run = parser.add_argument_group("run")
     out = "where to keep the run (default: a new folder under runs/)"
     run.add_argument("--out", metavar="FOLDER", help=out)
     resume = f"go on with a run; {', '.join(map(flag, MAY_CHANGE))} may be given anew"
     run.add_argument("--resume", metavar="RUN", help=resume)
-    quiet = "print the run folder and nothing else"
-    run.add_argument("--quiet", action="store_true", help=quiet)
+    add_shared(run, "quiet", "json")
 
 
 def options_of(registry: dict[str, Any]) -> dict[str, tuple[Option, Any]]:
@@ -237,6 +237,11 @@ def complete(asked: dict[str, Any]) -> dict[str, Any]:
             f"{', '.join(map(flag, reasons))}; leave that out{instead}."
         )
     model.check_run(options)
+    if "warmup" in asked and options["schedule"] == "constant":
+        raise OptionError(
+            "--warmup was given, but beta is constant; give --schedule linear or cyclical too, or "
+            "leave it out."
+        )
     if options["weight_decay"] is not None and options["optimizer"] != "adamw":
         raise OptionError(
             f"{options['optimizer']} has no weight decay; use --optimizer adamw, or leave out "

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
     else:
         parts = _chosen(run, options, steps)
     with whole_folder(folder) as new:
-        for part in tqdm(parts, desc="drawing", disable=not sys.stderr.isatty(), leave=False):
+        for part in tqdm(parts, desc="drawing", disable=not options.voice.progress, leave=False):
             for name, drawn in part():
                 if isinstance(drawn, bytes):
                     (new / name).write_bytes(drawn)
@@ -123,16 +122,16 @@ def interpolation(run: Run, pairs: list[tuple[np.ndarray, np.ndarray]], steps: i
         columns += [still[0], *moving, still[1]]
     names = ["from", *paths, "to"] * len(pairs)
     how = {"columns": 2 + len(paths), "limits": run.limits, "title": "From one image to another"}
-    how["size"] = 140 if len(pairs) == 1 else 84
+    how["size"] = 210 if len(pairs) == 1 else 126
     yield "interpolation.gif", film(np.stack(columns, axis=1), run.shape, names=names, **how)
 
 
-def traversals(run: Run, x: np.ndarray | Pixels, start: np.ndarray) -> Iterator:
-    """One latent dimension changed at a time, the most used first."""
+def traversals(run: Run, x: np.ndarray | Pixels, start: int, part: str) -> Iterator:
+    """One latent dimension changed at a time, the most used first, from example `start` of x."""
     model = run.training.model
     used = explore.relevance(model, x)
     dims = np.argsort(-used)[:MOST]
-    z = explore.means(model, start[None])[0]
+    z = explore.means(model, x[start : start + 1])[0]
     centre, scale = np.zeros(model.latent), np.ones(model.latent)
     if "prior" not in run.can:  # then what is far is what is far for the codes
         codes = run.codes(x)
@@ -145,14 +144,16 @@ def traversals(run: Run, x: np.ndarray | Pixels, start: np.ndarray) -> Iterator:
     deviations = np.linspace(-FAR, FAR, 11)
     of = "KL in nats" if "bound" in run.can else "variance"
     names = [f"$z_{{{k + 1}}}$   {used[k]:.2f}" for k in dims]
-    title = f"Each latent dimension from -{FAR:g} to {FAR:g} standard deviations, with its {of}"
+    given = run.pixels(x[start : start + 1])[None].repeat(len(dims), axis=0)
+    whose = f"{part} example {start}"
+    title = f"From the code of {whose} (left), in standard deviations; of each dimension its {of}"
     yield (
         "traversals.png",
         strips(
-            walks(deviations),
+            np.concatenate([given, walks(deviations)], axis=1),
             run.shape,
             rows=names,
-            columns=[f"{v:.1f}" for v in deviations],
+            columns=["given", *(f"{v:.1f}" for v in deviations)],
             limits=run.limits,
             title=title,
         ),
@@ -161,7 +162,7 @@ def traversals(run: Run, x: np.ndarray | Pixels, start: np.ndarray) -> Iterator:
     frames = walks(swing).transpose(1, 0, 2)
     captions = [f": {v:+.1f} standard deviations" for v in swing]
     columns = math.ceil(math.sqrt(len(dims)))
-    title = f"Each latent dimension, with its {of}"
+    title = f"From the code of {whose}: each latent dimension, and its {of}"
     how = {"names": names, "captions": captions, "columns": columns, "limits": run.limits}
     yield "traversals.gif", film(frames, run.shape, title=title, **how)
 
@@ -221,7 +222,7 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
     start = walk_rows.checked(options.images, len(x)) if options.images else [0]
     wanted = {
         "interpolation": lambda: interpolation(run, walk_rows.pairs(x, y, options.images), steps),
-        "traversals": lambda: traversals(run, x, x[start[0]]),
+        "traversals": lambda: traversals(run, x, int(start[0]), part),
         "manifold": lambda: manifold(run),
         "arithmetic": lambda: arithmetic(run, *walk_rows.groups(run, x, y, data, options)),
         "latents": lambda: latents(run, x, y, data, part),
@@ -243,7 +244,7 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         if options.only and kind in options.only:
             raise OptionError(f"{kind} cannot be drawn, since {because[kind]}.")
         if not options.only:
-            print(f"no {kind}: {because[kind]}", file=sys.stderr)
+            options.voice.note(f"no {kind}: {because[kind]}")
         del wanted[kind]
     chosen = [wanted[kind] for kind in wanted if not options.only or kind in options.only]
     if not chosen:

@@ -24,10 +24,14 @@ from ..ops import CASES, Linear
 from ..train.optim.adam import Adam, adam
 from ..train.optim.momentum import momentum
 from ..train.optim.sgd import sgd
-from .canvas import new_figure
+from .canvas import lighten, new_figure
+from .plots import COLOURS
 
 TURNS = 5
 """How often each form has its turn."""
+
+STILL = 1.3
+"""How much longer a turn may take than another on a machine that does nothing else."""
 
 
 class Row(NamedTuple):
@@ -39,37 +43,58 @@ class Row(NamedTuple):
         What it is.
     seconds : dict of str to float
         Median of each form, the slowest reference first.
+    unsteady : float
+        The slowest turn of the steadiest form over its fastest; 1 on a machine that is still.
     """
 
     name: str
     seconds: dict[str, float]
+    unsteady: float = 1.0
+
+    @property
+    def disturbed(self) -> str:
+        """Why these numbers say more of other programs than of this one; "" if they do not."""
+        if self.unsteady > STILL:
+            return (
+                f"the same work took up to {self.unsteady:.1f} times as long from one turn to the "
+                "next"
+            )
+        step, bare = self.seconds.get("numba"), self.seconds.get("products")
+        if step and bare and step < 0.95 * bare:
+            return f"a step took {step / bare:.2f} times as long as its own products, a part of it"
+        return ""
 
 
-def take_turns(forms: dict[str, Callable[[], Any]], budget: float = 0.2) -> dict[str, float]:
-    """Median seconds of a call of each form.
+def take_turns(name: str, forms: dict[str, Callable[[], Any]], budget: float = 0.2) -> Row:
+    """Measure the median seconds of a call of each form.
 
     Parameters
     ----------
+    name : str
+        What it is.
     forms : dict of str to callable
         What to call.
     budget : float
         Seconds to spend on each form, about; some calls are made of each in any case.
     """
     clock = time.perf_counter
-    spent: dict[str, list[float]] = {name: [] for name in forms}
+    spent: dict[str, list[list[float]]] = {name: [] for name in forms}
     for form in forms.values():
         form()  # compiles, and fills the caches
     for _ in range(TURNS):
-        for name, form in forms.items():
+        for of, form in forms.items():
             # In the first half of a turn the threads of the form before may still be awake.
             half, end = clock() + budget / TURNS / 2, clock() + budget / TURNS
-            measured = 0
-            while (now := clock()) < end or not measured:
+            turn: list[float] = []
+            while (now := clock()) < end or not turn:
                 form()
                 if now >= half:
-                    spent[name].append(clock() - now)
-                    measured += 1
-    return {name: float(np.median(seconds)) for name, seconds in spent.items()}
+                    turn.append(clock() - now)
+            spent[of].append(turn)
+    medians = {of: [float(np.median(turn)) for turn in turns] for of, turns in spent.items()}
+    unsteady = min(max(turns) / min(turns) for turns in medians.values())
+    whole = {of: float(np.median(np.concatenate(turns))) for of, turns in spent.items()}
+    return Row(name, whole, unsteady)
 
 
 def operations(sizes: dict[str, int], *, dtype: str = "float32", budget: float = 0.2) -> list[Row]:
@@ -98,7 +123,7 @@ def operations(sizes: dict[str, int], *, dtype: str = "float32", budget: float =
         forms = {"reference": _both_passes(case, arguments, "numpy")}
         if {case.forward, case.backward} & known:
             forms["kernel"] = _both_passes(case, arguments, "numba")
-        rows.append(Row(case.name, take_turns(forms, budget)))
+        rows.append(take_turns(case.name, forms, budget))
     size = sizes["I"] * sizes["O"] * 2
     flat = {name: rng.random(size).astype(dtype) for name in ("theta", "grad", "m", "v")}
     rules = {
@@ -116,7 +141,7 @@ def operations(sizes: dict[str, int], *, dtype: str = "float32", budget: float =
         if rule in known:
             call = get_backend("numba").call
             forms["kernel"] = lambda r=rule, g=given, o=options, c=call: c(r, *g, **o)
-        rows.append(Row(f"{name}, {size:,} numbers", take_turns(forms, budget)))
+        rows.append(take_turns(f"{name}, {size:,} numbers", forms, budget))
     return rows
 
 
@@ -187,7 +212,7 @@ def training_step(
         forms[backend] = _step(model, Adam(), data, batch)
     forms["products"] = products(model, batch)
     widths = "-".join(map(str, (pixels, *hidden, latent)))
-    return Row(f"VAE {widths}, batch {batch}", take_turns(forms, budget))
+    return take_turns(f"VAE {widths}, batch {batch}", forms, budget)
 
 
 def _step(model: VAE, optimizer: Adam, data: np.ndarray, batch: int) -> Callable[[], None]:
@@ -233,13 +258,17 @@ def draw(rows: list[Row], step: Row, ax: Any = None) -> Any:
         ax = new_figure(11, 1.2 + 0.28 * max(9, len(compared))).subplots(1, 2)
     left, right = ax
     gains = [row.seconds["reference"] / row.seconds["kernel"] for row in compared]
-    left.barh([row.name for row in compared], gains, color="tab:blue")
+    left.barh([row.name for row in compared], gains, color=COLOURS[0])
     left.axvline(1, color="black", linewidth=0.8)
     left.set_xscale("log")
     left.invert_yaxis()
     left.set_xlabel("times as fast as the reference")
-    left.set_title("kernels, forward and backward" if compared else "no kernels: NumPy alone")
-    right.bar(step.seconds.keys(), [1e3 * s for s in step.seconds.values()], color="tab:orange")
+    left.set_title(
+        "kernels, forward and backward" if compared else "no kernels: NumPy alone", loc="left"
+    )
+    right.bar(step.seconds.keys(), [1e3 * s for s in step.seconds.values()], color=COLOURS[6])
     right.set_ylabel("ms")
-    right.set_title(f"one training step, {step.name}")
+    right.set_title(f"one training step, {step.name}", loc="left")
+    for ax in (left, right):
+        lighten(ax)
     return left.figure

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DPI = 100
+DPI = 150
 
-LARGEST = 6000
+LARGEST = 9000
 """Pixels, in each direction, of the largest picture: about 10,000 digits."""
 
 
@@ -46,8 +46,8 @@ def grid(
     limits: tuple[float, float],
     *,
     group: int = 1,
-    size: int = 56,
-    gap: int = 3,
+    size: int = 84,
+    gap: int = 4,
 ) -> np.ndarray:
     """Paint examples into the cells of a white RGB picture.
 
@@ -113,6 +113,13 @@ def grid(
     return canvas
 
 
+def lighten(ax: "Axes") -> None:
+    """Take away two sides of the frame, and lay a faint grid under the data."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(color="0.92", lw=0.8)
+    ax.set_axisbelow(True)
+
+
 def show(canvas: np.ndarray, title: str, ax: "Axes | None") -> "Axes":
     """Draw an RGB picture (height, width, 3), without `ax` pixel for pixel in its own figure."""
     own = ax is None
@@ -125,7 +132,7 @@ def show(canvas: np.ndarray, title: str, ax: "Axes | None") -> "Axes":
     ax.set_axis_off()
     text = ax.set_title(title, loc="left")
     if own:  # leave a margin around the picture, and room for the title
-        margin, head = 16, 44 if title else 16
+        margin, head = 24, 66 if title else 24
         title_width = math.ceil(text.get_window_extent(figure.canvas.get_renderer()).width)
         full = max(width, title_width) + 2 * margin, height + margin + head
         figure.set_size_inches(full[0] / DPI, full[1] / DPI)

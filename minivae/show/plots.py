@@ -14,7 +14,7 @@ from ..errors import OptionError, ShapeError
 from ..models import MODELS
 from ..models.base import Model
 from ..models.rows import manifold as decoded_manifold
-from .canvas import grid, has_picture, new_figure, save, show
+from .canvas import grid, has_picture, lighten, new_figure, save, show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +44,11 @@ COLOURS = (
     "#92dadd",
 )
 """Ten colours that people with a colour-vision deficiency tell apart too (Petroff 2021)."""
+
+OF_CLASSES = (7, 0, 5, 6, 3, 4, 8, 2, 9, 1)
+CLASS_COLOURS = tuple(COLOURS[i] for i in OF_CLASSES)
+"""The same for ten classes, in an order in which the digits that lie beside each other and overlap
+(3, 5 and 8; then 4, 7 and 9) are far apart, whatever colours the eye is blind to."""
 
 MARKERS = "o^sDvP*X"
 """The first ten classes are discs; where there are more, the colours return with another marker."""
@@ -199,7 +204,7 @@ def latent(
         ax.scatter(*z.T, s=12, lw=0, alpha=0.75, color=COLOURS[0])
     handles = []
     for i, k in enumerate(classes):
-        colour, marker = COLOURS[i % 10], MARKERS[i // 10 % len(MARKERS)]
+        colour, marker = CLASS_COLOURS[i % 10], MARKERS[i // 10 % len(MARKERS)]
         name = labels[k] if labels and 0 <= k < len(labels) else str(k)
         ax.scatter(*z[y == k].T, s=12, lw=0, alpha=0.75, color=colour, marker=marker)
         handles.append(Line2D([], [], ls="", marker=marker, color=colour, label=name))
@@ -222,7 +227,7 @@ def latent(
     ax.set_xlabel("$z_1$")
     ax.set_ylabel("$z_2$")
     ax.set_title(title, loc="left")
-    _lighten(ax)
+    lighten(ax)
     return ax
 
 
@@ -267,7 +272,7 @@ def curve(history: list[dict[str, Any]], term: str, *, ax: "Axes | None" = None)
     ax.set_ylabel("nats per example")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(frameon=False)
-    _lighten(ax)
+    lighten(ax)
     return ax
 
 
@@ -277,13 +282,6 @@ def curves(history: list[dict[str, Any]], terms: Sequence[str] = ("loss", "nll",
     for ax, term in zip(figure.subplots(1, len(terms), squeeze=False)[0], terms, strict=True):
         curve(history, term, ax=ax)
     return figure
-
-
-def _lighten(ax: "Axes") -> None:
-    """Take away two sides of the frame, and lay a faint grid under the data."""
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(color="0.92", lw=0.8)
-    ax.set_axisbelow(True)
 
 
 def _apart(points: np.ndarray, distance: float) -> np.ndarray:

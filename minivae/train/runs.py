@@ -24,7 +24,7 @@ from ..data.labelled import labelled, numbers_of
 from ..data.tables.form import Form
 from ..engine.backend import Backend
 from ..errors import CheckpointError, OptionError
-from ..files import write_atomically
+from ..files import first_free, write_atomically
 from ..interrupts import held
 from ..models.rows import encode, reconstruct
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -221,6 +221,12 @@ def new_folder(out: str | Path | None, name: str) -> Path:
         except FileExistsError:  # another training was faster
             continue
         return folder
+
+
+def place(stem: str, suffix: str = "") -> Path:
+    """Where a command writes that is told no place: `runs/<stem>-<number><suffix>`."""
+    RUNS.mkdir(exist_ok=True)
+    return first_free(RUNS, stem, suffix)
 
 
 def newest() -> Path:

@@ -43,6 +43,7 @@ def train_generator(
     likelihood: str = "bernoulli",
     binarize: bool = True,
     seed: int = 0,
+    backend: str = "auto",
     progress: bool = False,
 ) -> ConditionalVAE:
     """Train a conditional VAE.
@@ -55,7 +56,7 @@ def train_generator(
         Their classes.
     labels : sequence of str
         Names of the classes.
-    hidden, latent, epochs, batch, likelihood, seed, progress
+    hidden, latent, epochs, batch, likelihood, seed, backend, progress
         As everywhere.
     binarize : bool
         Draw binary pixels from grey ones, anew each time.
@@ -67,7 +68,7 @@ def train_generator(
     """
     rows = labelled(x, y, len(labels))
     rng = np.random.default_rng(seed)
-    how = {"labels": labels, "likelihood": likelihood, "rng": rng}
+    how = {"labels": labels, "likelihood": likelihood, "rng": rng, "backend": backend}
     model = ConditionalVAE(x.shape[1], hidden, latent, **how)
     model.likelihood.note(x)
     drawn = "dynamic" if binarize and not is_binary(x) else "none"

@@ -65,9 +65,9 @@ def test_fit_prints_thresholds_and_false_alarms(capsys):
     assert call("fit", "digits8", "--without", "1", *SMALL) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    detector = anomaly.load("digits8-detector.npz")
+    detector = anomaly.load("runs/digits8-detector-1.npz")
     lines = out.splitlines()
-    assert lines[-1] == "digits8-detector.npz"
+    assert lines[-1] == "runs/digits8-detector-1.npz"
     assert "classes 0 2 3 4 5 6 7 8 9" in lines[0]
     assert "grey pixels under a Bernoulli" in out
     for name, alarm in detector.alarms.items():
@@ -190,7 +190,7 @@ BAD_FITS = [
     ("digits8 --without 11", None, "no class '11'"),
     ("digits8 --normal 1 --without 2", None, "give one"),
     ("digits8 --quantile 1.5", None, "between 0 and 1"),
-    ("digits8 --backend gpu9", None, "'gpu9' does not exist"),
+    ("digits8 --backend gpu9", None, "invalid choice: 'gpu9'"),
     ("digits8 --out there.npz", there_already, "exists already"),
     ("digits8 --out model.pt", None, "must end in .npz"),
     ("digits8 --out no/model.npz", None, "there is no folder no;"),

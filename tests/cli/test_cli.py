@@ -209,7 +209,7 @@ def test_without_a_folder_runs_are_numbered(capsys):
 
 
 def test_the_default_is_a_binary_mnist():
-    assert undrawn("train", "--limit", 20, "--epochs", 1, "--out", "a", "--quiet") == 0
+    assert undrawn("train", "--epochs", 1, "--out", "a", "--quiet") == 0
     config = json.loads(Path("a/config.json").read_text())
     model, options = config["model"], config["options"]
     widths = (model["n_pixels"], model["hidden"], model["latent"])
@@ -676,7 +676,7 @@ BAD_TRAININGS = [
     ("--limit 0", None, "1 or more"),
     ("--batch 0", None, "at least 1"),
     ("--patience 0", None, "at least 1"),
-    ("--warmup 0", None, "above 0"),
+    ("--warmup 0 --schedule linear", None, "above 0"),
     ("--beta -1", None, "0 or more"),
     ("--model gam", None, "invalid choice: 'gam'"),
     ("--model gan --beta 2", None, "does not take --beta; leave that out, or use --model vae"),

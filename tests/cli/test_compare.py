@@ -68,7 +68,7 @@ def test_it_writes_tables_pictures_and_a_page(small, capsys):
     assert out.count("what is <small>") == 1
     assert "a & b  1.0" in out
     assert "confirmed" in out
-    folder = Path("comparison-1")
+    folder = Path("runs/comparison-1")
     assert {path.name for path in folder.rglob("*")} == {
         *("index.html", "small", "numbers.csv", "line.png", "summary.json")
     }

@@ -80,7 +80,7 @@ def test_the_commands_of_a_run_speak_in_the_tables_units(capsys):
     assert list(found[0]) == ["a", "b", "a (reconstruction)", "b (reconstruction)"]
     whole = {f"{a:.7g},{b:.7g}" for a, b in other}
     assert all(f"{row['a']},{row['b']}" in whole for row in found)
-    assert call("sample", "run", "--quiet") == 2
+    assert call("sample", "run", "--silent") == 2
     assert call("sample", "run") == 0
     assert Path("run/sample-1.csv").exists()
     capsys.readouterr()

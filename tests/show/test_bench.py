@@ -56,8 +56,8 @@ def test_the_command(tmp_path, monkeypatch, capsys, each_backend):
     told = capsys.readouterr().out
     assert "its matrix products alone" in told
     assert ("Numba is not installed" in told) == (each_backend == "numpy")
-    assert (tmp_path / "bench-1.png").read_bytes().startswith(b"\x89PNG")
-    assert main(["bench", *sizes, "--out", "bench-1.png"]) == 2
+    assert (tmp_path / "runs/bench-1.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["bench", *sizes, "--out", "runs/bench-1.png"]) == 2
     assert "exists already" in capsys.readouterr().err
     assert main(["bench", "--batch", "0"]) == 2
     assert "--batch 0" in capsys.readouterr().err
@@ -77,3 +77,40 @@ def test_the_chart_needs_a_png_name(refuses):
 
     with refuses(OptionError, "chart.jpg", ".png"):
         output("chart.jpg")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (bench.Row("a", {"numba": 1.2, "products": 1.0}, 1.1), ""),
+        (bench.Row("a", {"numba": 1.2, "products": 1.0}, 1.9), "up to 1.9 times as long"),
+        (bench.Row("a", {"numba": 0.69, "products": 1.0}, 1.0), "0.69 times as long as its own"),
+        (bench.Row("a", {"numpy": 2.0, "products": 1.0}, 1.0), ""),
+    ],
+)
+def test_a_busy_machine_is_noticed(row, words):
+    assert words in row.disturbed
+    assert bool(row.disturbed) == bool(words)
+
+
+def test_turns_that_differ_are_seen(monkeypatch):
+    """A clock on which every other turn takes twice as long as the one before."""
+    now, calls = [0.0], [0]
+
+    def work():
+        calls[0] += 1
+        now[0] += 1.0 if calls[0] // 2 % 2 else 2.0
+
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: now[0])
+    assert bench.take_turns("work", {"one": work}, budget=0.001).unsteady == 2.0
+
+
+def test_the_command_says_that_a_machine_is_busy(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    row = bench.Row("VAE", {"numba": 0.69, "products": 1.0})
+    monkeypatch.setattr(bench, "training_step", lambda **how: row)
+    monkeypatch.setattr(bench, "operations", lambda *args, **how: [])
+    assert main(["bench", "--quiet"]) == 0
+    assert "busy" not in capsys.readouterr().err
+    assert main(["bench"]) == 0
+    assert "busy: a step took 0.69 times as long as its own products" in capsys.readouterr().err

@@ -91,9 +91,9 @@ def test_a_saved_picture_has_each_pixel_where_it_belongs(tmp_path):
     saved = imread(tmp_path / "six.png")[..., :3]
     canvas = drawn(ax)
     height, width = canvas.shape[:2]
-    assert (height, width) == (2 * 56 + 3, 3 * 56 + 2 * 3)
-    bottom = len(saved) - 16
-    inside = saved[bottom - height : bottom, 16 : 16 + width]
+    assert (height, width) == (2 * 80 + 4, 3 * 80 + 2 * 4)
+    bottom = len(saved) - 24
+    inside = saved[bottom - height : bottom, 24 : 24 + width]
     np.testing.assert_allclose(inside, canvas, atol=1 / 255)
     assert saved[: bottom - height].min() < 0.5  # the title
     assert list(tmp_path.iterdir()) == [tmp_path / "six.png"]
@@ -102,14 +102,14 @@ def test_a_saved_picture_has_each_pixel_where_it_belongs(tmp_path):
 def test_a_long_title_is_not_cut_off(tmp_path):
     plots.save(plots.images(np.zeros((1, 64)), (8, 8), title="W" * 40), tmp_path / "wide.png")
     saved = imread(tmp_path / "wide.png")[..., :3]
-    assert saved.shape[1] > 40 * 10
-    assert saved[:44, -8:].min() == 1  # a white margin to the right of the last letter
-    assert saved[:44, -60:].min() < 0.5
+    assert saved.shape[1] > 40 * 15
+    assert saved[:66, -12:].min() == 1  # a white margin to the right of the last letter
+    assert saved[:66, -90:].min() < 0.5
 
 
 def test_images_are_nearly_square_without_columns():
     ax = plots.images(np.zeros((10, 4)), (2, 2))
-    assert drawn(ax).shape == (3 * 56 + 2 * 3, 4 * 56 + 3 * 3, 3)
+    assert drawn(ax).shape == (3 * 84 + 2 * 4, 4 * 84 + 3 * 4, 3)
 
 
 def test_axes_that_are_given_are_drawn_into():
@@ -124,9 +124,9 @@ def test_reconstructions_lie_below_their_originals():
     originals, rebuilt = np.array([[0.0], [0.2], [0.4]]), np.array([[0.6], [0.8], [1.0]])
     ax = plots.reconstructions(originals, rebuilt, (1, 1), columns=2)
     canvas = drawn(ax)[..., 0]
-    row = [28, 28 + 59, 28 + 2 * 59 + 6, 28 + 3 * 59 + 6]
-    np.testing.assert_allclose(canvas[row, 28], [0, 0.6, 0.4, 1.0], atol=1e-7)
-    np.testing.assert_allclose(canvas[row[:2], 28 + 59], [0.2, 0.8], atol=1e-7)
+    row = [42, 42 + 88, 42 + 2 * 88 + 8, 42 + 3 * 88 + 8]
+    np.testing.assert_allclose(canvas[row, 42], [0, 0.6, 0.4, 1.0], atol=1e-7)
+    np.testing.assert_allclose(canvas[row[:2], 42 + 88], [0.2, 0.8], atol=1e-7)
 
 
 def test_reconstructions_need_one_for_each(refuses):
@@ -142,8 +142,8 @@ def test_manifold_decodes_the_quantiles_of_the_prior():
     canvas = drawn(plots.manifold(model, (1, 2), n=3, limits=(-2, 2)))[..., 0]
     q = NormalDist().inv_cdf(5 / 6)
     assert q == pytest.approx(0.9674, abs=1e-4)
-    z1 = canvas[:: 28 + 1, :: 56 + 1] * 4 - 2
-    z2 = canvas[:: 28 + 1, 55 :: 56 + 1] * 4 - 2
+    z1 = canvas[:: 42 + 1, :: 84 + 1] * 4 - 2
+    z2 = canvas[:: 42 + 1, 83 :: 84 + 1] * 4 - 2
     np.testing.assert_allclose(z1, [[-q, 0, q]] * 3, atol=1e-6)
     np.testing.assert_allclose(z2, [[q] * 3, [0] * 3, [-q] * 3], atol=1e-6)
 
@@ -230,7 +230,7 @@ def test_curves_keep_the_terms_apart(tmp_path):
     assert [len(ax.get_lines()) for ax in figure.axes] == [2, 2, 1]
     assert len({ax.get_title(loc="left") for ax in figure.axes}) == 3
     plots.save(figure, tmp_path / "curves.png")
-    assert imread(tmp_path / "curves.png").shape[:2] == (360, 1260)
+    assert imread(tmp_path / "curves.png").shape[:2] == (540, 1890)
     assert imread(tmp_path / "curves.png")[..., :3].std() > 0.05
 
 
@@ -263,3 +263,33 @@ assert "matplotlib.pyplot" not in sys.modules
     environment = {**os.environ, "PYTHONPATH": path, "DISPLAY": "", "MPLBACKEND": ""}
     environment.pop("MPLBACKEND")
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+# Machado, Oliveira and Fernandes (2009), severity 1, for linear RGB; as the eye without a defect.
+EYES = {
+    "usual": np.eye(3),
+    "protan": [[0.1523, 1.0526, -0.2049], [0.1145, 0.7863, 0.0992], [-0.0039, -0.0481, 1.0520]],
+    "deutan": [[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9689]],
+    "tritan": [[1.2555, -0.0767, -0.1788], [-0.0784, 0.9308, 0.1476], [0.0047, 0.6914, 0.3039]],
+}
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+@pytest.mark.parametrize("eye", EYES)
+def test_classes_that_overlap_differ_to_every_eye(eye):
+    def lab(colour):
+        v = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
+        xyz = XYZ @ np.clip(np.array(EYES[eye]) @ linear, 0, 1) / [0.9505, 1, 1.089]
+        x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+        return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+    seen = np.array([lab(colour) for colour in plots.CLASS_COLOURS])
+    apart = np.linalg.norm(seen[:, None] - seen, axis=2) + 100 * np.eye(10)
+    assert apart.min() > 15
+    for digits, least in (((3, 5, 8), 55), ((4, 7, 9), 38), ((2, 3, 8), 25)):
+        assert apart[np.ix_(digits, digits)].min() > least, digits
+
+
+def test_all_colours_are_used_for_classes():
+    assert sorted(plots.CLASS_COLOURS) == sorted(plots.COLOURS)

@@ -27,15 +27,15 @@ def test_strips_place_images_and_words():
     images = np.array([[[0.0], [0.2], [0.4]], [[0.6], [0.8], [1.0]]])
     ax = strips(images, (1, 1), rows=["a", "bcd"], columns=["x", "y", "z"], title="Walks")
     (drawn,) = ax.get_images()
-    canvas, step = np.asarray(drawn.get_array())[..., 0], 56 + GAP
+    canvas, step = np.asarray(drawn.get_array())[..., 0], 84 + GAP
     left = 4 * LETTER
-    assert canvas.shape == (LINE + step + 56, left + 2 * step + 56)
+    assert canvas.shape == (LINE + step + 84, left + 2 * step + 84)
     assert canvas[:LINE].min() == canvas[:, :left].min() == 1
-    centres = canvas[LINE + 28 :: step, left + 28 :: step]
+    centres = canvas[LINE + 42 :: step, left + 42 :: step]
     np.testing.assert_allclose(centres, images[..., 0], atol=1e-7)
     places = {text.get_text(): text.get_position() for text in ax.texts}
-    assert places["bcd"] == (left - LETTER, LINE + step + 28)
-    assert places["z"] == (left + 2 * step + 28, LINE - 5)
+    assert places["bcd"] == (left - LETTER, LINE + step + 42)
+    assert places["z"] == (left + 2 * step + 42, LINE - 7)
     assert ax.get_title(loc="left") == "Walks"
 
 
@@ -43,12 +43,12 @@ def test_words_stay_beside_their_rows_where_rows_are_grouped():
     ax = strips(np.zeros((4, 1, 1)), (1, 1), rows=list("abcd"), group=2)
     drawn = np.asarray(ax.get_images()[0].get_array())
     for text in ax.texts:
-        assert (drawn[int(text.get_position()[1]) + np.arange(-27, 27), -1] == 0).all()
+        assert (drawn[int(text.get_position()[1]) + np.arange(-41, 41), -1] == 0).all()
 
 
 def test_mathematics_takes_no_more_room_than_it_shows():
     wide = strips(np.zeros((1, 1, 1)), (1, 1), rows=["$z_{12}$"]).get_images()[0]
-    assert np.asarray(wide.get_array()).shape[1] == 56 + 4 * LETTER
+    assert np.asarray(wide.get_array()).shape[1] == 84 + 4 * LETTER
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_film_shows_every_moment(shape):
     frames, durations, loop = frames_of(content)
     assert (len(frames), durations, loop) == (T, [50] * T, 0)
     for frame, value in zip(frames, np.linspace(0, 255, T), strict=True):
-        assert abs(frame[20, 20].astype(float) - value).max() <= 1
+        assert abs(frame[30, 30].astype(float) - value).max() <= 1
         inside = (abs(frame.astype(int) - round(value)).max(axis=2) <= 1).sum()
         assert inside >= 3 * 20 * 20  # all three images
 
@@ -78,7 +78,7 @@ def test_the_colours_of_a_film_are_those_of_the_images():
     frames, _, _ = frames_of(film(colours, (1, 1, 3), columns=2, size=20))
     for frame, pair in zip(frames, colours, strict=True):
         for i, colour in enumerate(pair):
-            np.testing.assert_allclose(frame[20, 20 + i * (20 + GAP)], 255 * colour, atol=4)
+            np.testing.assert_allclose(frame[30, 30 + i * (20 + GAP)], 255 * colour, atol=4)
 
 
 def test_names_and_captions_change_what_is_written():

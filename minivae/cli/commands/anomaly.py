@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...files import new_file
-from ..numbers import finite, seed, whole
+from ..numbers import finite, whole
+from ..options import add_shared, refuse_idle
 from ..table_options import add_table, table_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
     """Define the options of `fit`."""
     add = parser.add_argument
     add("data", metavar="DATA", help="normal data (of a set with a test part: the training part)")
-    out = "a new .npz file for the detector (default: DATA-detector.npz)"
+    out = "a new .npz file for the detector (default: runs/DATA-detector-<number>.npz)"
     add("--out", metavar="MODEL", help=out)
     configure_classes(parser)
     add_table(parser.add_argument_group("if the data are a table"))
@@ -88,9 +89,7 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=whole, metavar="N", help="epochs (images: 30, tables: 200)")
     add("--batch", type=whole, metavar="N", help="examples in a step (images: 128, tables: 32)")
     add("--lr", type=finite, default=1e-3, metavar="X", help="learning rate (default: 0.001)")
-    add("--seed", type=seed, default=0, metavar="N", help="of everything random (default: 0)")
-    add("--backend", default="auto", metavar="NAME", help="where to compute (default: auto)")
-    add("--quiet", action="store_true", help="print the file's name and nothing else")
+    add_shared(parser, "seed", "backend", "quiet", "json")
 
 
 def configure_score(parser: argparse.ArgumentParser) -> None:
@@ -101,13 +100,13 @@ def configure_score(parser: argparse.ArgumentParser) -> None:
     out = "a new file for the table (default: scores.csv)"
     add("--out", metavar="FILE", default="scores.csv", help=out)
     add("--map", metavar="FILE", help="a new .png file: where the most anomalous are so")
-    add("--top", type=whole, default=10, metavar="N", help="how many are on it (default: 10)")
+    add("--top", type=whole, metavar="N", help="how many are on it (default: 10)")
     score = "neg_elbo, reconstruction, kl, neg_log_px or deviance (default: neg_elbo)"
     add("--score", default="neg_elbo", metavar="NAME", help=score)
     configure_classes(parser)
     add_table(parser.add_argument_group("if the data are a table"), known=True)
     add("--limit", type=whole, metavar="N", help="score at most N examples, evenly spread")
-    add("--quiet", action="store_true", help="print the files' names and nothing else")
+    add_shared(parser, "backend", "quiet", "json")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -120,24 +119,21 @@ def run(options: argparse.Namespace) -> int:
 
 def run_fit(options: argparse.Namespace) -> int:
     """Fit a detector and write it."""
-    import sys
-
     from ...ops import LIKELIHOODS
     from ...uses.anomaly import detector as anomaly
     from .. import anomaly_report
 
-    say = _nothing if options.quiet else print
-    path = new_file(options.out or _free(f"{Path(options.data).stem}-detector"), ".npz")
+    voice = options.voice
+    path = detector_file(options)
     if options.likelihood is not None:
         _known("--likelihood", options.likelihood, LIKELIHOODS)
     names = ("normal", "without", "limit", "held_out", "quantile", "samples")
     names += ("hidden", "latent", "likelihood", "epochs", "batch", "lr", "seed", "backend")
     how = {name: getattr(options, name) for name in names}
-    progress = not options.quiet and sys.stderr.isatty()
-    detector = anomaly.fit(options.data, **how, **table_of(options), progress=progress)
+    detector = anomaly.fit(options.data, **how, **table_of(options), progress=voice.progress)
     detector.save(path)
-    say(anomaly_report.fitted(detector))
-    print(path)
+    voice.say(anomaly_report.fitted(detector))
+    voice.wrote(path)
     return 0
 
 
@@ -146,8 +142,6 @@ def run_fit(options: argparse.Namespace) -> int:
 
 def run_score(options: argparse.Namespace) -> int:
     """Score data and write the table, and the map if it is asked for."""
-    import sys
-
     import numpy as np
 
     from ...errors import OptionError
@@ -157,42 +151,49 @@ def run_score(options: argparse.Namespace) -> int:
     from ...uses.anomaly.of_run import of_run
     from .. import anomaly_report
 
-    say = _nothing if options.quiet else print
+    voice = options.voice
     _known("--score", options.score, anomaly.SCORES)
     paths = [new_file(options.out, ".csv")]
     if options.map is not None:
         paths.append(new_file(options.map, ".png", option="--map"))
-    folder = Path(options.model).is_dir()
-    detector = of_run(open_run(options.model)) if folder else anomaly.load(options.model)
+    if options.map is None:
+        refuse_idle(options, "there is no --map", "top")
+    n_top = 10 if options.top is None else options.top
+    detector = (
+        of_run(open_run(options.model, options.backend))
+        if Path(options.model).is_dir()
+        else anomaly.load(options.model, options.backend)
+    )
     if options.map is not None and not plots.has_picture(detector.shape):
         raise OptionError(
             f"examples of shape {detector.shape} have no picture; leave out --map: the column "
             "odd_column of the table says where a row is anomalous."
         )
-    if options.top < 1:
+    if n_top < 1:
         raise OptionError("--top 0 was given; ask for one example or more.")
-    progress = not options.quiet and sys.stderr.isatty()
-    said = {**table_of(options), "limit": options.limit, "progress": progress}
+    said = {**table_of(options), "limit": options.limit, "progress": voice.progress}
     examples = detector.read(options.data, **said)
     is_normal = normal_rows(detector, examples, options)
-    scores = detector.score(examples, progress=progress)
+    scores = detector.score(examples, progress=voice.progress)
     alarms = scores[options.score] > detector.alarms[options.score].threshold
     contents = [anomaly_report.table(detector, examples, scores, options.score).encode()]
     if options.map is not None:
-        top = np.argsort(-scores[options.score], kind="stable")[: options.top]
+        top = np.argsort(-scores[options.score], kind="stable")[:n_top]
         contents.append(
             anomaly_report.picture(detector, examples.select(top), len(examples), options.score)
         )
     _write(paths, contents)
 
     threshold = detector.alarms[options.score].threshold
-    say(f"data   {len(examples)} examples of {examples.name}")
+    voice.say(f"data   {len(examples)} examples of {examples.name}")
     for note in examples.notes:
-        say(f"       {note}")
-    say(f"alarm  {options.score} above {threshold:.2f}: {int(alarms.sum())} of {len(examples)}")
+        voice.say(f"       {note}")
+    voice.say(f"alarm  {options.score} above {threshold:.2f}: {alarms.sum()} of {len(examples)}")
+    voice.tell(score=options.score, threshold=float(threshold), alarms=int(alarms.sum()))
+    voice.tell(examples=len(examples))
     if is_normal is not None:
-        say(anomaly_report.judged(scores, alarms, is_normal))
-    print(*paths, sep="\n")
+        voice.say(anomaly_report.judged(scores, alarms, is_normal))
+    voice.wrote(*paths)
     return 0
 
 
@@ -215,12 +216,13 @@ def normal_rows(
 # ---- files ----
 
 
-def _free(stem: str) -> Path:
-    """The first of stem.npz, stem-2.npz, ... that is not there yet."""
-    import itertools
+def detector_file(options: argparse.Namespace) -> Path:
+    """Where the detector is written: where it is told, or a new file of its data's name."""
+    from ...train.runs import place
 
-    names = (Path(f"{stem}{f'-{i}' if i > 1 else ''}.npz") for i in itertools.count(1))
-    return next(path for path in names if not path.exists())
+    if options.out is not None:
+        return new_file(options.out, ".npz")
+    return place(f"{Path(options.data).stem}-detector", ".npz")
 
 
 def _write(paths: list[Path], contents: list[bytes]) -> None:
@@ -243,7 +245,3 @@ def _known(option: str, name: str, names: dict[str, Any]) -> None:
 
     if name not in names:
         raise OptionError(f"{option} {name} was given; choose one of: {', '.join(names)}.")
-
-
-def _nothing(*words: str) -> None:
-    """Take the place of `print`."""

@@ -4,7 +4,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ...files import new_file, new_folder, whole_folder
-from ..numbers import finite, seed, whole
+from ..numbers import finite, whole
+from ..options import add_shared, refuse_idle
 from ..table_options import add_table, table_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ data's own x_test and y_test, so that no test example is an artificial one
 
 HOW = ("prior", "posterior", "both")
 
+DEFAULTS = {"per_class": 100, "how": "both", "temperature": 1.0, "seed": 0, "backend": "auto"}
+"""Of options that the experiment does not take."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
@@ -38,11 +42,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     run = "use the conditional VAE of this run instead of training one (`train --conditional`)"
     parser.add_argument("--run", metavar="RUN", help=run)
     per_class = "new examples of each class (default: 100)"
-    parser.add_argument("--per-class", type=whole, default=100, metavar="N", help=per_class)
+    parser.add_argument("--per-class", type=whole, metavar="N", help=per_class)
     how = "draw from the prior, from the posteriors of real examples, or half and half (default)"
-    parser.add_argument("--how", choices=HOW, default="both", help=how)
+    parser.add_argument("--how", choices=HOW, help=how)
     temperature = "factor on the standard deviation of the draws (default: 1)"
-    parser.add_argument("--temperature", type=finite, default=1.0, metavar="T", help=temperature)
+    parser.add_argument("--temperature", type=finite, metavar="T", help=temperature)
     real = "put the real training examples in too, and the test examples as they are"
     parser.add_argument("--with-real", action="store_true", help=real)
     add_table(parser.add_argument_group("if the data are a table"))
@@ -52,26 +56,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latent", type=whole, metavar="N", help=latent)
     epochs = "of its training (images: as many as make 2000 updates, at least 10; tables: 200)"
     parser.add_argument("--epochs", type=whole, metavar="N", help=epochs)
-    parser.add_argument(
-        "--seed", type=seed, default=0, metavar="N", help="of everything random (default: 0)"
-    )
     experiment = "measure what augmentation does for a classifier on few digits, on mnist5k"
     parser.add_argument("--experiment", action="store_true", help=experiment)
     seeds = "repetitions of the experiment (default: 20)"
-    parser.add_argument("--seeds", type=whole, default=20, metavar="N", help=seeds)
+    parser.add_argument("--seeds", type=whole, metavar="N", help=seeds)
     out = "a new .npz file, for a table a .csv file too; of the experiment, a new folder"
     parser.add_argument("--out", required=True, metavar="PATH", help=out)
+    add_shared(parser, "seed", default=None)
+    add_shared(parser, "backend", default=None)
+    add_shared(parser, "quiet", "json")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write new examples, or run the experiment."""
-    return experiment(options) if options.experiment else augment(options)
+    own = ("hidden", "latent", "epochs")
+    if options.experiment:
+        drawn = ("data", "run", "per_class", "how", "temperature", "with_real", "seed", "backend")
+        refuse_idle(options, "the experiment has its own data and settings", *drawn, *own)
+        return experiment(options)
+    refuse_idle(options, "it is for --experiment", "seeds")
+    if options.run is not None:
+        refuse_idle(options, "--run brings a model that is trained", *own)
+    for name, default in DEFAULTS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+    return augment(options)
 
 
 def augment(options: argparse.Namespace) -> int:
     """Get a conditional VAE, draw from it, and write the examples."""
-    import sys
-
     import numpy as np
 
     from ...data.labelled import named, numbers_of
@@ -86,7 +99,7 @@ def augment(options: argparse.Namespace) -> int:
     if path.suffix == ".csv" and (data.form is None or options.with_real):
         raise _wrong(f"{path} would hold new rows of a table alone; name an .npz file with --out")
     for note in data.notes:
-        print(note, file=sys.stderr)
+        options.voice.note(note)
     rng = np.random.default_rng([options.seed, 1])
     x_new, y_new, how = draw(model, data.x_train, y, options, rng)
 
@@ -102,6 +115,7 @@ def augment(options: argparse.Namespace) -> int:
     else:
         arrays = {"x": x_new, "y": named(y_new, names), "how": how}
     outputs.write(path, None, arrays, data.shape, data.form)
+    options.voice.wrote(path)
     return 0
 
 
@@ -114,7 +128,6 @@ def source(options: argparse.Namespace) -> "tuple[Dataset, ConditionalVAE, np.nd
         If there are neither data nor a run, or the run's model is not conditional.
     """
     import math
-    import sys
 
     from ... import data as datasets
     from ...data.labelled import class_names, numbers_of
@@ -126,7 +139,7 @@ def source(options: argparse.Namespace) -> "tuple[Dataset, ConditionalVAE, np.nd
     if options.run is None:
         if options.data is None:
             raise _wrong("there are no data; name a data set or a path, or a run with --run")
-        data = datasets.load(options.data, progress=sys.stderr.isatty(), **table_of(options))
+        data = datasets.load(options.data, progress=options.voice.progress, **table_of(options))
         labels, steps = class_names(data), math.ceil(len(data.pixels_train) / 128)
         usual: dict[str, Any] = {"hidden": [256], "latent": 16, "batch": 128}
         usual |= {"epochs": max(10, round(2000 / steps))}
@@ -139,10 +152,11 @@ def source(options: argparse.Namespace) -> "tuple[Dataset, ConditionalVAE, np.nd
             | {name: value for name, value in own.items() if value is not None},
             binarize=len(data.shape) == 2,
             seed=options.seed,
-            progress=sys.stderr.isatty(),
+            backend=options.backend,
+            progress=options.voice.progress,
         )
         return data, model, data.y_train
-    run = open_run(options.run)
+    run = open_run(options.run, options.backend)
     if "condition" not in run.can:
         raise _wrong(
             f"{run.folder} was trained without labels; train a model with `minivae train "
@@ -181,25 +195,24 @@ def draw(
 
 def experiment(options: argparse.Namespace) -> int:
     """Run the experiment into a new folder, and print what came out."""
-    import sys
-
     from ...uses.experiments import augment as study
 
-    if options.data is not None or options.run is not None:
-        raise _wrong("the experiment has its own data; leave out DATA and --run")
-    if options.seeds < 2:
-        raise _wrong(f"--seeds {options.seeds} leaves no interval; give at least 2")
+    seeds, voice = 20 if options.seeds is None else options.seeds, options.voice
+    if seeds < 2:
+        raise _wrong(f"--seeds {seeds} leaves no interval; give at least 2")
     folder = new_folder(options.out)
     with whole_folder(folder) as new:
-        summary = study.run(new, seeds=options.seeds, progress=sys.stderr.isatty())
+        summary = study.run(new, seeds=seeds, progress=voice.progress)
     for title, header, rows in summary["tables"]:
-        print(title)
+        voice.say(title)
         widths = [max(len(str(row[i])) for row in [header, *rows]) for i in range(len(header))]
         for row in (header, *rows):
-            print("  " + "  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip())
-        print()
-    print(summary["text"])
-    print(folder)
+            cells = (f"{c:<{w}}" for c, w in zip(row, widths, strict=True))
+            voice.say("  " + "  ".join(cells).rstrip())
+        voice.say()
+    voice.say(summary["text"])
+    voice.tell(summary=summary)
+    voice.wrote(folder)
     return 0
 
 

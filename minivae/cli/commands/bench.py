@@ -8,10 +8,11 @@ import numpy as np
 from ...engine.backend import get_backend
 from ...errors import OptionError
 from ..numbers import whole
+from ..options import add_shared
 
 EPILOG = """\
 examples:
-  minivae bench                        784-400-20 at batch 128, and bench.png
+  minivae bench                        784-400-20 at batch 128, and a bar chart
   minivae bench --batch 32 --seconds 1
   OPENBLAS_NUM_THREADS=1 minivae bench steadier: the matrix products on one thread
 """
@@ -27,8 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latent", help="latent dimensions (default: 20)", default=20, **count)
     seconds = "time to spend on each thing that is measured (default: 0.2)"
     parser.add_argument("--seconds", help=seconds, type=float, default=0.2, metavar="X")
-    out = "a new .png file for the bar chart (default: bench-<number>.png)"
+    out = "a new .png file for the bar chart (default: runs/bench-<number>.png)"
     parser.add_argument("--out", help=out, metavar="FILE")
+    add_shared(parser, "quiet", "json")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,18 +44,18 @@ def run(options: argparse.Namespace) -> int:
             f"{options.latent} and --seconds {options.seconds:g} were given; sizes must be at "
             "least 1, and seconds above 0 and below 3600."
         )
-    path = output(options.out)
-    print(f"float32, batch {options.batch}, NumPy {np.__version__}, {bench.threads()}")
+    path, say = output(options.out), options.voice.say
+    say(f"float32, batch {options.batch}, NumPy {np.__version__}, {bench.threads()}")
     if get_backend("auto").name == "numpy":
-        print("Numba is not installed, so there are no kernels: `pip install numba`")
+        say("Numba is not installed, so there are no kernels: `pip install numba`")
     sizes = {"B": options.batch, "D": 784, "I": 784, "O": options.hidden[0]}
     sizes |= {"Z": options.latent, "K": 50, "L": 4}
-    print(f"\n{'forward and backward, ms':<36}{'reference':>10}{'kernel':>10}{'ratio':>8}")
+    say(f"\n{'forward and backward, ms':<36}{'reference':>10}{'kernel':>10}{'ratio':>8}")
     rows = bench.operations(sizes, budget=options.seconds)
     for row in rows:
         reference, kernel = row.seconds["reference"], row.seconds.get("kernel")
         text = f"{row.name:<36}{1e3 * reference:>10.3f}"
-        print(text if kernel is None else f"{text}{1e3 * kernel:>10.3f}{reference / kernel:>8.2f}")
+        say(text if kernel is None else f"{text}{1e3 * kernel:>10.3f}{reference / kernel:>8.2f}")
 
     step = bench.training_step(
         hidden=tuple(options.hidden),
@@ -61,24 +63,30 @@ def run(options: argparse.Namespace) -> int:
         batch=options.batch,
         budget=5 * options.seconds,
     )
-    print(f"\n{'one training step, ' + step.name:<46}{'ms':>10}{'ratio':>8}")
+    say(f"\n{'one training step, ' + step.name:<46}{'ms':>10}{'ratio':>8}")
     floor = step.seconds["products"]
     for name, seconds in step.seconds.items():
         what = "its matrix products alone" if name == "products" else f"on the backend {name!r}"
-        print(f"{what:<46}{1e3 * seconds:>10.3f}{seconds / floor:>8.2f}")
+        say(f"{what:<46}{1e3 * seconds:>10.3f}{seconds / floor:>8.2f}")
     canvas.save(bench.draw(rows, step), path)
-    print(f"\n{path} shows the ratios")
+    if step.disturbed:
+        options.voice.note(f"busy: {step.disturbed}; close other programs and measure again")
+    options.voice.tell(busy=step.disturbed)
+    options.voice.tell(operations={row.name: row.seconds for row in rows}, step=step.seconds)
+    say()
+    options.voice.wrote(path)
     return 0
 
 
 def output(out: str | None) -> Path:
-    """Where to draw: `out`, or the first free `bench-<number>.png`.
+    """Where to draw: `out`, or the first free `runs/bench-<number>.png`.
 
     Raises
     ------
     OptionError
         If `out` exists, or is no PNG.
     """
-    from ...files import first_free, new_file
+    from ...files import new_file
+    from ...train.runs import place
 
-    return first_free(Path(), "bench", ".png") if out is None else new_file(out, ".png")
+    return place("bench", ".png") if out is None else new_file(out, ".png")

@@ -6,7 +6,6 @@ import importlib
 import inspect
 import json
 import pkgutil
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import ModuleType
 
 from ...errors import OptionError
 from ..numbers import whole
+from ..options import add_shared, refuse_idle
 
 EPILOG = """\
 examples:
@@ -31,8 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
     seeds = "repetitions, numbered from 0 (default: each experiment's own)"
     parser.add_argument("--seeds", type=whole, metavar="N", help=seeds)
-    out = "a new folder for page, tables and pictures (default: comparison-<number>)"
+    out = "a new folder for page, tables and pictures (default: runs/comparison-<number>)"
     parser.add_argument("--out", metavar="FOLDER", help=out)
+    add_shared(parser, "quiet", "json")
 
 
 def experiments() -> dict[str, ModuleType]:
@@ -50,9 +51,12 @@ def run(options: argparse.Namespace) -> int:
     from ...uses.experiments.page import Section, page, text_table
 
     known = experiments()
+    voice = options.voice
     if options.list:
+        refuse_idle(options, "--list runs nothing", "seeds", "out")
         for name, module in known.items():
-            print(f"{name:<14}{module.WHAT} ({default_seeds(module)} seeds)")
+            voice.say(f"{name:<14}{module.WHAT} ({default_seeds(module)} seeds)")
+        voice.tell(experiments={name: module.WHAT for name, module in known.items()})
         return 0
     chosen = choose(options.names, known)
     if options.seeds == 0:
@@ -62,9 +66,9 @@ def run(options: argparse.Namespace) -> int:
     sections = []
     for name in chosen:
         module = known[name]
-        print(f"{name}: {module.WHAT}", flush=True)
+        voice.say(f"{name}: {module.WHAT}", flush=True)
         started = time.monotonic()
-        summary = run_whole(module, folder / name, repeat)
+        summary = run_whole(module, folder / name, repeat, progress=voice.progress)
         seconds = time.monotonic() - started
         words = f" --seeds {options.seeds}" if repeat else ""
         command = f"minivae compare {name}{words}"
@@ -72,20 +76,21 @@ def run(options: argparse.Namespace) -> int:
         html = page(sections)
         write_atomically(folder / "index.html", lambda file, html=html: file.write(html.encode()))
         for table in summary["tables"]:
-            print(f"\n{text_table(*table)}")
+            voice.say(f"\n{text_table(*table)}")
         for line in summary["text"].splitlines():
-            print(f"\n{textwrap.fill(line, 100)}")
-        print(f"\n{seconds:.0f} s\n", flush=True)
-    print(f"{folder / 'index.html'} shows it all")
+            voice.say(f"\n{textwrap.fill(line, 100)}")
+        voice.say(f"\n{seconds:.0f} s\n", flush=True)
+        voice.tell(**{name: summary})
+    voice.wrote(folder / "index.html")
     return 0
 
 
-def run_whole(module: ModuleType, folder: Path, repeat: dict[str, int]) -> dict:
+def run_whole(module: ModuleType, folder: Path, repeat: dict[str, int], *, progress: bool) -> dict:
     """Run one experiment into `folder`, which is there when it is done, and not before."""
     from ...files import whole_folder
 
     with whole_folder(folder) as new:
-        summary = module.run(new, progress=sys.stderr.isatty(), **repeat)
+        summary = module.run(new, progress=progress, **repeat)
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         (new / "summary.json").write_text(text, encoding="utf-8")
     return summary
@@ -115,16 +120,17 @@ def choose(names: list[str], known: dict[str, ModuleType]) -> list[str]:
 
 
 def new_folder(out: str | None) -> Path:
-    """Make the folder: `out`, or the first free `comparison-<number>`.
+    """Make the folder: `out`, or the first free `runs/comparison-<number>`.
 
     Raises
     ------
     OptionError
         If `out` is a file, or a folder that is not empty.
     """
-    from ...files import first_free, refuse_what_exists
+    from ...files import refuse_what_exists
+    from ...train.runs import place
 
-    folder = first_free(Path(), "comparison") if out is None else Path(out).expanduser()
+    folder = place("comparison") if out is None else Path(out).expanduser()
     if not folder.is_dir() or any(folder.iterdir()):
         refuse_what_exists(folder, "name a new folder with --out, or delete it")
     folder.mkdir(parents=True, exist_ok=True)

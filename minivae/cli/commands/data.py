@@ -1,6 +1,9 @@
 """`minivae data`: list the data sets, or fetch one."""
 
 import argparse
+from dataclasses import asdict
+
+from ..options import add_shared
 
 EPILOG = """\
 examples:
@@ -20,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "action", nargs="?", choices=("list", "fetch"), default="list", help="what to do (list)"
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="the data set to fetch")
+    add_shared(parser, "json")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,16 +34,18 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "fetch":
         if options.name is None:
             raise OptionError(f"fetch what? name one of: {', '.join(data.NAMES)}.")
-        print(data.fetch(options.name))
+        options.voice.wrote(data.fetch(options.name))
         return 0
     if options.name is not None:
         raise OptionError(
             f"`data list` takes no name, but {options.name!r} was given; leave it out"
         )
     row = "{:<15}{:>7}{:>8}  {:<9}{}".format
-    print(row("name", "train", "test", "shape", "state"))
+    say = options.voice.say
+    say(row("name", "train", "test", "shape", "state"))
     for entry in data.available():
         shape = " x ".join(map(str, entry.shape))
-        print(row(entry.name, f"{entry.n_train:,}", f"{entry.n_test:,}", shape, entry.state))
-        print(f"    {entry.what}\n    {entry.where}")
+        say(row(entry.name, f"{entry.n_train:,}", f"{entry.n_test:,}", shape, entry.state))
+        say(f"    {entry.what}\n    {entry.where}")
+    options.voice.tell(data=[asdict(entry) for entry in data.available()])
     return 0

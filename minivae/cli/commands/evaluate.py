@@ -1,12 +1,12 @@
 """`minivae evaluate`: measure a trained model: ELBO, its terms, log p(x)."""
 
 import argparse
+import shutil
 import textwrap
 from typing import Any
 
-from ...engine.backend import backend_names
 from ..numbers import whole
-from ..options import add_data, add_run
+from ..options import add_data, add_run, add_shared
 from ..table_options import table_of
 
 EPILOG = """\
@@ -34,24 +34,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     quality = "also compare samples with test data: Fréchet distance, precision and recall, in the "
     quality += "features of a small classifier that is trained for this"
     parser.add_argument("--quality", action="store_true", help=quality)
-    backend = "where to compute (default: auto)"
-    parser.add_argument(
-        "--backend", choices=("auto", *backend_names()), default="auto", help=backend
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_shared(parser, "seed", default=None, help="of the noise (default: that of the run)")
+    add_shared(parser, "backend", "quiet", "json")
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print the numbers."""
-    import json
-
     from .. import outputs
 
     run = outputs.chosen_run(options)
     numbers = measure(run, options)
     if options.quality:
         numbers["quality"] = quality(run, options)
-    print(json.dumps(numbers, indent=2) if options.json else table(numbers, run.training.model))
+    options.voice.tell(**numbers)
+    options.voice.say(table(numbers, run.training.model))
     return 0
 
 
@@ -69,7 +65,7 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
     from ...uses.quality.collapse import usage
     from .. import outputs, pictures
 
-    samples, seed = options.importance_samples, run.training.settings.seed
+    samples, seed = options.importance_samples, seed_of(run, options)
     model = run.training.model
     if len(model.players()) > 1:
         if not options.quality or samples is not None:
@@ -82,7 +78,7 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         raise OptionError(
             f"{lacks(model)}, so ln p(x) cannot be estimated; leave out --importance-samples."
         )
-    x, what = outputs.chosen_rows(run, options.data, table_of(options))
+    x, what = outputs.chosen_rows(run, options.data, options.voice, table_of(options))
     if options.limit is not None:
         x = pictures.spread(x, options.limit)
     note = model.likelihood.note(x)
@@ -96,6 +92,7 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         "examples": len(x),
         **dict.fromkeys(("nll", "kl", "elbo", "kl_per_dim", "active_dims")),
         **dict.fromkeys(("mu_variance_per_dim", "active_units", "collapse")),
+        **dict.fromkeys(("constant", "still_falls")),
         "importance_weighted_bound": None,
         "importance_samples": samples,
         "log_likelihood": None,
@@ -111,7 +108,8 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
             numbers |= {"kl_per_dim": kl_per_dim, "active_dims": active}
             used = usage(run.codes(x), terms["kl_per_dim"])
             numbers |= {"mu_variance_per_dim": used.variance.tolist()}
-            numbers |= {"active_units": int(used.active.sum()), "collapse": used.report()}
+            numbers |= {"active_units": int(used.active.sum())}
+            numbers |= judged(run, used, x, -terms["elbo"])
         if getattr(model, "samples", None) is not None:
             numbers["importance_weighted_bound"] = terms["bound"]
     if samples is not None:
@@ -119,6 +117,31 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         numbers["log_likelihood"] = float(estimate.mean())
         numbers["log_likelihood_se"] = float(estimate.std() / np.sqrt(len(x)))
     return numbers
+
+
+def judged(run: Any, used: Any, x: Any, loss: float) -> dict[str, Any]:
+    """Say what may be concluded, and from what: the course of the loss, and a constant picture."""
+    from ...data.statistics import spread
+    from ...show import plots
+    from ...uses.quality import verdict
+
+    model, training = run.training.model, run.training
+    x_train = run.load_data().pixels_train
+    deviation = spread(x_train)
+    constant = verdict.constant_loss(model, x_train.mean(axis=0), deviation, x)
+    losses = [record.get("val_loss", record["loss"]) for record in training.history]
+    asked = run.extra["options"]
+    text = verdict.verdict(
+        used,
+        loss=loss,
+        constant=constant,
+        losses=losses,
+        cures=verdict.cures_for(asked, model.likelihood.suited(deviation)),
+        what="picture" if plots.has_picture(run.shape) else "row",
+        on=f"minivae train --resume {run.folder} --epochs {2 * max(1, len(losses))}",
+    )
+    fall = verdict.still_falls(losses)[0]
+    return {"constant": -constant, "still_falls": fall, "collapse": text}
 
 
 def quality(run: Any, options: argparse.Namespace) -> dict[str, Any]:
@@ -129,8 +152,6 @@ def quality(run: Any, options: argparse.Namespace) -> dict[str, Any]:
     classifier was trained on them, so it sees them a little farther from the test data than they
     are.
     """
-    import sys
-
     import numpy as np
 
     from ...data.labelled import class_names
@@ -139,10 +160,10 @@ def quality(run: Any, options: argparse.Namespace) -> dict[str, Any]:
 
     data = run.load_data(options.data, **table_of(options))
     outputs.check_shape(run, data.shape, data.name)
-    judge = Judge.train(data, progress=sys.stderr.isatty())
+    judge = Judge.train(data, progress=options.voice.progress)
     real = pictures.spread(data.pixels_test, options.limit or len(data.pixels_test))
-    samples = pictures.sampled(run, len(real), seed=run.training.settings.seed)
-    rng = np.random.default_rng(run.training.settings.seed)
+    samples = pictures.sampled(run, len(real), seed=seed_of(run, options))
+    rng = np.random.default_rng(seed_of(run, options))
     others = data.pixels_train[rng.permutation(len(data.pixels_train))[: len(real)]]
     numbers: dict[str, Any] = {
         "classifier_accuracy": vars(judge.accuracy),
@@ -157,6 +178,11 @@ def quality(run: Any, options: argparse.Namespace) -> dict[str, Any]:
     return numbers
 
 
+def seed_of(run: Any, options: argparse.Namespace) -> int:
+    """Seed of the noise: the one asked for, or the run's, which gives its own numbers again."""
+    return run.training.settings.seed if options.seed is None else options.seed
+
+
 def lacks(model: Any) -> str:
     """Say why a model has no ELBO."""
     return f"{model.title} has no {'bound on ln p(x)' if 'prior' in model.can else 'prior'}"
@@ -164,6 +190,8 @@ def lacks(model: Any) -> str:
 
 WHAT = {"nll": "reconstruction, -ln p(x|z)", "kl": "q(z|x) from the prior"}
 """What the table says of the usual terms; of others it gives their titles."""
+
+CONSTANT = "a decoder that gives the mean of the training data for every z"
 
 
 def table(numbers: dict[str, Any], model: Any) -> str:
@@ -185,6 +213,8 @@ def table(numbers: dict[str, Any], model: Any) -> str:
     if numbers["elbo"] is not None:
         how = "".join(f" - {'KL' if name == 'kl' else name}" for name in model.terms)
         lines += [f"  ELBO   {numbers['elbo']:10.3f}  {how.replace(' - ', ' -', 1)}"]
+        if numbers["constant"] is not None:
+            lines += [f"  {'':<7}{numbers['constant']:10.3f}   of {CONSTANT}"]
         if numbers["importance_weighted_bound"] is not None:
             lines += [f"  bound  {numbers['importance_weighted_bound']:10.3f}   as trained"]
         if numbers["log_likelihood"] is not None:
@@ -210,13 +240,18 @@ def table_of_usage(numbers: dict[str, Any]) -> list[str]:
     active = f"{numbers['active_units']} of {len(per_dim)}"
     what = "variance of the posterior mean above 0.01, Burda et al. 2016"
     lines += ["", f"active units: {active} ({what})", *in_tens(numbers["mu_variance_per_dim"])]
-    return [*lines, "", *textwrap.wrap(numbers["collapse"], 96)]
+    return [*lines, "", *textwrap.wrap(numbers["collapse"], width(), break_on_hyphens=False)]
+
+
+def width() -> int:
+    """Columns that text may have: those of the terminal, and not so many that lines are long."""
+    return min(96, shutil.get_terminal_size().columns)
 
 
 def in_tens(values: list[float]) -> list[str]:
     """Lay out a number for each latent dimension, ten in a row."""
     return [
-        f"  {start:>3}: " + "".join(f" {value:7.3f}" for value in values[start : start + 10])
+        f"  {start + 1:>3}: " + "".join(f" {value:7.3f}" for value in values[start : start + 10])
         for start in range(0, len(values), 10)
     ]
 

@@ -4,7 +4,7 @@ import argparse
 
 from .. import outputs, walks
 from ..numbers import whole
-from ..options import add_run
+from ..options import add_run, add_shared, refuse_idle
 from ..walks import KINDS
 
 EPILOG = """\
@@ -42,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FOLDER", help=out)
     html = "write a page that runs the model in any browser, and nothing else"
     parser.add_argument("--html", metavar="FILE", help=html)
+    add_shared(parser, "backend", "quiet", "json")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,10 +52,9 @@ def run(options: argparse.Namespace) -> int:
     if options.html is not None:
         from ...uses.explore.page import write_page
 
-        print(write_page(run, options.html, data=options.data))
+        options.voice.wrote(write_page(run, options.html, data=options.data))
         return 0
-    for path in walks.draw(run, options):
-        print(path)
+    options.voice.wrote(*walks.draw(run, options))
     return 0
 
 
@@ -84,5 +84,17 @@ def check(options: argparse.Namespace) -> None:
         raise OptionError(
             "one group of data was given; the arithmetic takes two, --with and --without."
         )
+    used = {
+        "steps": ("interpolation",),
+        "images": ("interpolation", "traversals"),
+        "classes": ("arithmetic",),
+        "having": ("arithmetic",),
+        "lacking": ("arithmetic",),
+    }
+    for name, kinds in used.items():
+        if options.only and not set(options.only) & set(kinds):
+            flag = {"having": "with", "lacking": "without"}.get(name, name)
+            drawn = f"--only draws no {' or '.join(kinds)}"
+            refuse_idle(options, drawn, name, flag=flag)
     if options.steps is not None and options.steps < 2:
         raise OptionError(f"--steps {options.steps} was given; a path has at least 2 images.")

@@ -5,10 +5,12 @@ import sys
 
 from ...errors import OptionError
 from ...show import typeset
+from ...train.runs import RUNS
+from ..options import add_shared
 
 EPILOG = """\
 examples:
-  minivae read                     into the folder minivae-read; open its index.html
+  minivae read                     into the folder runs/read; open its index.html
   minivae read --out pages --open  ... and show it in the browser
 
 The pages need no network. A folder that minivae read has made is replaced as a whole; one that
@@ -21,8 +23,9 @@ PACKAGES = ("markdown_it", "pygments", "quickjs")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
-    out = "the folder to build (default: minivae-read)"
-    parser.add_argument("--out", help=out, default="minivae-read", metavar="FOLDER")
+    out = "the folder to build (default: runs/read)"
+    parser.add_argument("--out", help=out, metavar="FOLDER")
+    add_shared(parser, "quiet", "json")
     parser.add_argument("--open", help="show the index in the browser", action="store_true")
 
 
@@ -39,11 +42,17 @@ def run(options: argparse.Namespace) -> int:
             f"minivae read needs the package {error.name}, which is not installed; "
             f"install what it needs with `{typeset.INSTALL}`."
         ) from None
-    print("checking all gradients", file=sys.stderr)
+    voice = options.voice
+    voice.note("checking all gradients")
+    out = options.out
+    if out is None:
+        RUNS.mkdir(exist_ok=True)
+        out = RUNS / "read"
     index, failed = reader.build(
-        options.out, progress=lambda found: tqdm(found, desc="pages", leave=False)
+        out,
+        progress=lambda found: tqdm(found, desc="pages", leave=False, disable=not voice.progress),
     )
-    print(index)
+    voice.wrote(index)
     if options.open:
         import webbrowser
 

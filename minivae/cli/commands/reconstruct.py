@@ -3,7 +3,7 @@
 import argparse
 
 from ..numbers import whole
-from ..options import add_data, add_run
+from ..options import add_data, add_run, add_shared
 from ..table_options import table_of
 
 EPILOG = """\
@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n", type=whole, default=40, metavar="N", help=n)
     out = "a new .png, .npz or .npy file, of a table .csv too (default: in the run folder)"
     parser.add_argument("--out", metavar="FILE", help=out)
+    add_shared(parser, "backend", "quiet", "json")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,8 +37,9 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("0 reconstructions were asked for; --n must be at least 1.")
     run = outputs.chosen_run(options)
     path = outputs.output(run, options.out, "reconstruction")
-    x, what = outputs.chosen_rows(run, options.data, table_of(options))
+    x, what = outputs.chosen_rows(run, options.data, options.voice, table_of(options))
     x = pictures.spread(x, options.n)
     arrays = {"original": run.pixels(x), "reconstruction": run.reconstruct(x)}
     outputs.write(path, lambda: pictures.reconstructions(run, x, what), arrays, run.shape, run.form)
+    options.voice.wrote(path)
     return 0

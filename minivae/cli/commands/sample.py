@@ -1,17 +1,17 @@
 """`minivae sample`: draw new data from a trained model."""
 
 import argparse
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..numbers import finite, seed, whole
-from ..options import add_run
+from ..numbers import finite, whole
+from ..options import add_run, add_shared
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ...train.runs import Run
+    from ..voice import Voice
 
 EPILOG = """\
 examples:
@@ -39,9 +39,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="standard deviation of the latents (default: 1, the prior)",
     )
-    parser.add_argument(
-        "--seed", type=seed, default=0, metavar="N", help="of the draws (default: 0)"
-    )
     parser.add_argument("--draw", action="store_true", help="draw pixels instead of their means")
     label = "the class to draw, of a conditional VAE (default: all, in turn)"
     parser.add_argument("--label", metavar="CLASS", help=label)
@@ -52,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     out += "files (default: a picture, or a table, in the run folder)"
     parser.add_argument("--out", metavar="PATH", help=out)
+    add_shared(parser, "seed", "backend", "quiet", "json")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -84,13 +82,15 @@ def run(options: argparse.Namespace) -> int:
     if path.suffix == "":
         names = [labels[k] for k in y] if "condition" in run.can else None
         outputs.write_folder(path, x, run.shape, run.limits, names)
+        options.voice.wrote(path)
         return 0
     picture = partial(pictures.samples, run, x, **how)
     if options.nearest:
-        found, distance = nearest_training(run, x)
+        found, distance = nearest_training(run, x, options.voice)
         arrays = {"nearest": found, "distance": distance, **arrays}
         picture = partial(pictures.beside_nearest, run, x, found, **how)
     outputs.write(path, picture, arrays, run.shape, run.form)
+    options.voice.wrote(path)
     return 0
 
 
@@ -115,7 +115,9 @@ def chosen_label(run: "Run", label: str | None) -> str | None:
     return model.labels[model.find(int(label) if label.isdecimal() else label)]
 
 
-def nearest_training(run: "Run", x: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+def nearest_training(
+    run: "Run", x: "np.ndarray", voice: "Voice"
+) -> "tuple[np.ndarray, np.ndarray]":
     """Nearest training example to each sample, and its distance; says what the distances mean.
 
     A memorized example would be at a distance of about 0. What is no more than alike is as far
@@ -131,7 +133,7 @@ def nearest_training(run: "Run", x: "np.ndarray") -> "tuple[np.ndarray, np.ndarr
     rows, _, part = run.test_rows(data)
     rows = pictures.spread(rows, 200)
     found, distance = nearest(x, data.pixels_train)
-    print("median distance to the nearest training example", file=sys.stderr)
+    voice.note("median distance to the nearest training example")
     medians = {f"{len(x)} samples": distance}
     if part == "test":
         real = pictures.spread(data.pixels_test, 200)
@@ -139,6 +141,7 @@ def nearest_training(run: "Run", x: "np.ndarray") -> "tuple[np.ndarray, np.ndarr
         if "reconstruct" in run.can:
             medians["their reconstructions"] = nearest(run.reconstruct(rows), data.pixels_train)[1]
     for what, distances in medians.items():
-        print(f"  {what:<24}{np.median(distances):8.2f}", file=sys.stderr)
-    print("a memorized example would be at about 0", file=sys.stderr)
+        voice.note(f"  {what:<24}{np.median(distances):8.2f}")
+    voice.note("a memorized example would be at about 0")
+    voice.tell(nearest={what: float(np.median(each)) for what, each in medians.items()})
     return data.pixels_train[found], distance

@@ -9,8 +9,8 @@ from ...errors import OptionError
 from ...models import MODELS, NETWORKS
 from ...models.declare import DEFAULT
 from ...models.network import DEFAULT as NETWORK
-from ..numbers import seed as any_seed
 from ..numbers import whole
+from ..options import add_shared, refuse_idle
 
 EPILOG = """\
 examples:
@@ -29,8 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
     parser.add_argument("--all", help="print all operations at once", action="store_true")
-    seed = "another seed gives other weights, data and noise (default: 0)"
-    parser.add_argument("--seed", help=seed, type=any_seed, default=0, metavar="N")
+    add_shared(parser, "seed")
     batch = "examples in the step (default: 1)"
     parser.add_argument("--batch", help=batch, type=whole, default=1, metavar="N")
     activation = "of the hidden layers (default: relu)"
@@ -52,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
     if not 1 <= options.batch <= 8:
         raise OptionError(f"--batch {options.batch} was given; choose 1 to 8 examples.")
     path = None if options.out is None else new_file(options.out, ".html")
+    if path is not None:
+        refuse_idle(options, "--out writes a page instead of text", "all")
     model, x, eps = tiny(
         options.seed, options.batch, options.activation, options.model, options.network
     )

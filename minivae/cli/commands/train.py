@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...data import Dataset
+from ...data.statistics import set_aside
 from ...engine.cpu.loop import announce
 from ...errors import NonFiniteError, OptionError, OutOfMemoryError
 from ...interrupts import exit_code, held
@@ -35,19 +36,19 @@ ROWS = 60
 
 def run(options: argparse.Namespace) -> int:
     """Train; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
-    asked = opts.given(options)
+    asked, voice = opts.given(options), options.voice
+    say = voice.say
     if options.resume is None:
-        run, data = begin(asked, options.out, quiet=options.quiet)
+        run, data = begin(asked, options.out, progress=voice.progress)
     else:
         if options.out is not None:
             raise OptionError("a resumed run stays in its folder; leave out --out or --resume.")
         run, data = resume(asked, options.resume)
-    say = _nothing if options.quiet else print
     # The folder holds a checkpoint from which the run can go on.
     interrupted, before = 0, run.saved_epochs
     try:
         introduce(run, data, say)
-        train(run, data, say, progress=not options.quiet and sys.stderr.isatty())
+        train(run, data, say, progress=voice.progress)
         finish(run, data, say)
     except KeyboardInterrupt as error:
         interrupted = exit_code(error)
@@ -67,8 +68,9 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return interrupted
-    if options.quiet:
-        print(run.folder)
+    if options.quiet and not options.json:
+        voice.wrote(run.folder)
+    voice.tell(run=str(run.folder), **run.training.history[-1])
     return 0
 
 
@@ -148,7 +150,7 @@ def number(value: float) -> str:
 def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     """Train, and write the checkpoint and the metrics after each epoch."""
     columns = run.training.model.columns
-    if data.pixels_test is None:
+    if data.pixels_test is None and not run.training.settings.patience:
         columns = tuple(name for name in columns if not name.startswith("val_"))
 
     settings, first = run.training.settings, len(run.training.history) + 1
@@ -174,6 +176,9 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     started = time.monotonic()
     with np.errstate(all="ignore"), announced(training.model, say):
         x, x_val = run.rows(data)
+        if settings.patience:
+            x, x_val = set_aside(x, settings.seed)
+            say(f"patience is with {len(x_val)} training examples, set aside for that")
         fit(training, x, x_val, after_epoch=after_epoch, progress=progress)
     if training.stopped:
         run.save()  # the weights are now those of the best epoch
@@ -206,7 +211,3 @@ def finish(run: Run, data: Dataset, say: Callable) -> None:
         say(f"examples of shape {run.shape} have no picture, so only numbers are drawn")
     files = ", ".join(["checkpoint.npz", "config.json", "metrics.csv", *drawn])
     say(f"{run.folder} now holds {files}")
-
-
-def _nothing(*words: str, **options: bool) -> None:
-    """Take the place of `print`."""

@@ -3,6 +3,7 @@
 import argparse
 
 from ...course import pages
+from ..options import add_shared
 
 EPILOG = """\
 examples:
@@ -19,10 +20,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", nargs="?", default="minivae-tutorials", metavar="FOLDER", help=folder
     )
+    add_shared(parser, "json")
 
 
 def run(options: argparse.Namespace) -> int:
     """Copy, and print the notebooks."""
-    for path in pages.copy(options.folder):
-        print(path)
+    options.voice.wrote(*pages.copy(options.folder))
     return 0

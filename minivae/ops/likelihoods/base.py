@@ -86,6 +86,10 @@ class Likelihood(Layer):
         """Options for data that deviate from their mean by `spread`, where none are asked for."""
         return {}
 
+    def constant(self, mean: np.ndarray, spread: float) -> np.ndarray:
+        """Output (P,) of a decoder that knows of the data (D,) their mean and `spread` alone."""
+        return self.bias_for(mean)
+
     def start_at_spread(self, spread: float) -> None:
         """Let a learned scale begin for data that deviate from their mean by `spread`."""
 

@@ -171,6 +171,11 @@ class GaussianLearned(Likelihood):
         """The mean (D,), and log-variances of 0."""
         return np.concatenate([mean, np.zeros_like(mean)])
 
+    def constant(self, mean: np.ndarray, spread: float) -> np.ndarray:
+        """The mean (D,), and everywhere the variance of the spread."""
+        logvar = 2 * np.log(spread) if spread > 0 else 0.0
+        return np.concatenate([mean, np.full_like(mean, logvar)])
+
     def mean(self, out: Array) -> Array:
         """Mean (B, D)."""
         return out[:, : out.shape[1] // 2]

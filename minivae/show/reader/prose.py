@@ -16,10 +16,8 @@ from .. import typeset
 from ..derivations import MENTIONED, TAG
 
 MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
-PLACE = re.compile("\ue000(\\d+)\ue001([.,:;)]*)")
-"""What stands for a formula, in letters that no text uses; and punctuation that follows it."""
-WORD_JOINER = "\u2060"
-"""Keeps a line from beginning with the comma after a formula."""
+PLACE = re.compile("([(\\[]*)\ue000(\\d+)\ue001((?:[^\\s<>&\ue000]|&#?\\w+;){0,12})")
+"""What stands for a formula, in letters that no text uses; and what touches it on either side."""
 
 
 def split(docstring: str) -> tuple[str, str]:
@@ -69,7 +67,12 @@ class Prose:
             return f"\ue000{len(formulas) - 1}\ue001"
 
         def put_back(found: re.Match) -> str:
-            return formulas[int(found[1])] + (WORD_JOINER + found[2] if found[2] else "")
+            before, number, after = found.groups()
+            formula = formulas[int(number)]
+            # No line ends between a formula and the comma, bracket or letters that touch it.
+            if before or after:
+                return f'<span class="whole">{before}{formula}{after}</span>'
+            return formula
 
         return PLACE.sub(put_back, render(MATH.sub(take_out, text)))
 

@@ -52,6 +52,10 @@ class _Engine(threading.local):
 _engine = _Engine()
 
 
+WORD = re.compile(r"(?<![A-Za-z\\])(d?)(KL|ELBO)(?![A-Za-z])")
+"""Names of several letters: a word, and no product of its letters."""
+
+
 def html(tex: str, display: bool = False) -> str:
     r"""Typeset a formula as HTML for KaTeX's style sheet, with MathML for screen readers.
 
@@ -105,7 +109,7 @@ def _typeset(tex: str, display: bool, output: str) -> str:
             f"typesetting formulas needs the package quickjs-ng; install it with `{INSTALL}`."
         ) from None
     tex = " ".join(tex.split())
-    done, problem = json.loads(typeset(tex, display, output))
+    done, problem = json.loads(typeset(WORD.sub(r"\1\\mathrm{\2}", tex), display, output))
     if problem:
         reason = problem.removeprefix("KaTeX parse error: ").rstrip(".")
         raise DerivationError(f"the formula {tex!r} is broken: {reason}.")

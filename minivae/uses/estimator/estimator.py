@@ -23,7 +23,6 @@ from ...train.loop import fit as train
 from ...train.optim.adam import Adam
 from ...train.settings import Settings, Training
 from .habits import Habits, not_fitted_error
-from .state import pack, unpack
 from .tables import (
     as_table,
     check_number,
@@ -298,18 +297,3 @@ class VAEEstimator(Habits):
                 f"fit, {list(fitted)}, in the same order; select and sort the columns."
             )
         return x
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Replace model and training by what builds them again: a backend cannot be pickled."""
-        state = dict(self.__dict__)
-        if training := state.pop("_training", None):
-            del state["model_"]
-            state["packed"] = pack(training)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Build the model again."""
-        self.__dict__.update(state)
-        if packed := self.__dict__.pop("packed", None):
-            self._training = unpack(packed, self.history_)
-            self.model_ = self._training.model

@@ -1,6 +1,6 @@
 """What scikit-learn expects of every transformer, whatever it computes: `Habits`.
 
-Parameters by name, data frames on request, a picture in a notebook, tags. scikit-learn is asked
+Parameters by name, data frames on request, pickles, a picture in a notebook, tags. scikit-learn is asked
 only where it is loaded already, or asks itself.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from ...errors import OptionError, StateError
+from .state import pack, unpack
 
 FRAMES = ("default", "pandas", "polars")
 """What `transform` may give: an array, or a data frame of one of two libraries."""
@@ -84,6 +85,21 @@ class Habits:
             return library.DataFrame(z, schema=list(names), orient="row")
         index = X.index if isinstance(X, library.DataFrame) else None
         return library.DataFrame(z, columns=names, index=index)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Replace model and training by what builds them again: a backend cannot be pickled."""
+        state = dict(self.__dict__)
+        if training := state.pop("_training", None):
+            del state["model_"]
+            state["packed"] = pack(training)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the model again."""
+        self.__dict__.update(state)
+        if packed := self.__dict__.pop("packed", None):
+            self._training = unpack(packed, self.history_)
+            self.model_ = self._training.model
 
     def __sklearn_tags__(self) -> Any:
         """Say to scikit-learn (1.6 or newer) what this is; nobody else calls it."""

@@ -31,7 +31,7 @@ from ...data import Dataset
 from ...data.labelled import labelled
 from ...errors import OptionError
 from ...models.classifier import Classifier
-from ...show.canvas import new_figure, save
+from ...show.canvas import lighten, new_figure, save
 from ...show.plots import COLOURS
 from ...train.loop import fit
 from ...train.optim.adam import Adam
@@ -248,8 +248,7 @@ def draw(records: list[dict[str, Any]], differences: list[dict[str, Any]]) -> "F
         ax.set_xticks(PER_CLASS, [str(n) for n in PER_CLASS])
         ax.minorticks_off()
         ax.set_xlabel("real digits a class (bars: 95 % intervals)")
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.grid(color="0.92", lw=0.8)
+        lighten(ax)
         ax.legend(frameon=False)
     return figure
 

@@ -26,8 +26,8 @@ from ... import data as datasets
 from ...data import Dataset
 from ...models.base import Model
 from ...models.rows import decode, encode
-from ...show.canvas import grid, new_figure, save
-from ...show.plots import COLOURS
+from ...show.canvas import grid, lighten, new_figure, save
+from ...show.plots import CLASS_COLOURS, COLOURS
 from ...train.evaluate import evaluate
 from ..quality.judge import Judge
 from ..quality.measures import nearest
@@ -251,7 +251,7 @@ def draw_plane(data: Dataset, judge: Judge, models: dict[tuple[str, int], Model]
         )
         for k in range(10):
             chosen = z[data.y_test == k]
-            style = {"s": 11, "lw": 0.4, "edgecolor": "white", "color": COLOURS[k]}
+            style = {"s": 11, "lw": 0.4, "edgecolor": "white", "color": CLASS_COLOURS[k]}
             ax.scatter(*chosen.T, **style, label=str(k))
         far = far_limit(data, judge)
         ax.contour(distance, levels=[far], extent=extent, colors=[COLOURS[2]], linewidths=0.8)
@@ -277,9 +277,7 @@ def draw_holes(records: list[Record]) -> "Figure":
         ax.set_title(f"Z = {latent}", loc="left")
         ax.set_xlabel("t, from one digit's code to another's")
         ax.axhline(5, color="0.6", lw=1, ls=(0, (4, 3)), label="real digits")
-        ax.grid(color="0.92", lw=0.8)
-        ax.set_axisbelow(True)
-        ax.spines[["top", "right"]].set_visible(False)
+        lighten(ax)
     panels[0].set_ylim(bottom=0)  # last: it ends the scaling by what is drawn
     panels[0].set_ylabel("far from every digit, %")
     panels[0].legend(frameon=False)

@@ -21,7 +21,7 @@ import numpy as np
 
 from ... import data as datasets
 from ...data import Dataset
-from ...show.canvas import grid, new_figure, save
+from ...show.canvas import grid, lighten, new_figure, save
 from ...show.plots import COLOURS
 from ..quality.judge import Judge
 from .contestants import host_samples, train
@@ -196,9 +196,7 @@ def draw_measures(records: list[Record]) -> "Figure":
             x, y = (column(records, key, model=name) for key in (across, upwards))
             ax.scatter(x, y, color=colour, marker=marker, alpha=0.75, s=44, label=name)
         ax.set(xlabel=across, ylabel={"frechet": "Fréchet distance"}.get(upwards, upwards))
-        ax.grid(color="0.92", lw=0.8)
-        ax.set_axisbelow(True)
-        ax.spines[["top", "right"]].set_visible(False)
+        lighten(ax)
     (test,) = column(records, "edges", model="test digits")
     axes[0].set(xlim=(0, 1), ylim=(0, 1.02))
     axes[0].set_title("Looks like a digit, against reaches all digits", loc="left")

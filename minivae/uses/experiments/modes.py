@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...models import MODELS
-from ...show.canvas import new_figure, save
+from ...show.canvas import lighten, new_figure, save
 from ...show.plots import COLOURS
 from .contestants import host_samples, train
 from .mixtures import HIGHEST, SAMPLES, Mixture, energy_distance, grid, ring
@@ -182,8 +182,6 @@ def draw_seeds(mixtures: list[Mixture], records: list[Record]) -> "Figure":
         ax.set(xlim=(-0.5, len(mixture.means) + 0.5), ylim=(-4, 104))
         ax.set(xlabel=f"modes covered, of {len(mixture.means)}", ylabel="high quality, %")
         ax.set_title(f"{mixture.name}: a point is a seed", loc="left")
-        ax.grid(color="0.92", lw=0.8)
-        ax.set_axisbelow(True)
-        ax.spines[["top", "right"]].set_visible(False)
+        lighten(ax)
     axes[0].legend(frameon=False, loc="center left")
     return figure

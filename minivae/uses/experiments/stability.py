@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import NonFiniteError
 from ...models import MODELS
-from ...show.canvas import new_figure, save
+from ...show.canvas import lighten, new_figure, save
 from ...show.plots import COLOURS
 from ...train.settings import Training
 from .contestants import host_samples
@@ -182,9 +182,7 @@ def text(records: list[Record]) -> str:
 
 def _panel(ax: "Axes", title: str) -> None:
     ax.set_title(title, loc="left")
-    ax.grid(color="0.92", lw=0.8)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    lighten(ax)
 
 
 def draw_rates(records: list[Record]) -> "Figure":

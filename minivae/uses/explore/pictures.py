@@ -17,7 +17,7 @@ from ...show.canvas import grid, show
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LETTER, LINE, GAP = 8, 20, 3
+LETTER, LINE, GAP = 12, 30, 4
 """Pixels: the width of a letter of a label and the height of its line, about; between images."""
 
 
@@ -73,7 +73,7 @@ def strips(
     for name, middle in zip(rows, _middles(R, height, group), strict=False):
         ax.text(left - LETTER, top + middle, name, ha="right", va="center", **style)
     for name, middle in zip(columns, _middles(C, width), strict=False):
-        ax.text(left + middle, top - 5, name, ha="center", va="bottom", **style)
+        ax.text(left + middle, top - 7, name, ha="center", va="bottom", **style)
     return ax
 
 
@@ -86,7 +86,7 @@ def film(
     captions: Sequence[str] = (),
     limits: tuple[float, float] = (0.0, 1.0),
     seconds: float = 0.07,
-    size: int = 84,
+    size: int = 126,
     title: str = "",
 ) -> bytes:
     """Make a GIF in which several images change at once.
@@ -131,7 +131,7 @@ def film(
     tops = np.arange(-(-N // columns)) * first.shape[0] / -(-N // columns)
     middles = _middles(min(N, columns), first.shape[1])
     for i, name in enumerate(names):
-        place = middles[i % columns], tops[i // columns] + head - 5
+        place = middles[i % columns], tops[i // columns] + head - 7
         ax.text(*place, name, ha="center", va="bottom", color="0.25", size=9)
     pictures = []
     for frame, caption in zip(frames, captions, strict=True):

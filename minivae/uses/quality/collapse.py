@@ -73,17 +73,12 @@ class Usage:
                 f"{self.kl[constant].sum():.2f} nats and says nothing about the data."
             )
         if not active.any():
-            sentences.append(
-                "The decoder works without z, and every sample looks alike; try a KL warm-up "
-                "(--schedule linear), a smaller --beta, or --free-bits 0.1."
-            )
-        elif active.sum() < Z / 2:
-            sentences.append(
-                f"The data need no more than {active.sum()} dimensions of this model; if samples "
-                "are poor all the same, try --schedule linear or --free-bits 0.1."
-            )
+            sentences.append("The decoder works without z, and every sample looks alike.")
         else:
-            sentences.append("That is usual: a VAE switches off what it does not need.")
+            sentences.append(
+                f"That is usual: {active.sum()} dimension{'s pay' if active.sum() > 1 else ' pays'}"
+                " for their KL under this loss, and a VAE switches off what does not."
+            )
         return " ".join(sentences)
 
 
@@ -105,8 +100,8 @@ def usage(mu: np.ndarray, kl_per_dim: np.ndarray) -> Usage:
 
 
 def _listed(which: np.ndarray, of: int) -> str:
-    """Name dimensions, and put "has" or "have" behind."""
-    numbers: Sequence[int] = np.flatnonzero(which).tolist()
+    """Name dimensions, counted from 1, and put "has" or "have" behind."""
+    numbers: Sequence[int] = (1 + np.flatnonzero(which)).tolist()
     if len(numbers) == of:
         return f"All {of} latent dimensions have" if of > 1 else "The one latent dimension has"
     names = ", ".join(map(str, numbers))

@@ -197,7 +197,12 @@ def test_prose():
     text = prose.html("the encoder's $-x\n+ y$, and $a_b$ and $c_d$ and 1 < 2")
     assert "<li>" not in text
     assert "<em>" not in text  # the underscores of two formulas are no emphasis
-    assert "\u2060, and" in text
+    assert ",</span> and" in text  # the comma stays with its formula
+    assert text.count('class="whole"') == 1
+    assert "mathrm" in prose.html("$dKL = KL_j$")
+    joined = prose.html("both ($x$), the $n$-th and $y$'s own")
+    assert re.findall(r'whole">(\(?)<span class="katex">.*?</span>(\S{0,4})</span> ', joined)
+    assert joined.count('class="whole"') == 3
     assert "1 &lt; 2" in text
     assert split("A title: $x$\non two lines.\n\nRest.") == ("A title: $x$ on two lines", "Rest.")
     assert plain_title("Linear layer: $y = x W$ of `x`") == "Linear layer of x"
