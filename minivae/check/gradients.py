@@ -20,6 +20,7 @@ from ..errors import OptionError
 from ..models.base import Model
 from ..ops import find_case
 from .diagnosis.doctor import diagnose
+from .diagnosis.edits import mends_of_stop
 from .report.report import Report
 from .report.result import NOT_CHECKED, WRONG, ArrayCheck
 from .verdict.compare import (
@@ -37,7 +38,7 @@ from .verdict.conventions.objects import methods_of
 from .verdict.directions import own_draw
 from .verdict.doubts import confirm, gradients_in_double
 from .verdict.frozen import OWN_STREAMS, kept_randomness
-from .verdict.functions import from_functions, from_object
+from .verdict.functions import StoppedError, from_functions, from_object
 from .verdict.habits import run
 from .verdict.judge import (
     judge_alone,
@@ -114,7 +115,13 @@ def check_gradients(
     params = target.params if isinstance(target, Layer | Model) else None
     kept = None if params is None else (params.theta.copy(), params.grad.copy())
     try:
-        subject = _subject(target, backward, inputs, wrt, name, rng, sizes)
+        try:
+            subject = _subject(target, backward, inputs, wrt, name, rng, sizes)
+        except StoppedError as stop:
+            error = stop.__cause__ or stop
+            for mend in mends_of_stop(stop.subject):
+                error.add_note(f"minivae: {mend.text}")
+            raise error from None
         if strict:
             subject.manners = replace(subject.manners, foreign=False)
         return check_subject(

@@ -21,9 +21,9 @@ from .evidence import Evidence, misfit
 from .experiments import head_findings, noise_findings, upstream_findings
 from .finding import Finding
 from .mistakes import MISTAKES
-from .numbers.places import describe_places, partial_findings, place_findings, shape_findings
+from .numbers.places import describe_places, place_findings, shape_findings
 from .numbers.scale import batch_axis_size, scale_findings, swap_findings
-from .steps import Steps, pairs, times_factor, whole_factors
+from .steps import Steps
 
 CLOSE = 1e-4
 """Largest relative distance at which a mistake is named."""
@@ -126,16 +126,8 @@ class Doctor:
             swap_findings(name, yours, evidence),
             head_findings(name, yours, evidence),
         )
-        yield chain(
-            whole_factors(self.steps, name, yours, true, telling=True),
-            self.steps.findings(name, yours, true),
-            whole_factors(self.steps, name, yours, true, telling=False),
-        )
+        yield self.steps.findings(name, yours, true)
         yield upstream_findings(name, yours, evidence)
-        yield chain(
-            pairs(self.steps, name, yours, true), times_factor(self.steps, name, yours, true)
-        )
-        yield partial_findings(yours, true)
 
 
 def _ranked(findings: list[Finding], common: Counter) -> list[Diagnosis]:

@@ -51,8 +51,8 @@ def told(report: Report, hint: str) -> Report:
 def _less(array: ArrayCheck, hint: str) -> ArrayCheck:
     said: dict[str, Diagnosis] = {}
     for each in array.diagnoses:
-        if cut := _cut(each, hint):
-            said.setdefault(cut.text, cut)
+        if less := cut(each, hint):
+            said.setdefault(less.text, less)
     reason = array.reason
     if array.verdict == WRONG and not FACT.match(reason):
         why = WHY.match(reason) if hint == "mistake" else None
@@ -60,9 +60,11 @@ def _less(array: ArrayCheck, hint: str) -> ArrayCheck:
     return replace(array, diagnoses=list(said.values()), reason=reason)
 
 
-def _cut(diagnosis: Diagnosis, hint: str) -> Diagnosis | None:
+def cut(diagnosis: Diagnosis, hint: str) -> Diagnosis | None:
     """A diagnosis that tells so much; None if it tells nothing then."""
     key, line = diagnosis.key, diagnosis.line
+    if hint == "edit":
+        return diagnosis
     if hint == "mistake" and line:
         text = f"{diagnosis.where}: `{diagnosis.source}` {SLIPS[key]}"
     elif hint == "mistake":

@@ -42,7 +42,6 @@ def pack(tape: Tape | None) -> dict[str, Any] | None:
             [[kind, ref if kind == "node" else plain(ref)] for kind, ref in node.inputs],
             {name: plain(value) for name, value in node.params.items()},
             plain(node.value),
-            node.place,
         ]
         for node in tape.nodes
     ]
@@ -67,7 +66,7 @@ def unpack(packed: Any, most: int) -> Tape | None:
             return found
 
         tape = Tape(arguments=dict(arguments), outputs=list(outputs))
-        for i, (op, refs, params, result, place) in enumerate(steps):
+        for i, (op, refs, params, result) in enumerate(steps):
             inputs = tuple(
                 ("node", int(ref)) if kind == "node" else ("const", np.asarray(value(ref), float))
                 for kind, ref in refs
@@ -76,7 +75,7 @@ def unpack(packed: Any, most: int) -> Tape | None:
             if not rests or (inputs and op not in DERIVATIVES):
                 return None
             read = {name: value(param) for name, param in params.items()}
-            tape.add(op, inputs, read, value(result), str(place))
+            tape.add(op, inputs, read, value(result))
         known = all(0 <= i < len(steps) for i in (*tape.arguments.values(), *tape.outputs))
         return tape if known else None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):

@@ -6,7 +6,6 @@ a mistake at this step would give. The tape serves the diagnosis alone: whether 
 is decided by differences, and a tape whose gradient differs from them is not used.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,6 @@ from .derivatives import DERIVATIVES, unbroadcast
 Ref = tuple[str, Any]
 """("node", number) or ("const", array)."""
 Adjoints = list[np.ndarray | None]
-Back = Callable[[np.ndarray], np.ndarray | None]
 
 
 @dataclass
@@ -34,15 +32,12 @@ class Node:
         Axes, shapes, indices.
     value : numpy.ndarray
         The result.
-    place : str
-        Where in the code; steps of the same place are the same step at every turn of a loop.
     """
 
     op: str
     inputs: tuple[Ref, ...]
     params: dict[str, Any]
     value: np.ndarray
-    place: str = ""
 
 
 @dataclass
@@ -66,24 +61,17 @@ class Tape:
     outputs: list[int] = field(default_factory=list)
     open: bool = True
 
-    def add(
-        self, op: str, inputs: tuple[Ref, ...], params: dict[str, Any], value: Any, place: str = ""
-    ) -> int:
+    def add(self, op: str, inputs: tuple[Ref, ...], params: dict[str, Any], value: Any) -> int:
         """Write a step down; return its number."""
-        self.nodes.append(Node(op, inputs, params, np.array(value, float), place))
+        self.nodes.append(Node(op, inputs, params, np.array(value, float)))
         return len(self.nodes) - 1
 
     def operand(self, ref: Ref) -> np.ndarray:
         """The value behind a reference."""
         return self.nodes[ref[1]].value if ref[0] == "node" else np.asarray(ref[1])
 
-    def adjoints(
-        self, start: dict[int, np.ndarray], wrong: dict[tuple[int, int], Back] | None = None
-    ) -> Adjoints:
-        """Gradients of all nodes, given those of some; the chain rule from the end to the start.
-
-        In the slots of nodes in `wrong`, that is what is sent back: `back(dy)`, None for nothing.
-        """
+    def adjoints(self, start: dict[int, np.ndarray]) -> Adjoints:
+        """Gradients of all nodes, given those of some; the chain rule from the end to the start."""
         found: Adjoints = [None] * len(self.nodes)
         for i, dy in start.items():
             found[i] = np.array(np.broadcast_to(dy, self.nodes[i].value.shape), float)
@@ -92,23 +80,14 @@ class Tape:
                 continue
             for slot, ref in enumerate(self.nodes[i].inputs):
                 if ref[0] == "node":
-                    at = (wrong or {}).get((i, slot))
-                    back = self.back(i, slot, found[i]) if at is None else at(found[i])
-                    j = ref[1]
-                    if back is None:
-                        continue
+                    back, j = self.back(i, slot, found[i]), ref[1]
                     found[j] = back if found[j] is None else found[j] + back
         return found
 
-    def back(
-        self, i: int, slot: int, dy: np.ndarray, inputs: Sequence[Ref] | None = None
-    ) -> np.ndarray:
-        """What node i sends back to its input in a slot, for an upstream gradient dy.
-
-        With `inputs`, as if it had been applied to these.
-        """
+    def back(self, i: int, slot: int, dy: np.ndarray) -> np.ndarray:
+        """What node i sends back to its input in a slot, for an upstream gradient dy."""
         node = self.nodes[i]
-        values = [self.operand(ref) for ref in inputs or node.inputs]
+        values = [self.operand(ref) for ref in node.inputs]
         back = unbroadcast(DERIVATIVES[node.op](dy, slot, values, node), np.shape(values[slot]))
         if back.shape != np.shape(values[slot]):
             raise ValueError(f"{node.op} sends back {back.shape} to {np.shape(values[slot])}")

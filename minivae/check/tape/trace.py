@@ -6,7 +6,6 @@ array; what depends on it is then missing from the tape, which is noticed and th
 
 import contextlib
 import math
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -186,26 +185,8 @@ def write(op: str, inputs: Any, params: dict[str, Any], result: Any) -> Any:
         for x in inputs
     )
     traced = np.asarray(result, float).view(Traced)
-    traced.tape, traced.number = tape, tape.add(op, refs, params, result, _place())
+    traced.tape, traced.number = tape, tape.add(op, refs, params, result)
     return traced
-
-
-def _place() -> str:
-    """Where the code is that asked for a step: positions in the file at hand, and in this folder.
-
-    A helper is told apart by who calls it, as far as that is in the same file.
-    """
-    frame: Any = sys._getframe(2)
-    found, file = [], ""
-    while frame is not None and len(found) < 12:
-        name, package = frame.f_code.co_filename, frame.f_globals.get("__package__") or ""
-        if package != __package__ and not package.startswith("numpy"):
-            if file and name != file:
-                break
-            file = name
-        found.append(str(frame.f_lasti))
-        frame = frame.f_back
-    return " ".join(found)
 
 
 @contextlib.contextmanager

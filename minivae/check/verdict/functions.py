@@ -22,6 +22,20 @@ from .frozen import frozen_randomness
 from .subject import Manners, Subject, as_list
 
 
+class StoppedError(Exception):
+    """Backward raised, where forward did not.
+
+    Attributes
+    ----------
+    subject : Subject
+        What there is without backward.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__("backward raised")
+        self.subject = subject
+
+
 class Door(Protocol):
     """What calls a pair at the arguments of a reading."""
 
@@ -62,6 +76,20 @@ def read_pair(
     if not late:
         door.bind()  # a new object, in which no gradient has been added up
     return tuple(door.reading.vary()), all(y.ndim == 0 for y in outputs), manners
+
+
+def without_backward(name: str, door: Any) -> Subject | None:
+    """The subject of a pair whose backward raises; None where forward does already."""
+    arguments = door.reading.arguments
+    try:
+        outputs, _ = door.forward({n: a.copy() for n, a in arguments.items()})
+    except Exception:
+        return None
+    scalar = all(y.ndim == 0 for y in outputs)
+    return Subject(
+        name, arguments, tuple(arguments), door.forward, lambda upstream, cache: {},
+        scalar=scalar, editor=door,
+    )  # fmt: skip
 
 
 def run_once(
@@ -240,6 +268,11 @@ def _from_pair(
             vary, scalar, manners = read_pair(door, inputs, wrt)
     except Unreadable as error:
         raise OptionError(f"{name}: {error}.") from None
+    except Exception as error:
+        left = without_backward(name, door)
+        if left is None:
+            raise
+        raise StoppedError(left) from error
     generators = find_generators(*door.pair.functions)
     return Subject(
         name,

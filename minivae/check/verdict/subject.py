@@ -65,7 +65,7 @@ class Editor(Protocol):
     """The functions of a student's pair, as text that can be changed for a trial."""
 
     def functions(self, upstream: list[np.ndarray]) -> list[dict[str, Any]]:
-        """Line, text and scope of each; see `conventions.editable.Editable.describe`."""
+        """Line, text, scope and end of each; see `conventions.editable.Editable.describe`."""
 
     def trial(
         self, index: int, text: str, arguments: Arrays, upstream: list[np.ndarray]

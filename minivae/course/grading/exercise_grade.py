@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...check.report.report import Report
-from ...check.report.result import BUT, NOT_CHECKED, RIGHT, WRONG, worst_of
+from ...check.report.result import BUT, NOT_CHECKED, RIGHT, WRONG, Diagnosis, worst_of
 from ...check.report.text import WIDTH
 from ..score import score
 from .rubric import Exercise
@@ -44,6 +44,8 @@ class PointResult:
         The exception with which the doctor itself failed, and its line; not for students.
     asked : tuple of str
         Names of the gradients that the solution has.
+    mends : list of Diagnosis
+        With what it would run and be right.
     """
 
     label: str
@@ -54,6 +56,7 @@ class PointResult:
     doubtful: bool = False
     crash: str = ""
     asked: tuple[str, ...] = ()
+    mends: list[Diagnosis] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:

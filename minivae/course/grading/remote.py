@@ -19,7 +19,7 @@ from ...check.verdict.conventions.names import WITHOUT_GRADIENT, plain
 from ...check.verdict.conventions.reading import Arrays, Reading
 from ...check.verdict.conventions.values import Unreadable, parts_of
 from ...check.verdict.draws import Generators
-from ...check.verdict.functions import arrays_of, manners_of, read_pair
+from ...check.verdict.functions import arrays_of, manners_of, read_pair, without_backward
 from ...check.verdict.subject import Manners, Subject
 from ...errors import OptionError
 from .discover import Target
@@ -93,6 +93,9 @@ def remote_subject(
         vary, scalar, manners = read_pair(door, inputs, wrt)
     except Unreadable as error:
         raise NotReadError(str(error)) from None
+    except StudentError as error:
+        error.subject = without_backward(target.name, door)
+        raise
     reading = door.reading
     if target.form == "loss" and wrt is None:
         check_loss(reading, scalar)
@@ -193,7 +196,9 @@ class RemoteDoor:
         found = [_function(each) for each in (answer if isinstance(answer, list) else [])]
         path = getattr(self.answers, "path", None)
         for each in found if isinstance(path, Path) else []:
-            each["cell"], each["line"] = place_of(path, each["line"])
+            each["cell"], first = place_of(path, each["line"])
+            each["end"] += (first - each["line"]) * bool(each["end"])
+            each["line"] = first
         return found
 
     def trial(
@@ -300,14 +305,16 @@ def _function(found: Any) -> dict[str, Any]:
     found = found if isinstance(found, dict) else {}
     line, text, scope = found.get("line"), found.get("text"), found.get("scope")
     if not (isinstance(line, int) and isinstance(text, str) and isinstance(scope, dict)):
-        return {"line": 0, "text": "", "scope": {}}
+        return {"line": 0, "text": "", "scope": {}, "end": 0}
+    end = found.get("end")
     scope = {
         name[:80]: ([int(n) for n in value[0]], bool(value[1]))
         for name, value in list(scope.items())[:60]
         if isinstance(name, str) and isinstance(value, list) and len(value) == 2
         if isinstance(value[0], list) and all(isinstance(n, int) for n in value[0])
     }
-    return {"line": line, "text": text[:20_000], "scope": scope}
+    end = end if isinstance(end, int) else 0
+    return {"line": line, "text": text[:20_000], "scope": scope, "end": end}
 
 
 def number_array(value: Any, who: str) -> np.ndarray:

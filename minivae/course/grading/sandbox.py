@@ -34,7 +34,15 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class StudentError(MinivaeError):
-    """The student's code raised, or returned what cannot be used."""
+    """The student's code raised, or returned what cannot be used.
+
+    Attributes
+    ----------
+    subject : Subject, optional
+        What there is without backward, if it was that which raised.
+    """
+
+    subject: Any = None
 
 
 class NotReadError(StudentError):

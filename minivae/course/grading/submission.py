@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...check.report.result import NOT_CHECKED, WRONG
-from ...check.report.told import told
+from ...check.report.told import cut, told
 from ...check.verdict.conventions.names import is_base
 from ...errors import OptionError
 from .discover import Target, choose, discover, names_of
@@ -339,6 +339,8 @@ class Submission:
             )
             if result.report is not None:
                 result.report = told(result.report, hint)
+            for mend in filter(None, (cut(mend, hint) for mend in result.mends)):
+                result.problem += f"; {mend.text}"
             if result.problem and not point.must_run and i:
                 grade.notes.append(f"not tried at {point.label}: {result.problem}")
                 if not sandbox.died:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...check.diagnosis.edits import mends_of_stop
 from ...check.gradients import check_subject, crash_line
 from ...check.report.told import FITS
 from ...check.values.forward import forward_doubt
@@ -84,6 +85,8 @@ def try_point(
     except (SandboxError, StudentError) as error:
         result.problem = f"{target.name}: {error}"
         result.doubtful = isinstance(error, NotReadError)
+        if seek and isinstance(error, StudentError) and error.subject is not None:
+            result.mends = mends_of_stop(error.subject)
     except MinivaeError as error:
         result.problem = str(error)
     except Exception as error:  # something that nobody thought of; it is no fault of the student's

@@ -43,6 +43,8 @@ class Mend:
         What stands on it, and the same with the change.
     rank : tuple
         Of two that mend the same, the lower one is the likelier.
+    raised : bool
+        Whether backward raised before.
     """
 
     names: frozenset[str]
@@ -52,17 +54,21 @@ class Mend:
     edit: str
     rank: tuple[int, ...]
     cell: int = 0
+    raised: bool = False
 
 
 class Text:
     """One function of the pair, backward first, and its places by unit."""
 
     def __init__(self, index: int, described: dict[str, Any]) -> None:
+        self.end = described.get("end", 0)
         self.index, self.first, self.cell = index, described["line"], described.get("cell", 0)
         self.source = Source(described["text"])
         self.scope: Scope = {n: (tuple(s), whole) for n, (s, whole) in described["scope"].items()}
         self.units: dict[Unit | None, list[Place]] = {}
         for place in self.source.places if self.scope else []:
+            if self.end and self.first + place.node.lineno - 1 > self.end:  # type: ignore[attr-defined]
+                break  # it had raised before
             self.units.setdefault(place.unit, []).append(place)
 
     def mend(self, change: Change, names: frozenset[str]) -> Mend:
@@ -72,7 +78,7 @@ class Text:
         size = abs(len(edit) - len(source))
         line = self.first + node.lineno - 1  # type: ignore[attr-defined]
         rank = (int(self.index == 1), change.tier, size, line)
-        return Mend(names, change.kind, line, source, edit, rank, self.cell)
+        return Mend(names, change.kind, line, source, edit, rank, self.cell, bool(self.end))
 
 
 class Search:
@@ -86,10 +92,15 @@ class Search:
         Changes the functions.
     wrong : iterable of str
         Names of the wrong gradients.
+    raised : bool
+        Whether backward raises, so that nobody knows which gradients it has.
     """
 
-    def __init__(self, evidence: Evidence, editor: Editor, wrong: Iterable[str]) -> None:
-        self.evidence, self.editor = evidence, editor
+    def __init__(
+        self, evidence: Evidence, editor: Editor, wrong: Iterable[str], raised: bool = False
+    ) -> None:
+        self.evidence, self.editor, self.raised = evidence, editor, raised
+        wrong = list(wrong)
         right = {n for n in evidence.subject.vary if n not in set(wrong)}
         self.wrong = {n: evidence.true(n) for n in wrong}
         self.right = {
@@ -117,7 +128,7 @@ class Search:
             names = self._mended(text, [change])
             if names:
                 found.append(text.mend(change, names))
-                if limit is None and names == self.wrong.keys():
+                if limit is None and (self.raised or names == self.wrong.keys()):
                     limit, last = tier, self.trials + LAST
         return _cover(found)
 
@@ -144,6 +155,9 @@ class Search:
         What depends on it tells, and if that is one gradient of a return statement, its shape too.
         """
         later = 2 * (text.index == 1)
+        if self.raised:
+            last = unit is not None and text.first + unit.node.lineno - 1 == text.end
+            return later + (not last), None
         if unit is None or self._is_late():
             return later, None
         nudged = NUDGE.format(text.source.of(unit.node))
@@ -199,7 +213,8 @@ class Search:
         for name, kept in self.right.items():
             if not _agree(kept[i], found.get(name)):
                 return frozenset()
-        return frozenset(n for n in names if _agree(self.wrong[n][i], found.get(n)))
+        agree = frozenset(n for n in names if _agree(self.wrong[n][i], found.get(n)))
+        return agree if not self.raised or agree == found.keys() else frozenset()
 
 
 def _agree(expected: np.ndarray | None, found: np.ndarray | None) -> bool:

@@ -96,25 +96,6 @@ def place_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:
                 "transpose to exchange axes",
                 misfit(reshaped, yours),
             )
-    for axes in _subsets(len(shape)):
-        yield Finding(
-            "permuted",
-            f"it is reversed along axis {', '.join(map(str, axes))}",
-            misfit([np.flip(n, axes) for n in true], yours),
-            2,
-        )
-    for axis in range(len(shape)):
-        for shift in range(1, min(shape[axis], 4)):
-            for by in (shift, -shift):
-                yield Finding(
-                    "permuted",
-                    f"it is shifted by {abs(by)} along axis {axis}",
-                    misfit([np.roll(n, by, axis) for n in true], yours),
-                    2,
-                )
-        found = _matching_rows(yours, true, axis)
-        if found is not None:
-            yield found
     same = [np.sort(a, axis=None) for a in yours], [np.sort(n, axis=None) for n in true]
     if true[0].size > 2 and len(np.unique(true[0])) > 1:
         yield Finding(
@@ -129,52 +110,6 @@ def place_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:
 def _subsets(n: int) -> Iterator[tuple[int, ...]]:
     for size in range(1, n + 1):
         yield from itertools.combinations(range(n), size)
-
-
-def _matching_rows(yours: Arrays, true: Arrays, axis: int) -> Finding | None:
-    """Whether the slices along an axis are the right ones in another order."""
-    a, n = (np.moveaxis(x[0], axis, 0) for x in (yours, true))
-    if len(a) < 2 or a[0].size < 1 or len(a) > 60:
-        return None
-    a, n = a.reshape(len(a), -1), n.reshape(len(n), -1)
-    distance = np.linalg.norm(a[:, None] - n[None], axis=-1)
-    order = distance.argmin(axis=1)
-    if sorted(order) != list(range(len(a))) or list(order) == list(range(len(a))):
-        return None
-    predicted = [np.take(x, order, axis=axis) for x in true]
-    return Finding(
-        "permuted",
-        f"the slices along axis {axis} are in the order {[int(i) for i in order][:8]}",
-        misfit(predicted, yours),
-        2,
-    )
-
-
-def partial_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:
-    """Some entries are right and some wrong: where, and what the wrong ones are."""
-    a, n = yours[0], true[0]
-    if a.shape != n.shape or a.size < 2:
-        return
-    known = np.isfinite(n) & np.isfinite(a)
-    scale = max(np.abs(n[known]).max(initial=0.0), np.abs(a[known]).max(initial=0.0))
-    wrong = known & (np.abs(a - np.where(known, n, 0)) > 1e-6 * scale)
-    nontrivial = known & (np.abs(n) + np.abs(a) > 1e-9 * scale)
-    right = nontrivial & ~wrong
-    if not wrong.any() or right.sum() < max(1, 0.1 * nontrivial.sum()):
-        return
-    where = describe_places(wrong, known)
-    what = ""
-    for value, words in ((0.0, "zero there"), (-1.0, "of the wrong sign there"),
-                         (2.0, "twice too large there"), (0.5, "half as large there")):  # fmt: skip
-        if np.allclose(a[wrong], value * n[wrong], rtol=1e-5, atol=1e-9 * scale):
-            what = f"; the gradient is {words}"
-            break
-    yield Finding(
-        "some_entries",
-        f"only some entries are wrong, the others are right: {where}{what}",
-        0.0,
-        5,
-    )
 
 
 def describe_places(wrong: np.ndarray, known: np.ndarray) -> str:

@@ -4,8 +4,6 @@ A hidden autograd: it records the student's forward pass and differentiates it w
 It never says whether a gradient is right, and knows no operation by name.
 """
 
-from .factors import whole_factors
-from .pairs import pairs, times_factor
 from .search import Steps
 
-__all__ = ["Steps", "pairs", "times_factor", "whole_factors"]
+__all__ = ["Steps"]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...tape import Adjoints, Tape
-from ...tape.tape import Back
 from .words import Writer
 
 Change = dict[int, np.ndarray]
@@ -37,15 +36,12 @@ class Deviation:
         be.
     scaled : bool
         Whether the change is what one branch sends back, of which any multiple may be missing.
-    replaced : callable, optional
-        In the place of `change`: `replaced(tape)`, (step, slot) -> what it sends back instead.
     """
 
     keys: Keys
     text: str
-    change: Callable[[Tape, Adjoints], Change | None] | None = None
+    change: Callable[[Tape, Adjoints], Change | None]
     scaled: bool = False
-    replaced: Callable[[Tape], dict[tuple[int, int], Back]] | None = None
 
 
 class Scene:
@@ -137,18 +133,6 @@ class Scene:
                     waiting.append(user)
         return False
 
-    def leads_to_statistic(self, c: int) -> bool:
-        """Whether a step and those after it, one after the other, end in a mean or a variance."""
-        for _ in range(4):
-            users = [u for u, _ in self.users[c] if self.used[u]]
-            for j, _ in self.inputs(c):
-                if self.is_statistic(c, j):
-                    return True
-            if len(set(users)) != 1 or self.tape.nodes[c].op == "sum":
-                return False
-            c = users[0]
-        return False
-
     def ancestors(self, i: int) -> set[int]:
         """All steps that go into a step."""
         found, waiting = set(), [i]
@@ -203,15 +187,18 @@ class Scene:
 
         return Deviation(keys, text, change)
 
-    def one_row(self, i: int, slot: int, keys: Keys, text: str, row: int) -> Deviation:
-        """Step i sends back to a slot what one row of its upstream gradient gives."""
-        p = self.tape.nodes[i].inputs[slot][1]
-
-        def change(tape: Tape, adj: Adjoints) -> Change | None:
-            if adj[i] is None or not adj[i].ndim:
-                return None
-            kept = np.zeros_like(adj[i])
-            kept[row] = adj[i][row]
-            return {p: tape.back(i, slot, kept) - tape.back(i, slot, adj[i])}
-
-        return Deviation(keys, text, change)
+    def scaled(self, i: int) -> Deviation:
+        """A multiple of what comes back through a step is lost or too much."""
+        keys: Keys = ("overwritten_branch", "missing_term")
+        if self.is_divergence(i, i):
+            keys = ("kl_missing", "missing_term")
+        elif any(self.is_statistic(i, j) for j, _ in self.inputs(i)):
+            keys = ("constant_stats", "missing_term")
+        elif self.users[i] and all(self.tape.nodes[c].op in LINEAR for c, _ in self.users[i]):
+            keys = keys[::-1]
+        return Deviation(
+            keys,
+            f"through {self.write(i)}",
+            lambda tape, adj: None if adj[i] is None else {i: adj[i]},
+            scaled=True,
+        )

@@ -10,11 +10,8 @@ from ...tape import Adjoints, Tape, record, unpack
 from ...verdict.conventions.names import is_noise
 from ..evidence import Evidence, misfit
 from ..finding import Arrays, Finding
-from .arrays import array_deviations, other_operands, sum_over_everything
-from .branches import branch_deviations, scaled_step
 from .composed import composed_deviations
 from .local import local_deviations, slope_deviations
-from .loops import loop_deviations
 from .naming import constants, said
 from .scene import Deviation, Scene
 
@@ -29,19 +26,11 @@ def all_deviations(scene: Scene) -> Iterator[Deviation]:
     yield from composed_deviations(scene, steps)
     for i in steps:
         yield from local_deviations(scene, i, scene.tape.nodes[i])
-        yield from array_deviations(scene, i, scene.tape.nodes[i])
-    yield from loop_deviations(scene)
-    for i, users in enumerate(scene.users):
-        users = [(c, slot) for c, slot in users if scene.used[c]]
-        if scene.used[i] and len(users) > 1:
-            yield from branch_deviations(scene, i, users)
     for i in steps:
-        yield scaled_step(scene, i)
+        yield scene.scaled(i)
     for i, node in enumerate(scene.tape.nodes):
         if scene.used[i] and node.value.ndim and node.value.size > 1:
             yield from slope_deviations(scene, i)
-            yield sum_over_everything(scene, i)
-            yield from other_operands(scene, i, node)
 
 
 class Steps:
@@ -128,7 +117,8 @@ class Steps:
             tape = self.tapes[probe]
             try:
                 with np.errstate(all="ignore"):
-                    found = self._changed(self.deviations[number], probe)
+                    change = self.deviations[number].change(tape, self.gradients[probe])
+                    found = tape.adjoints(change) if change else []
             except Exception:
                 found = []
             self._effects[number, probe] = {
@@ -137,18 +127,6 @@ class Steps:
                 if found and found[node] is not None and np.isfinite(found[node]).all()
             }
         return self._effects[number, probe]
-
-    def _changed(self, deviation: Deviation, probe: int) -> Adjoints:
-        tape, right = self.tapes[probe], self.gradients[probe]
-        if deviation.replaced is not None:
-            wrong = tape.adjoints(self.starts[probe], deviation.replaced(tape))
-            zeros = [np.zeros_like(node.value) for node in tape.nodes]
-            return [
-                (z if w is None else w) - (z if r is None else r)
-                for w, r, z in zip(wrong, right, zeros, strict=True)
-            ]
-        change = deviation.change(tape, right) if deviation.change else None
-        return tape.adjoints(change) if change else []
 
     def out_of_time(self) -> bool:
         """Whether the search has taken what it may."""

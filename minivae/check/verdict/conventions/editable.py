@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
@@ -45,11 +46,12 @@ class Editable:
         -------
         list of dict
             `scope` holds the expressions of arrays and numbers in it, `x`, `self.x`, `cache['x']`,
-            with their shapes, and whether it is a whole number.
+            with their shapes, and whether it is a whole number; `end` is the line on which it
+            raised, or 0.
         """
-        scopes = observed(self.codes, run)
+        scopes, ends = observed(self.codes, run)
         return [
-            {"line": line, "text": text, "scope": scopes.get(code, {})}
+            {"line": line, "text": text, "scope": scopes.get(code, {}), "end": ends.get(code, 0)}
             for code, (line, text) in zip(self.codes, self.texts, strict=True)
         ]
 
@@ -100,9 +102,16 @@ def _source(function: FunctionType) -> tuple[int, str]:
     return function.__code__.co_firstlineno + above, text
 
 
-def observed(codes: list[CodeType], run: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
-    """Arrays and numbers in each function when it returned first, by the expression for them."""
-    wanted, scopes = set(codes), {}
+def observed(
+    codes: list[CodeType], run: Callable[[], Any]
+) -> tuple[dict[CodeType, dict[str, Any]], dict[CodeType, int]]:
+    """Arrays and numbers in each function when it returned first, by the expression for them.
+
+    And the lines on which they raised.
+    """
+    wanted: set[CodeType] = set(codes)
+    scopes: dict[CodeType, dict[str, Any]] = {}
+    ends: dict[CodeType, int] = {}
 
     def look(frame: Any, event: str, argument: Any) -> None:
         if event == "return" and frame.f_code in wanted and frame.f_code not in scopes:
@@ -112,9 +121,13 @@ def observed(codes: list[CodeType], run: Callable[[], Any]) -> dict[CodeType, di
     sys.setprofile(look)
     try:
         run()
+    except Exception as error:
+        for frame, line in traceback.walk_tb(error.__traceback__):
+            if frame.f_code in wanted:
+                ends[frame.f_code] = line
     finally:
         sys.setprofile(before)
-    return scopes
+    return scopes, ends
 
 
 def scope_of(names: dict[str, Any]) -> dict[str, list]:
