@@ -37,10 +37,6 @@ BARRED = {"check": ("data", "train", "uses")}
 
 LONG = {
     "minivae/uses/experiments/autoencoder.py": "an experiment is one file, tables and pictures too",
-    "minivae/course/grading/remote.py": "one door to another process, and what comes through it",
-    "minivae/course/grading/sandbox.py": "one process from its start to its end",
-    "minivae/course/grading/submission.py": "one submission from its files to its grade",
-    "minivae/course/grading/worker/session.py": "all that a student's process is asked to do",
 }
 """Modules over 300 lines, each with its reason."""
 

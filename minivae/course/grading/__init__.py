@@ -92,8 +92,8 @@ What is not defended:
 from .batch import grade_folder, grades_csv, write_csv
 from .exercise_grade import ExerciseGrade
 from .grade import Grade
+from .limits import Limits
 from .rubric import Rubric, load_rubric, rubric_from_dict
-from .sandbox import Limits
 from .submission import grade_file
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from ...errors import MinivaeError, OptionError
 from ...files import write_atomically
 from .exercise_grade import ExerciseGrade
 from .grade import Grade
+from .limits import Overrun
 from .rubric import Rubric
-from .sandbox import printable
 from .submission import grade_file
 from .trial import CRASHED
+from .words import one_line, printable
 
 
 def grade_folder(
@@ -22,8 +24,10 @@ def grade_folder(
     rubric: Rubric | None = None,
     *,
     name: str | None = None,
-    timeout: float = 20.0,
+    timeout: float = 60.0,
     memory: int = 2048,
+    insist: bool = False,
+    seed: int | None = None,
     done: Callable[[Grade], None] | None = None,
 ) -> list[Grade]:
     """Grade each file and each subfolder of a folder as a submission.
@@ -36,8 +40,8 @@ def grade_folder(
     ----------
     folder : str or Path
         Where the submissions are.
-    rubric, name, timeout, memory
-        As for `grade_file`.
+    rubric, name, timeout, memory, insist, seed
+        As for `grade_file`; one fresh seed is drawn for all.
     done : callable, optional
         Called with each grade as soon as it is there.
 
@@ -59,15 +63,23 @@ def grade_folder(
     if not submissions:
         raise OptionError(f"{folder} holds no submission: no Python file and no subfolder.")
     grades = []
+    seed = secrets.randbits(32) if seed is None else seed
     for path in submissions:
         try:
             grade = grade_file(
-                path, rubric, name=name, timeout=timeout, memory=memory, alone=path.is_file()
+                path,
+                rubric,
+                name=name,
+                timeout=timeout,
+                memory=memory,
+                alone=path.is_file(),
+                insist=insist,
+                seed=seed,
             )
         except MinivaeError:
             raise
-        except Exception as error:
-            grade = Grade(printable(path.name), problem=CRASHED, crash=crash_line(error))
+        except (Exception, Overrun) as error:
+            grade = Grade(one_line(path.name), problem=CRASHED, crash=crash_line(error))
         grades.append(grade)
         if done is not None:
             done(grade)

@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", metavar="FOLDER", help=batch)
     parser.add_argument("--csv", metavar="FILE", help="the table of --batch (grades.csv)")
     parser.add_argument(
-        "--timeout", type=float, default=20.0, metavar="S", help="seconds per exercise (20)"
+        "--timeout", type=float, default=60.0, metavar="S", help="seconds for a submission (60)"
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="processes that check a file at once (the cores)"
@@ -49,6 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory", type=int, default=2048, metavar="MB", help="memory of the process (2048)"
     )
+    parser.add_argument("--force", action="store_true", help="replace the file of results or table")
+    insist = "grade also where the system cannot confine the code that is graded"
+    parser.add_argument("--insist", action="store_true", help=insist)
+    seed = "draw the inputs and entries as a grade with this seed did (a fresh one)"
+    parser.add_argument("--seed", type=int, metavar="N", help=seed)
 
 
 def wanted(options: argparse.Namespace) -> bool:
@@ -60,6 +65,7 @@ def wanted(options: argparse.Namespace) -> bool:
 def run(options: argparse.Namespace) -> int:
     """Check or grade; return the exit code."""
     from ...errors import OptionError
+    from ...files import refuse_what_exists
 
     if options.batch and (options.file or options.gradescope):
         raise OptionError("--batch goes without FILE and without --gradescope; give one of them.")
@@ -67,7 +73,14 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("--csv is the table of --batch; give a FOLDER to --batch.")
     if not options.batch and not options.file:
         raise OptionError("a FILE to check is missing; `minivae check --help` has examples.")
-    return _batch(options) if options.batch else _single(options)
+    if options.force and not (options.batch or options.gradescope):
+        raise OptionError(
+            "--force is for a file that --gradescope or --batch writes; leave it out."
+        )
+    target = (options.csv or "grades.csv") if options.batch else options.gradescope
+    if target and not options.force:
+        refuse_what_exists(Path(target), "name another file, or replace it with --force")
+    return _batch(options, target) if options.batch else _single(options)
 
 
 def _jobs(wanted: int | None) -> int:
@@ -87,6 +100,7 @@ def _single(options: argparse.Namespace) -> int:
     from .gradescope import failure, results, write_results
     from .rubric import load_rubric
     from .submission import grade_file
+    from .words import one_line
 
     path, _, name = options.file.partition("::")
     rubric = None
@@ -99,6 +113,8 @@ def _single(options: argparse.Namespace) -> int:
             timeout=options.timeout,
             memory=options.memory,
             jobs=_jobs(options.jobs),
+            insist=options.insist,
+            seed=options.seed,
         )
         content = results(grade)
     except BaseException as error:
@@ -106,7 +122,7 @@ def _single(options: argparse.Namespace) -> int:
             # The reason is for the instructor, on the error output; it may name hidden files.
             problem = "not checked: the autograder itself failed; tell your instructor"
             most = rubric.points if rubric is not None else 1.0
-            write_results(options.gradescope, failure(Path(path).name, problem, most))
+            write_results(options.gradescope, failure(one_line(Path(path).name), problem, most))
         if isinstance(error, MinivaeError | KeyboardInterrupt) or not options.gradescope:
             raise
         print(f"minivae: the grader failed: {crash_line(error)}", file=sys.stderr)
@@ -115,12 +131,13 @@ def _single(options: argparse.Namespace) -> int:
         write_results(options.gradescope, content)
     print(grade.to_json() if options.json else grade)
     if grade.printed and not options.json:
-        print(f"\nthe file printed:\n{grade.printed[:2000].rstrip()}")
+        lines = grade.printed[:2000].rstrip().split("\n")
+        print("\nthe file printed:", *lines, sep="\n| ")  # so that no line is one of the report
     unreadable = grade.problem and not Path(path).exists()
     return 2 if unreadable else grade.exit_code
 
 
-def _batch(options: argparse.Namespace) -> int:
+def _batch(options: argparse.Namespace, target: str) -> int:
     """Grade a folder of submissions."""
     from ...check.report.result import EXIT_CODES, worst_of
     from .batch import grade_folder, write_csv
@@ -134,9 +151,14 @@ def _batch(options: argparse.Namespace) -> int:
 
     rubric = load_rubric(options.points) if options.points else None
     grades = grade_folder(
-        options.batch, rubric, timeout=options.timeout, memory=options.memory, done=say
+        options.batch,
+        rubric,
+        timeout=options.timeout,
+        memory=options.memory,
+        insist=options.insist,
+        seed=options.seed,
+        done=say,
     )
-    target = options.csv or "grades.csv"
     write_csv(target, grades, rubric)
     if options.json:
         print(json.dumps([grade.to_dict() for grade in grades], indent=2))

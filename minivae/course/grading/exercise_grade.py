@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...check.report.report import Report
-from ...check.report.result import BUT, NOT_CHECKED, RIGHT, WRONG, Diagnosis, worst_of
+from ...check.report.result import BUT, NOT_CHECKED, RIGHT, worst_of
 from ...check.report.text import WIDTH
 from ..score import score
+from .point_result import PointResult
 from .rubric import Exercise
-from .sandbox import printable
+from .words import printable
 
 
 def _wrapped(text: str) -> list[str]:
@@ -20,61 +21,6 @@ EDIT = (
     "the inputs were a guess, and it runs at none; write a function example() into the file that "
     "returns a dict of arguments, such as this one, which holds the likeliest guess:"
 )
-
-
-@dataclass
-class PointResult:
-    """What came out at one point.
-
-    Attributes
-    ----------
-    label : str
-        Which point.
-    report : Report, optional
-        What the doctor found; None if the code did not run there.
-    problem : str
-        Why the code did not run there, in a sentence.
-    forward : str
-        What is wrong with the forward values there.
-    decides : bool
-        Whether the grade depends on this point.
-    doubtful : bool
-        Whether the problem may be the doctor's: it did not understand the code.
-    crash : str
-        The exception with which the doctor itself failed, and its line; not for students.
-    asked : tuple of str
-        Names of the gradients that the solution has.
-    mends : list of Diagnosis
-        With what it would run and be right.
-    """
-
-    label: str
-    report: Report | None = None
-    problem: str = ""
-    forward: str = ""
-    decides: bool = True
-    doubtful: bool = False
-    crash: str = ""
-    asked: tuple[str, ...] = ()
-    mends: list[Diagnosis] = field(default_factory=list)
-
-    @property
-    def verdict(self) -> str:
-        """The verdict at this point."""
-        if self.forward:
-            return WRONG
-        return NOT_CHECKED if self.problem or self.report is None else self.report.verdict
-
-    @property
-    def findings(self) -> set[str]:
-        """What is wrong at this point, each thing by a short name."""
-        found = {what.partition(":")[0] for what in (self.problem, self.forward) if what}
-        for array in self.report.arrays if self.report is not None else ():
-            if array.verdict != RIGHT:
-                kinds = [d.key for d in array.diagnoses if not d.line and d.key != "unknown"]
-                likely = "" if array.diagnoses and not kinds else (kinds or [array.reason])[0]
-                found.add(f"{array.name} {array.verdict} {likely}")
-        return found | set(self.report.habits if self.report is not None else ())
 
 
 @dataclass
@@ -106,7 +52,7 @@ class ExerciseGrade:
     guessed : bool
         Whether the inputs are a guess.
     asked : tuple of str
-        Names of the gradients that count; all of them where it is empty.
+        Names of the gradients that count, where the rubric has a list of them.
     notes : list of str
         What else should be known.
     visibility : str
@@ -173,18 +119,34 @@ class ExerciseGrade:
         """Points: for the gradients that are right, and for the forward values where they count."""
         if self.problem:
             return 0.0
-        gradients = self.gradients
-        solved = next((p.asked for p in self.deciding if p.asked), ())
-        by_solution = solved if set(solved) <= gradients.keys() else ()
-        names = self.asked or by_solution or tuple(gradients)
-        right = [gradients.get(n) in (RIGHT, BUT) for n in names]
         forward = self.forward_points
         if not self.deciding or any(p.forward or p.problem for p in self.deciding):
             forward = 0.0
         lost = self.contract_points if self.habits else 0.0
         return round(
-            forward + score(right, points=self.max_score - self.forward_points, lost=lost), 4
+            forward + score(self.counted, points=self.max_score - self.forward_points, lost=lost),
+            4,
         )
+
+    @property
+    def counted(self) -> list[bool]:
+        """Of each gradient that counts, whether it is right; what they are is not the student's."""
+        gradients, right = self.gradients, (RIGHT, BUT)
+        first = next((p for p in self.deciding if p.asked or p.unnamed), None)
+        names = self.asked or (first.asked if first is not None else ())
+        counted = [gradients.get(n) in right for n in names]
+        unnamed = [gradients[n] for n in first.unnamed if n in gradients] if first else []
+        if unnamed and not self.asked:
+            counted.append(all(verdict in right for verdict in unnamed))
+        return counted
+
+    @property
+    def called_otherwise(self) -> list[str]:
+        """Gradients that count and are nowhere, while there are others that nobody asked for."""
+        gradients = self.gradients
+        names = {n for p in self.deciding for n in (*self.asked, *p.asked)}
+        others = gradients.keys() - names - {n for p in self.deciding for n in p.unnamed}
+        return sorted(names - gradients.keys()) if others else []
 
     @property
     def crashes(self) -> list[str]:
@@ -197,6 +159,8 @@ class ExerciseGrade:
     def is_open(self) -> bool:
         """Whether a person must look: what was not checked may be right, for all that is known."""
         if self.crash or any(p.crash or p.doubtful for p in self.deciding):
+            return True
+        if self.counts and self.called_otherwise:
             return True
         if self.verdict != NOT_CHECKED or self.problem:
             return False
@@ -233,6 +197,9 @@ class ExerciseGrade:
                 "the inputs were a guess; write a function example() into the file that returns a "
                 "dict of arguments"
             )
+        if self.counts and self.called_otherwise:
+            asked = ", ".join(self.called_otherwise)
+            notes.append(f"a gradient of {asked} was asked for; call the parameters so")
         for note in notes:
             lines += ["", *_wrapped(f"note: {note}")]
         return printable("\n".join(lines))

@@ -12,12 +12,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...check.verdict.conventions.names import BACKWARD_WORDS
+from ...check.verdict.conventions.pairing import words_of
+
 MAX_FILES, MAX_BYTES = 50, 2 * 2**20
 COPIED_FILES, COPIED_BYTES = 200, 2**20
 LEVELS = 4
 """Folders above a file in which its imports are looked for."""
 FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t(]+([\w, \t]*)", re.MULTILINE)
 IMPORT = re.compile(r"^[ \t]*import[ \t]+([\w., \t]+)", re.MULTILINE)
+WRITTEN = re.compile(r"^(def|class)[ \t]+(\w+)", re.MULTILINE)
 SUFFIXES = (".py", ".ipynb")
 
 
@@ -68,26 +72,48 @@ def copies_of(file: Path, top: Path | None, *, alone: bool) -> dict[Path, Path]:
         The folder above which nothing is looked for: others' work may be there.
     alone : bool
         Copy nothing but the file.
+
+    Of a submission that is a folder, all is copied that is imported in it. A single file is given
+    all of its package, where its folder has an `__init__.py`. Of other files it is given what it
+    imports by name, but not other people's answers: none that writes a class or a backward pass of
+    the same name, and none at all if it writes nothing itself.
     """
     file = file.resolve()
     if alone:
         return {file: Path(file.name)}
+    mine, package = written_in(file), (file.parent / "__init__.py").is_file()
+    whole = file.parent if top is None and package else top
+
+    def is_own(other: Path) -> bool:
+        if whole is not None and other.is_relative_to(whole.resolve()):
+            return True
+        return bool(mine) and not mine & written_in(other)
+
     folders = [file.parent]
     stop = None if top is None else top.resolve()
     while len(folders) < LEVELS and folders[-1] not in (stop, folders[-1].parent):
         folders.append(folders[-1].parent)
     beside = [f for f in sorted(file.parent.glob("*.py")) if f.stem != file.stem and _fits(f)]
-    found = [file, *beside]
+    found = [file, *(beside if whole is not None else [])]
     seen, packages = set(found), {file.parent}
     for one in found:  # which grows
         for package, other in _imported(one, folders):
             packages.add(package)
-            if other not in seen and len(found) < COPIED_FILES:
+            if other not in seen and len(found) < COPIED_FILES and is_own(other):
                 seen.add(other)
                 found.append(other)
     inside = [*found, *packages]
     common = next((d for d in folders if all(f.is_relative_to(d) for f in inside)), folders[-1])
     return {f: f.relative_to(common.parent) for f in found if f.is_relative_to(common)}
+
+
+def written_in(file: Path) -> set[str]:
+    """Names of the classes of a file, and of its functions that are a backward pass."""
+    try:
+        names = WRITTEN.findall(source_of(file))
+    except (OSError, ValueError, RecursionError):
+        return set()
+    return {n for kind, n in names if kind == "class" or BACKWARD_WORDS & set(words_of(n))}
 
 
 def _fits(file: Path) -> bool:
@@ -174,11 +200,17 @@ def _cells(file: Path) -> list[str]:
     return [_definitions("".join(map(str, s)) if isinstance(s, list) else s) for s in sources]
 
 
+def _without_magic(line: str) -> str:
+    """A line, or `pass` in the place of what only a notebook understands."""
+    start = line[: len(line) - len(line.lstrip(" \t"))]
+    return f"{start}pass" if line[len(start) :][:1] in ("%", "!", "?") or line[-1:] == "?" else line
+
+
 def _definitions(source: object) -> str:
     """What a cell defines or imports, and constants, without magics, calls and plots."""
     if not isinstance(source, str):
         return ""
-    source = re.sub(r"(?m)^([ \t]*)[%!?].*$|^([ \t]*).*\?$", r"\1\2pass", source)
+    source = "\n".join(map(_without_magic, source.split("\n")))
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -9,7 +9,7 @@ from typing import Any
 from ...check.report.result import BUT, EXIT_CODES, NOT_CHECKED, RIGHT, worst_of
 from ...check.report.text import WIDTH, tally
 from .exercise_grade import ExerciseGrade
-from .sandbox import printable
+from .words import printable, undefended
 
 
 @dataclass
@@ -34,6 +34,8 @@ class Grade:
         How long it took.
     crash : str
         The exception with which the grader failed on all of it, and its line.
+    seed : int
+        What the inputs, upstream gradients and entries were drawn from.
     """
 
     file: str
@@ -44,6 +46,7 @@ class Grade:
     defences: list[str] = field(default_factory=list)
     seconds: float = 0.0
     crash: str = ""
+    seed: int = 0
 
     @property
     def score(self) -> float:
@@ -89,6 +92,7 @@ class Grade:
             "left_out": self.left_out,
             "seconds": round(self.seconds, 3),
             "defences": self.defences,
+            "seed": self.seed,
             "printed": self.printed,
             "exercises": [exercise.to_dict() for exercise in self.exercises],
         }
@@ -113,4 +117,7 @@ class Grade:
             if any(exercise.counts for exercise in self.exercises):
                 line += f", {self.score:g} of {self.max_score:g} points"
             lines.append(line)
+        if self.defences and (can := undefended(self.defences)):
+            note = f"note: on this system, the code that was checked could {can}"
+            lines[:0] = [textwrap.fill(note, WIDTH), ""]
         return printable("\n".join(lines).strip("\n"))

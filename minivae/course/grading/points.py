@@ -1,7 +1,8 @@
 """Points: at which inputs an exercise is tried, and where these come from.
 
 One point can hide a mistake: a forgotten sum over a batch of one, a factor that equals a size. So
-there are three: the first, one with other sizes, one with other values.
+there are three: the first, one with other sizes, one with other values. Where points hang on them,
+they are drawn anew for each grading, so that no file can hold the answers.
 """
 
 import contextlib
@@ -16,9 +17,9 @@ from .discover import Target
 from .inputs import draw, other_sizes, vary
 from .remote import Answers
 from .rubric import Exercise
-from .sandbox import StudentError
 from .search import other_way, probe, search
 from .truth import Solution, example_for, kind_specs
+from .words import StudentError
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def points_of(
     example: Any,
     solution: Solution | None,
     answers: Answers,
+    seed: int,
 ) -> tuple[list[Point], str, Target]:
     """Points to try, a sentence that says where their inputs come from, and how it is called.
 
@@ -60,7 +62,7 @@ def points_of(
     """
     own = example_for(example, target)
     if exercise is not None:
-        points = _points_of_rubric(exercise, solution, target)
+        points = _points_of_rubric(exercise, solution, target, seed)
         if points:
             origin = "the rubric"
             if own is not None:
@@ -125,19 +127,21 @@ def _shape(value: Any) -> str:
     return str(value.shape) if isinstance(value, np.ndarray) else str(value)
 
 
-def _points_of_rubric(exercise: Exercise, solution: Solution | None, target: Target) -> list[Point]:
+def _points_of_rubric(
+    exercise: Exercise, solution: Solution | None, target: Target, own: int
+) -> list[Point]:
     three = _three(exercise.sizes, exercise.vary_sizes)
     if not exercise.inputs and exercise.case is None:
         given = solution.example(exercise.name) if solution is not None else None
         if given is None:
             return []
-        rng = np.random.default_rng(17)
+        rng = np.random.default_rng([own, 17])
         inputs = [given, _varied(given, rng), _varied(given, rng)]
         labels = ("the first inputs", "other values", "still other values")
         return [_split(target, *pair) for pair in zip(labels, inputs, strict=True)]
     points = []
     for label, sizes, seed, _ in three:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng([own, seed])
         if exercise.inputs:
             inputs = draw(exercise.inputs, sizes, rng)
         else:

@@ -42,6 +42,7 @@ TOP_KEYS: dict[str, type | tuple[type, ...]] = {
     "title": str,
     "solution": str,
     "file": str,
+    "packages": list,
     "visibility": str,
     "hint": str,
     "exercise": list,
@@ -102,12 +103,15 @@ class Rubric:
         A trusted file with the same functions, whose forward passes are the truth.
     file : str
         Name of the file to grade in a submission that has several.
+    packages : tuple of str
+        Installed packages that a submission may import besides NumPy and SciPy.
     """
 
     exercises: tuple[Exercise, ...]
     title: str = ""
     solution: Path | None = None
     file: str = ""
+    packages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [exercise.name for exercise in self.exercises]
@@ -177,7 +181,8 @@ def rubric_from_dict(data: dict[str, Any], path: str | Path = "rubric") -> Rubri
         if not solution.is_file():
             raise OptionError(f"{path}: solution: there is no file {data['solution']}.")
     try:
-        return Rubric(exercises, data.get("title", ""), solution, data.get("file", ""))
+        packages = tuple(map(str, data.get("packages", ())))
+        return Rubric(exercises, data.get("title", ""), solution, data.get("file", ""), packages)
     except OptionError as error:
         raise OptionError(f"{path}: name: {error}") from None
 
@@ -188,6 +193,7 @@ def to_toml(rubric: Rubric) -> str:
         "title": rubric.title,
         "solution": rubric.solution.name if rubric.solution else "",
         "file": rubric.file,
+        "packages": rubric.packages,
     }
     lines = [f"{key} = {_toml(value)}" for key, value in top.items() if value]
     for exercise in rubric.exercises:

@@ -2,27 +2,29 @@
 
 import queue
 import re
+import secrets
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from ...check.report.result import NOT_CHECKED, WRONG
-from ...check.report.told import cut, told
+from ...check.report.result import NOT_CHECKED
 from ...check.verdict.conventions.names import is_base
 from ...errors import OptionError
-from .discover import Target, choose, discover, names_of
+from .discover import Target, choose, names_of
 from .example import example_text
 from .exercise_grade import ExerciseGrade, empty_grade
-from .files import files_of
 from .grade import Grade
-from .points import GUESSED, Point, points_of
+from .inventory import Inventory
+from .lane import Lane
+from .limits import Limits, Overrun, Span, interrupted, limited_memory
+from .points import GUESSED, points_of
 from .remote import NoLossError
 from .rubric import Exercise, Rubric
-from .sandbox import Limits, Sandbox, SandboxError, StudentError, printable
 from .search import NoGuessError
-from .trial import SECONDS, try_point, unharmed
+from .trial import SLOW, try_points, unharmed
 from .truth import Solution
+from .words import SandboxError, StudentError, one_line
 
 LOSS = re.compile(r"loss|cost|elbo|nll|objective|criterion|cross_?entropy", re.IGNORECASE)
 """What a function is called that must be checked, if it returns several things."""
@@ -33,10 +35,12 @@ def grade_file(
     rubric: Rubric | None = None,
     *,
     name: str | None = None,
-    timeout: float = 20.0,
+    timeout: float = 60.0,
     memory: int = 2048,
-    alone: bool = False,
+    alone: bool | None = None,
     jobs: int = 1,
+    insist: bool = False,
+    seed: int | None = None,
 ) -> Grade:
     """Grade a submission.
 
@@ -51,13 +55,19 @@ def grade_file(
     name : str, optional
         Check this one alone.
     timeout : float
-        Seconds for each exercise, and for importing a file.
+        Seconds in all, which the exercises share.
     memory : int
-        MB for the process that runs the code.
-    alone : bool
-        The file is the whole submission; those beside it belong to others.
+        MB for a process that runs the code, and for what the grader makes of its answers.
+    alone : bool, optional
+        The file is the whole submission; those beside it belong to others. By default so with a
+        rubric; without one, `copies_of` tells which files it may import.
     jobs : int
         How many targets are checked at once, each in a process of its own, without a rubric.
+    insist : bool
+        Grade also where the system cannot confine the code.
+    seed : int, optional
+        Draws the inputs, the upstream gradients and the entries, to repeat a grade; a fresh one by
+        default, which the code that is graded cannot know.
 
     Returns
     -------
@@ -67,96 +77,43 @@ def grade_file(
     Raises
     ------
     OptionError
-        If the rubric, its solution, the name or a limit is wrong; never for what is submitted.
+        If the rubric, its solution, the name or a limit is wrong, or the code cannot be confined;
+        never for what is submitted.
     """
     start = time.monotonic()
-    path, limits = Path(path), Limits(timeout, memory)
+    path = Path(path)
+    limits = Limits(timeout, memory, insist=insist or rubric is None)
+    seed = secrets.randbits(32) if seed is None else seed
     solution = Solution(rubric.solution) if rubric is not None and rubric.solution else None
     if rubric is not None and name is not None:
         rubric = rubric.only(name)
-    grade = Grade(printable(path.resolve().name))
-    with Submission(path, rubric, limits, alone, jobs) as submission:
-        if submission.problem:
-            _fail(grade, rubric, submission.problem)
-        elif rubric is not None:
-            for exercise in rubric.exercises:
-                grade.exercises.append(submission.grade(exercise, solution))
-        else:
-            grade.exercises += submission.grade_all(name)
-            if not grade.exercises:
-                grade.problem = submission.why_nothing()
-            else:
-                grade.problem = "; ".join(submission.failures.values())
-                grade.left_out = submission.left_out
+    grade = Grade(one_line(path.resolve().name), seed=seed)
+    if alone is None:
+        alone = rubric is not None and not path.is_dir()
+    with limited_memory(memory), Submission(path, rubric, limits, alone, jobs, seed) as submission:
+        submission.fill(grade, rubric, solution, name)
     grade.printed, grade.defences = submission.printed, submission.defences
     grade.seconds = time.monotonic() - start
     return grade
 
 
-def _fail(grade: Grade, rubric: Rubric | None, problem: str) -> None:
-    grade.problem = problem
-    for exercise in rubric.exercises if rubric is not None else ():
-        grade.exercises.append(empty_grade(exercise, problem))
-
-
-class Lane:
-    """One sandbox at a time, with the file that is loaded in it: what runs beside other lanes.
-
-    Attributes
-    ----------
-    printed, defences
-        Of all its sandboxes.
-    """
-
-    def __init__(self, limits: Limits, alone: bool, top: Path | None) -> None:
-        self.limits, self.alone, self.top = limits, alone, top
-        self.open: Sandbox | None = None
-        self.opened: Path | None = None
-        self.printed = ""
-        self.defences: list[str] = []
-
-    def close(self) -> None:
-        """End the sandbox."""
-        if self.open is not None:
-            self.open.close()
-            self.printed = (self.printed + self.open.printed)[:20_000]
-        self.open = None
-
-    def sandbox(self, file: Path) -> Sandbox:
-        """The sandbox in which a file is loaded; raises what loading it raises."""
-        if self.open is not None and self.opened == file and not self.open.died:
-            return self.open
-        self.close()
-        self.opened = file
-        try:
-            self.open = Sandbox(file, self.limits, alone=self.alone, top=self.top)
-        except (StudentError, SandboxError) as error:
-            raise StudentError(f"{file.name} does not import: {error}") from None
-        self.defences = self.open.defences
-        return self.open
-
-
 class Submission:
-    """The files of a submission; each runs in a sandbox, or its targets in several at once.
-
-    Attributes
-    ----------
-    files : list of Path
-        The Python files.
-    problem : str
-        Why there are none.
-    """
+    """The files of a submission; each runs in a sandbox, or its targets in several at once."""
 
     def __init__(
-        self, path: Path, rubric: Rubric | None, limits: Limits, alone: bool, jobs: int = 1
+        self,
+        path: Path,
+        rubric: Rubric | None,
+        limits: Limits,
+        alone: bool,
+        jobs: int,
+        seed: int,
     ) -> None:
-        self.files, self.problem = files_of(path, rubric.file if rubric is not None else "")
+        self.found = Inventory(path, rubric.file if rubric is not None else "")
+        self.whole, self.seed = Span.of(limits.seconds), seed
         top = path if path.is_dir() else path.parent if rubric is not None else None
-        self.lanes = [Lane(limits, alone, top) for _ in range(jobs)]
-        self.targets: dict[Path, list[Target]] = {}
-        self.examples: dict[Path, Any] = {}
-        self.failures: dict[Path, str] = {}
-        self.notes: dict[Path, list[str]] = {}
+        packages = rubric.packages if rubric is not None else ()
+        self.lanes = [Lane(limits, self.whole, alone, top, packages) for _ in range(jobs)]
         self.left_out: list[str] = []
 
     def __enter__(self) -> "Submission":
@@ -176,68 +133,64 @@ class Submission:
         """What the processes that ran them had given up."""
         return self.lanes[0].defences
 
-    def look(self, file: Path) -> list[Target]:
-        """What can be checked in a file; an empty list if it does not import."""
-        if file in self.targets:
-            return self.targets[file]
-        self.targets[file] = []
-        try:
-            sandbox = self.lanes[0].sandbox(file)
-        except StudentError as error:
-            self.failures[file] = str(error)
-            return []
-        try:
-            sandbox.restart_clock()
-            self.targets[file] = discover(sandbox.call("describe"))
-        except (StudentError, SandboxError) as error:
-            self.failures[file] = f"{file.name} cannot be read: {error}"
-            return []
-        self.notes[file] = [note for note in sandbox.notes if isinstance(note, str)]
-        try:
-            self.examples[file] = sandbox.call("example")
-        except (StudentError, SandboxError) as error:
-            self.examples[file] = StudentError(f"example() does not run: {error}")
-        return self.targets[file]
-
-    def why_nothing(self) -> str:
-        """Why nothing was found, in a sentence."""
-        if self.failures:
-            return "; ".join(self.failures.values())
-        if self.left_out:
-            return self.left_out[0]
-        without = [note for notes in self.notes.values() for note in notes]
-        return (
-            "nothing was found that can be checked; write NAME_forward and NAME_backward, or a "
-            "class with forward and backward, or a function that returns (loss, gradients)"
-        ) + (f"; the file was loaded without what failed: {'; '.join(without)}" if without else "")
+    def fill(
+        self, grade: Grade, rubric: Rubric | None, solution: Solution | None, name: str | None
+    ) -> None:
+        """Fill in the grade."""
+        if self.found.problem:
+            grade.problem = self.found.problem
+            for exercise in rubric.exercises if rubric is not None else ():
+                grade.exercises.append(empty_grade(exercise, grade.problem))
+        elif rubric is not None:
+            lane = self.lanes[0]
+            for i, exercise in enumerate(rubric.exercises):
+                lane.span = self.whole.later(lane.late).share(len(rubric.exercises) - i)
+                grade.exercises.append(self.grade(empty_grade(exercise), lane, exercise, solution))
+        else:
+            grade.exercises += self.grade_all(name)
+            if not grade.exercises:
+                grade.problem = self.found.why_nothing(self.left_out)
+            else:
+                grade.problem = "; ".join(self.found.failures.values())
+                grade.left_out = self.left_out
 
     def grade_all(self, name: str | None) -> list[ExerciseGrade]:
         """Check everything that is found, or the one of that name, in all lanes at once."""
+        found, first = self.found, self.lanes[0]
+        try:
+            with interrupted(first.left):
+                found.look_at_all(first)
+        except Overrun:
+            self.left_out.append(SLOW)
         wanted = [
             (file, target)
-            for file in self.files
-            for target in self.look(file)
+            for file in found.files
+            for target in found.targets.get(file, ())
             if (name in names_of(target) if name is not None else target.sure)
         ]
         free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
         for lane in self.lanes:
             free.put(lane)
+        whole, guard, waiting = self.whole.later(first.late), threading.Lock(), len(wanted)
 
         def grade_one(which: tuple[Path, Target]) -> ExerciseGrade | None:
+            nonlocal waiting
             lane = free.get()
+            with guard:
+                lane.span = whole.share(-(-waiting // len(self.lanes)))
+                waiting -= 1
             try:
-                return self._run(
-                    ExerciseGrade(which[1].name, counts=False), None, None, lane, *which
-                )
+                empty = ExerciseGrade(which[1].name, counts=False)
+                return self._run_alone(empty, lane, None, None, *which)
             except NoLossError:
                 return None  # nobody's exercise
             finally:
                 free.put(lane)
 
         with ThreadPoolExecutor(len(self.lanes)) as pool:
-            found = list(pool.map(grade_one, wanted))
+            graded = list(pool.map(grade_one, wanted))
         grades = []
-        for (file, target), grade in zip(wanted, found, strict=True):
+        for (file, target), grade in zip(wanted, graded, strict=True):
             if grade is None:
                 continue
             guessed = "example()" not in grade.origin
@@ -248,51 +201,58 @@ class Submission:
                 self.left_out += list(filter(None, problems))[:1]
             elif not (name is None and is_base(target.name) and _is_unwritten(problems)):
                 grades.append(grade)
-            if self.notes.get(file) and grade.verdict == NOT_CHECKED:
-                notes = "; ".join(self.notes[file])
-                grade.notes.append(f"{file.name} was loaded without what failed: {notes}")
-        if not grades and name is not None and not self.failures:
-            choose([t for file in self.files for t in self.look(file)], name, self.files[0].name)
+            if found.notes.get(file) and grade.verdict == NOT_CHECKED:
+                notes = "; ".join(found.notes[file])
+                grade.notes.append(f"{one_line(file.name)} was loaded without what failed: {notes}")
+        if not grades and name is not None and not found.failures:
+            targets = [t for file in found.files for t in found.targets[file]]
+            choose(targets, name, one_line(found.files[0].name))
         return grades
 
-    def grade(self, exercise: Exercise, solution: Solution | None) -> ExerciseGrade:
+    @unharmed
+    def grade(
+        self, grade: ExerciseGrade, lane: Lane, exercise: Exercise, solution: Solution | None
+    ) -> ExerciseGrade:
         """Grade one exercise of the rubric."""
-        grade = empty_grade(exercise)
-        first = [file for file in self.files if file.stem == exercise.name]
-        missing = ""
-        for file in [*first, *(f for f in self.files if f not in first)]:
-            targets = self.look(file)
+        found, missing = self.found, ""
+        own = lane.span
+        first = [file for file in found.files if file.stem == exercise.name]
+        files = [*first, *(f for f in found.files if f not in first)]
+        for file in files:
+            late = lane.late
+            lane.span = own.share(1 if file is files[-1] else 2)  # half of it for the others
+            targets = found.look(file, lane)
+            lane.span = own = own.later(lane.late - late)
             try:
-                target = choose(targets, exercise.name, file.name)
+                target = choose(targets, exercise.name, one_line(file.name))
             except OptionError as error:
-                missing = missing or self.failures.get(file) or str(error)
+                missing = missing or found.failures.get(file) or str(error)
                 continue
             try:
-                return self._run(grade, exercise, solution, self.lanes[0], file, target)
+                return self._run(grade, lane, exercise, solution, file, target)
             except NoLossError as error:
                 missing = missing or f"{target.name}: {error}"
-        notes = "; ".join(note for file in self.files for note in self.notes.get(file, ()))
+        notes = "; ".join(note for file in found.files for note in found.notes.get(file, ()))
         grade.problem = f"{missing} What failed was passed over: {notes}" if notes else missing
         return grade
 
-    @unharmed
     def _run(
         self,
         grade: ExerciseGrade,
+        lane: Lane,
         exercise: Exercise | None,
         solution: Solution | None,
-        lane: Lane,
         file: Path,
         target: Target,
     ) -> ExerciseGrade:
-        example = self.examples.get(file)
+        example = self.found.examples.get(file)
         if isinstance(example, StudentError):
             grade.notes.append(str(example))
             example = None
         try:
-            sandbox = lane.sandbox(file)
-            sandbox.restart_clock()
-            points, grade.origin, target = points_of(target, exercise, example, solution, sandbox)
+            points, grade.origin, target = points_of(
+                target, exercise, example, solution, lane.sandbox(file), self.seed
+            )
         except NoGuessError as error:
             grade.problem = f"{target.name}: {error}"
             grade.example = example_text(target, error.guess)
@@ -306,49 +266,10 @@ class Submission:
             grade.problem = f"{target.name}: {error}"
             return grade
         grade.guessed = grade.origin.startswith(GUESSED)
-        self._try(grade, points, exercise, solution, lane, file, target)
+        try_points(grade, lane, file, target, points, exercise, solution, self.seed)
         return grade
 
-    def _try(
-        self,
-        grade: ExerciseGrade,
-        points: list[Point],
-        exercise: Exercise | None,
-        solution: Solution | None,
-        lane: Lane,
-        file: Path,
-        target: Target,
-    ) -> None:
-        """Try a target at some points."""
-        grade.trusted = exercise is not None and bool(exercise.kind or solution)
-        for i, point in enumerate(points):
-            try:
-                sandbox = lane.sandbox(file)
-            except StudentError as error:
-                grade.problem = str(error)
-                return
-            if i == 0:
-                sandbox.restart_clock()
-            hint = "edit" if exercise is None else exercise.hint
-            seek = hint not in ("verdict", "gradient") and all(
-                found.verdict != WRONG
-                for found in grade.points  # once is enough
-            )
-            result = try_point(
-                sandbox, target, point, exercise, solution, SECONDS[min(i, 1)], seek=seek
-            )
-            if result.report is not None:
-                result.report = told(result.report, hint)
-            for mend in filter(None, (cut(mend, hint) for mend in result.mends)):
-                result.problem += f"; {mend.text}"
-            if result.problem and not point.must_run and i:
-                grade.notes.append(f"not tried at {point.label}: {result.problem}")
-                if not sandbox.died:
-                    continue
-                result.decides = True  # to hang or to die is not to refuse other sizes
-            grade.points.append(result)
-            if sandbox.died or (result.problem and i == 0):
-                return
+    _run_alone = unharmed(_run)
 
 
 def _is_unwritten(problems: list[str]) -> bool:

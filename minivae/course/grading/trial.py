@@ -4,45 +4,102 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...check.diagnosis.edits import mends_of_stop
 from ...check.gradients import check_subject, crash_line
-from ...check.report.told import FITS
+from ...check.report.result import WRONG
+from ...check.report.told import FITS, cut, told
 from ...check.values.forward import forward_doubt
+from ...check.verdict.conventions.names import WITHOUT_GRADIENT, is_data, plain
 from ...check.verdict.subject import Subject
 from ...errors import MinivaeError
 from .discover import Target
-from .exercise_grade import ExerciseGrade, PointResult
+from .exercise_grade import ExerciseGrade
+from .lane import Lane
+from .limits import Overrun, interrupted
+from .point_result import PointResult
 from .points import Point, wanted_gradients
 from .remote import NoLossError, free_forward, remote_subject
 from .rubric import Exercise
-from .sandbox import NotReadError, Sandbox, SandboxError, StudentError
+from .sandbox import Sandbox
 from .truth import Solution, Truth, believing, forward_difference, kind_truth
+from .words import NotReadError, SandboxError, StudentError
 
 CRASHED = "the doctor itself failed here, so this says nothing about the code; tell your instructor"
+SLOW = "it could not be checked in the time that there is; tell your instructor"
 MAX_ENTRIES, FEWEST_ENTRIES = 150, 20
 SECONDS = (0.8, 0.3)
 """Time for the numerical gradients of the first point, and of each other one."""
 
 
 def unharmed(run: Callable[..., ExerciseGrade]) -> Callable[..., ExerciseGrade]:
-    """Let a method that fills in a grade, its first argument, say so where the grader fails."""
+    """Let a method that fills in a grade, from a lane, say so where the grader fails or is slow."""
 
     @functools.wraps(run)
-    def careful(self: Any, grade: ExerciseGrade, *rest: Any) -> ExerciseGrade:
+    def careful(self: Any, grade: ExerciseGrade, lane: Lane, *rest: Any) -> ExerciseGrade:
         try:
-            return run(self, grade, *rest)
-        except (MinivaeError, StudentError, SandboxError):
+            with interrupted(lane.left):
+                return run(self, grade, lane, *rest)
+        except MinivaeError:
             raise
+        except Overrun as error:
+            said, crash = SLOW, crash_line(error)
         except Exception as error:
-            return replace(
-                grade, problem=f"{grade.name}: {CRASHED}", crash=crash_line(error), points=[]
-            )
+            said, crash = CRASHED, crash_line(error)
+        return replace(grade, problem=f"{grade.name}: {said}", crash=crash, points=[])
 
     return careful
+
+
+def try_points(
+    grade: ExerciseGrade,
+    lane: Lane,
+    file: Path,
+    target: Target,
+    points: list[Point],
+    exercise: Exercise | None,
+    solution: Solution | None,
+    seed: int,
+) -> None:
+    """Try a target at some points, and fill in the grade."""
+    grade.trusted = exercise is not None and bool(exercise.kind or solution)
+    hint = "edit" if exercise is None else exercise.hint
+    for i, point in enumerate(points):
+        try:
+            sandbox = lane.sandbox(file)
+        except StudentError as error:
+            grade.problem = str(error)
+            return
+        seek = hint not in ("verdict", "gradient") and all(
+            found.verdict != WRONG
+            for found in grade.points  # once is enough
+        )
+        result = try_point(
+            sandbox,
+            target,
+            point,
+            exercise,
+            solution,
+            SECONDS[min(i, 1)],
+            seed=seed + i,
+            seek=seek,
+        )
+        if result.report is not None:
+            result.report = told(result.report, hint)
+        for mend in filter(None, (cut(mend, hint) for mend in result.mends)):
+            result.problem += f"; {mend.text}"
+        if result.problem and not point.must_run and i:
+            grade.notes.append(f"not tried at {point.label}: {result.problem}")
+            if not sandbox.died:
+                continue
+            result.decides = True  # to hang or to die is not to refuse other sizes
+        grade.points.append(result)
+        if sandbox.died or (result.problem and i == 0):
+            return
 
 
 def try_point(
@@ -53,10 +110,12 @@ def try_point(
     solution: Solution | None,
     seconds: float,
     *,
+    seed: int,
     seek: bool = True,
 ) -> PointResult:
     """Check a target at one point; what goes wrong in the student's code is in the result.
 
+    `seed` draws what the code cannot know: the upstream gradients, and which entries are compared.
     With `seek`, the line that is wrong is looked for.
     """
     result = PointResult(point.label, decides=point.decides)
@@ -67,14 +126,19 @@ def try_point(
             result.forward = forward_difference(subject, truth)
             if result.forward.startswith("forward returns the shapes"):
                 return result
-            subject, result.asked = believing(subject, truth), truth.asked
-        result.report = check_subject(
-            subject if seek else replace(subject, editor=None),
-            np.random.default_rng(29),
-            tolerance=exercise.tolerance if exercise is not None else None,
-            max_entries=_entries(subject, seconds),
-            seed=3,
-        )
+            subject = believing(subject, truth)
+        result.asked, result.unnamed = _asked(target, point, subject, wrt, truth)
+        options: dict[str, Any] = {
+            "tolerance": exercise.tolerance if exercise is not None else None,
+            "max_entries": _entries(subject, seconds),
+            "seed": seed,
+        }
+        read = subject if seek else replace(subject, editor=None)
+        try:
+            result.report = check_subject(read, np.random.default_rng(seed), **options)
+        except RecursionError:  # source that is nested too deeply to be read; numbers are not
+            read = replace(subject, editor=None, record=None)
+            result.report = check_subject(read, np.random.default_rng(seed), **options)
         if result.report.passed and truth is None:
             doubt = forward_doubt(
                 target.name, *free_forward(sandbox, target, point.inputs, point.init)
@@ -119,6 +183,33 @@ def _matched(
         wrt = [".".join([names[n.partition(".")[0]], *n.split(".")[1:]]) for n in wrt]
     renamed = replace(point, inputs={names[n]: v for n, v in point.inputs.items()})
     return renamed, wrt, None if truth is None else truth.renamed(names)
+
+
+def _asked(
+    target: Target, point: Point, subject: Subject, wrt: list[str] | None, truth: Truth | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the gradients that count, and of parameters that nobody has named.
+
+    They are what the rubric or the solution says. Where neither does, they are those of all
+    arguments; and the parameters of a class, of which a student may make any number, count as one.
+    """
+    known = subject.arguments
+
+    def flat(name: str) -> str:
+        end = name.rpartition(".")[2]
+        return name if name in known or end not in known else end
+
+    if truth is not None and truth.asked:
+        return tuple(map(flat, truth.asked)), ()
+    given = [n for n in known if n in point.inputs or n.partition(".")[0] in point.inputs]
+    keys = [k for value in point.inputs.values() if isinstance(value, dict) for k in value]
+    given += [n for n in known if n in keys and n not in given]
+    own = tuple(n for n in known if n not in given) if target.form == "class" else ()
+    if wrt is not None:
+        return tuple(map(flat, wrt)), () if truth is not None else own
+    loss = target.form == "loss"  # of data, which have no gradient there
+    none = {n for n in given if plain(n) in WITHOUT_GRADIENT or (loss and is_data(n))}
+    return tuple(n for n in given if n in subject.vary or n not in none), own
 
 
 def _entries(subject: Subject, seconds: float) -> int:

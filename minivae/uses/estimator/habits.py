@@ -1,7 +1,7 @@
 """What scikit-learn expects of every transformer, whatever it computes: `Habits`.
 
-Parameters by name, data frames on request, pickles, a picture in a notebook, tags. scikit-learn is asked
-only where it is loaded already, or asks itself.
+Parameters by name, data frames on request, pickles, a picture in a notebook, tags. scikit-learn
+is asked only where it is loaded already, or asks itself.
 """
 
 import inspect

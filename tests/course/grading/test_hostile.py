@@ -35,10 +35,10 @@ def grade_to_results(path, tmp_path, *options, timeout="10"):
         "parser = argparse.ArgumentParser(); cli.configure(parser)\n"
         "sys.exit(cli.run(parser.parse_args()))"
     )
-    words = ["--points", str(rubric), "--gradescope", str(out), "--timeout", timeout, *options]
+    words = ["--points", str(rubric), "--gradescope", str(out), "--force", "--timeout", timeout]
     start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", code, str(path), *words],
+        [sys.executable, "-c", code, str(path), *words, *options],
         capture_output=True,
         text=True,
         timeout=60,
@@ -407,11 +407,37 @@ def test_link_to_the_solution_is_not_followed(student, tmp_path, rubric):
     assert grade.score == pytest.approx(4 * (2 / 3) ** 2, abs=1e-3)
 
 
-def test_one_submission_cannot_import_another(student):
-    student(LINEAR, "neighbour.py")
-    path = student("from neighbour import linear_forward, linear_backward\n", "mine.py")
-    assert "No module named 'neighbour'" in grade_file(path, alone=True).problem
-    assert grade_file(path).passed  # files of one's own can be imported
+TAKEN = {
+    "all of it": "from ada import *\n",
+    "its names": "from ada import linear_forward, linear_backward\n",
+    "as a module": "import ada\nlinear_forward, linear_backward = ada.linear_forward, ada.linear_backward\n",
+    "behind a name": LINEAR.replace(
+        "    x, W = cache\n", "    import ada\n    return ada.linear_backward(dout, cache)\n"
+    ),
+    "as text": "import os, sys\nfor place in ['.', *sys.path]:\n    exec(open(os.path.join(place, 'ada.py')).read())\n",
+}
+
+
+@pytest.mark.parametrize("how", TAKEN)
+@pytest.mark.parametrize("with_rubric", [True, False])
+def test_one_submission_cannot_take_another(student, rubric, how, with_rubric):
+    student(LINEAR, "ada.py")
+    path = student(TAKEN[how], "bob.py")
+    grade = grade_file(path, rubric if with_rubric else None)
+    assert not grade.passed
+    assert not with_rubric or grade.score == 0
+    assert "ada" in str(grade) or "nothing was found" in str(grade)
+
+
+def test_files_of_ones_own_can_be_imported(student):
+    student("def scaled(x):\n    return 3 * x\n", "helpers.py")
+    source = "import helpers\ndef f_forward(x): return helpers.scaled(x), None\n"
+    path = student(source + "def f_backward(dout, cache): return helpers.scaled(dout)\n", "mine.py")
+    assert grade_file(path).passed
+    assert "helpers" in str(grade_file(path, alone=True))
+    student("", "__init__.py")
+    student(LINEAR, "layers.py")
+    assert grade_file(student("from .layers import *\n", "all.py")).passed
 
 
 def test_exit_code_and_results_without_a_file(tmp_path):

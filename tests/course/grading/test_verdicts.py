@@ -83,16 +83,18 @@ def test_points_are_for_the_gradients_that_are_asked_for(student, tmp_path, trut
     if truth == "solution":
         (tmp_path / "solution.py").write_text(LINEAR)
         del table["exercise"][0]["inputs"]
-        (tmp_path / "solution.py").write_text(
-            LINEAR + "def example():\n    n = np.random.default_rng(1).standard_normal\n"
-            '    return {"x": n((3, 5)), "W": n((5, 2)), "b": n(2)}\n'
-        )
+        (tmp_path / "solution.py").write_text(LINEAR + EXAMPLE)
         table["solution"] = "solution.py"
     rubric = rubric_from_dict(table, tmp_path / "rubric.toml")
     grade = grade_file(student(LINEAR.replace(end, returned)), rubric)
     assert grade.score == pytest.approx(9 * share, abs=1e-3), str(grade)
 
 
+EXAMPLE = """
+def example():
+    n = np.random.default_rng(1).standard_normal
+    return {"x": n((3, 5)), "W": n((5, 2)), "b": n(2)}
+"""
 SCALE = """
 import numpy as np
 class Scale:
@@ -110,10 +112,67 @@ class Scale:
 
 
 def test_parameters_that_nobody_asked_for_gain_nothing(graded):
+    """Where nobody names them, parameters are one gradient together, however many there are."""
     exercise = {"name": "Scale", "inputs": {"x": "B D"}, "init": {"n": "D"}, "points": 4}
-    assert graded(SCALE, exercise).score == pytest.approx(4 * (2 / 3) ** 2, abs=1e-3)
+    assert graded(SCALE, exercise).score == 4 * (1 / 2) ** 2
     assert graded(SCALE, {**exercise, "gradients": ["x", "g"]}).score == 1.0
     assert graded(SCALE, {**exercise, "gradients": ["x", "missing"]}).score == 1.0
+    assert graded(SCALE.replace("2 * (dout", "(dout"), exercise).score == 4.0
+
+
+USELESS = """
+import numpy as np
+class linear:
+    def __init__(self):
+        for i in range(300):
+            setattr(self, f"p{i}", np.ones(1))
+    def forward(self, x, W, b):
+        return x @ W + b
+    def backward(self, dout):
+        return {"x": 0, "W": 0, "b": 0, **{f"p{i}": np.zeros(1) for i in range(300)}}
+"""
+TRIVIAL = USELESS.replace("x @ W + b", "x @ W + b + sum(getattr(self, f'p{i}') for i in range(30))")
+TRIVIAL = TRIVIAL.replace("np.zeros(1) for", "np.sum(dout).reshape(1) for").replace("300", "30")
+
+
+@pytest.mark.parametrize("source", [USELESS, TRIVIAL], ids=["useless", "trivial"])
+@pytest.mark.parametrize("truth", ["nothing", "inputs", "kind", "solution"])
+def test_gradients_that_nobody_asked_for_are_worth_nothing(student, tmp_path, source, truth):
+    table = {"exercise": [{"name": "linear", "points": 4}]}
+    if truth in ("inputs", "kind"):
+        table["exercise"][0] |= {"inputs": ALL["inputs"]}
+    if truth == "kind":
+        table["exercise"][0] |= {"kind": "linear"}
+    if truth == "solution":
+        table["solution"] = "solution.py"
+        (tmp_path / "solution.py").write_text(LINEAR + EXAMPLE)
+    grade = grade_file(student(source), rubric_from_dict(table, tmp_path / "rubric.toml"))
+    # All that can be won without deriving x, W and b is one part of four, by the parameters.
+    most = 4 * (1 / 4) ** 2 if truth in ("nothing", "inputs") and source is TRIVIAL else 0
+    assert grade.score <= most, str(grade)
+
+
+def test_a_part_of_what_a_function_takes_is_not_all(graded):
+    """Where a rubric names nothing at all, it asks for the gradients of all arguments."""
+    end = "return dout @ W.T, x.T @ dout, dout.sum(axis=0)"
+    part = LINEAR.replace(end, 'return {"b": dout.sum(0)}')
+    assert graded(part, {"name": "linear", "points": 9}).score == pytest.approx(1.0)
+    assert graded(LINEAR, {"name": "linear", "points": 9}).score == 9.0
+
+
+@pytest.mark.parametrize("truth", [True, False])
+def test_parameters_that_are_called_otherwise_are_left_to_a_person(student, tmp_path, truth):
+    (tmp_path / "solution.py").write_text(SCALE.replace("2 * (dout", "(dout"))
+    exercise = {"name": "Scale", "inputs": {"x": "B D"}, "init": {"n": "D"}, "points": 9}
+    table = {"exercise": [exercise], "solution": "solution.py"}
+    other = SCALE.replace("2 * (dout", "(dout").replace("self.g ", "self.gain ")
+    other = other.replace("self.g)", "self.gain)").replace("self.g\n", "self.gain\n")
+    source = other.replace("* self.g ", "* self.gain ").replace("self.dg", "self.dgain")
+    source = SCALE.replace("2 * (dout", "(dout") if truth else source
+    grade = grade_file(student(source), rubric_from_dict(table, tmp_path / "rubric.toml"))
+    assert grade.is_open is not truth, str(grade)
+    assert grade.score == (9.0 if truth else 4.0)
+    assert ("a gradient of g was asked for" in str(grade)) is not truth
 
 
 def test_a_forward_pass_gets_points_only_where_the_rubric_gives_them(graded):

@@ -17,6 +17,7 @@ import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -159,6 +160,12 @@ def prepare(folder: str) -> Loading:
     loading = Loading(folder)
     sys.meta_path.insert(0, loading)
     return loading
+
+
+def imports_its_package(source: bytes, path: str, names: Sequence[str]) -> bool:
+    """Whether a file imports from its own package, with a dot or by its name."""
+    found = [n for n in ast.walk(ast.parse(source, path)) if isinstance(n, ast.ImportFrom)]
+    return any(n.level or (n.module or "").split(".")[0] in names for n in found)
 
 
 def packages(names: list[str], folder: str) -> str:

@@ -16,6 +16,8 @@ import numpy as np
 TOKEN = 16
 MAX_BYTES = 64 * 2**20
 """Arrays in one message; with the tree, that has a limit of its own, a body is a little longer."""
+MAX_TREE = 4 * 2**20
+"""Bytes of the tree."""
 MAX_NODES = 5000
 MAX_DEPTH = 8
 DTYPES = {
@@ -39,10 +41,18 @@ class Opaque:
 
 
 def encode(value: Any) -> bytes:
-    """Turn nested dicts, lists, tuples, numbers, strings and arrays into bytes."""
+    """Turn nested dicts, lists, tuples, numbers, strings and arrays into bytes.
+
+    Raises
+    ------
+    MessageError
+        If it is nested too deeply, or too long.
+    """
     blobs: list[bytes] = []
     nodes = [0]
     tree = json.dumps(_tree(value, blobs, nodes, 0)).encode()
+    if len(tree) > MAX_TREE:
+        raise MessageError(f"the text takes more than {MAX_TREE // 2**20} MB")
     return b"".join([struct.pack("<I", len(tree)), tree, *blobs])
 
 
@@ -74,9 +84,11 @@ def decode(body: bytes) -> Any:
     """Turn bytes back into what was encoded; types that are no plain data become `Opaque`."""
     try:
         (length,) = struct.unpack_from("<I", body)
+        if length > MAX_TREE:
+            raise MessageError("its text is too long")
         tree = json.loads(body[4 : 4 + length])
         at = [4 + length]
-        value = _value(tree, body, at, 0)
+        value = _value(tree, body, at, [0], 0)
     except MessageError:
         raise
     except (ValueError, TypeError, KeyError, struct.error, RecursionError) as error:
@@ -86,8 +98,9 @@ def decode(body: bytes) -> Any:
     return value
 
 
-def _value(tree: Any, body: bytes, at: list[int], depth: int) -> Any:
-    if depth > MAX_DEPTH:
+def _value(tree: Any, body: bytes, at: list[int], nodes: list[int], depth: int) -> Any:
+    nodes[0] += 1
+    if nodes[0] > MAX_NODES or depth > MAX_DEPTH:
         raise MessageError("too many nested parts")
     if not isinstance(tree, dict):
         if tree is None or type(tree) in (bool, int, float, str):
@@ -97,14 +110,21 @@ def _value(tree: Any, body: bytes, at: list[int], depth: int) -> Any:
         raise MessageError("a part of it is of no known kind")
     ((kind, what),) = tree.items()
     if kind == "dict":
-        return {str(key): _value(v, body, at, depth + 1) for key, v in what}
+        return {_key(key): _value(v, body, at, nodes, depth + 1) for key, v in what}
     if kind in ("tuple", "list"):
-        return (tuple if kind == "tuple" else list)(_value(v, body, at, depth + 1) for v in what)
+        return (tuple if kind == "tuple" else list)(
+            _value(v, body, at, nodes, depth + 1) for v in what
+        )
     if kind == "array":
         return _array(what, body, at)
     if kind == "other":
         return Opaque(str(what)[:50])
     raise MessageError("a part of it is of no known kind")
+
+
+def _key(key: Any) -> str:
+    """A key; it becomes a name in a report, and must not look like a line of it."""
+    return "".join(c if c.isprintable() else "?" for c in str(key)[:200])
 
 
 def _array(what: Any, body: bytes, at: list[int]) -> np.ndarray:

@@ -4,43 +4,30 @@ The same class serves a student's file, in a process of its own, and the instruc
 inside the grader.
 """
 
-import ast
 import contextlib
 import copy
 import importlib.util
-import inspect
 import io
-import json
 import os
-import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from .loading import Loading, packages
+from .describing import Described
+from .loading import Loading, imports_its_package, packages
+from .patience import patience
 
 KEPT = 8
 """Forward calls that are remembered for a backward call."""
-PATIENCE = 0.3
-"""Seconds that a changed function may take; a change may let a loop go on for ever."""
 OPERATIONS = (
-    "load",
-    "describe",
-    "example",
-    "bind",
-    "late",
-    "manners",
-    "forward",
-    "backward",
-    "functions",
-    "trial",
-    "record",
-)
+    "load", "describe", "example", "bind", "late", "manners", "forward", "backward", "functions",
+    "trial", "record",
+)  # fmt: skip
 
 
 @dataclass
@@ -49,11 +36,6 @@ class Kept:
 
     call: Any
     before: dict[str, Any]
-
-
-def _home(value: Any) -> str:
-    """The module that a function or class was written in."""
-    return getattr(value, "__module__", None) or ""
 
 
 class Session:
@@ -116,7 +98,8 @@ class Session:
         with open(path, "rb") as file:
             self.source = file.read()  # the file may delete itself
         loading = self.loader(self.folder) if self.loader else None
-        if self._is_part_of(package, path):
+        by_name = () if self.loader else package[-1:]  # else the folders are on the path
+        if imports_its_package(self.source, path, by_name):
             name = f"{packages(package, own)}.{name}"
         elif name in sys.modules:
             name = f"student_{name}"
@@ -136,62 +119,9 @@ class Session:
         self.module = module
         return [] if loading is None else loading.notes
 
-    def _is_part_of(self, package: list[str], path: str) -> bool:
-        """Whether the file imports from its own package, with a dot or by its name."""
-        found = [n for n in ast.walk(ast.parse(self.source, path)) if isinstance(n, ast.ImportFrom)]
-        by_name = () if self.loader else package[-1:]  # else the folders are on the path
-        return any(n.level or (n.module or "").split(".")[0] in by_name for n in found)
-
     def describe(self) -> str:
         """List the functions and classes of the file, and what their source says, as JSON."""
-        parameters_of, clues_of = self.conventions.parameters_of, self.conventions.clues_of
-        functions, classes = {}, {}
-        for name, value in self._written().items():
-            if inspect.isclass(value):
-                pairs = [self._described(value, *pair) for pair in self._pairs(value)]
-                init, clues = parameters_of(value), clues_of(value.__init__)
-                if pairs:
-                    classes[name] = {"pairs": pairs, "init": init, "clues": clues}
-            elif callable(value):
-                returned = self.conventions.returned_names(value)
-                functions[name] = {
-                    "parameters": parameters_of(value),
-                    "clues": clues_of(value),
-                    "returns": self.conventions.kind_of_return(returned),
-                }
-        return json.dumps({"functions": functions, "classes": classes})
-
-    def _written(self) -> dict[str, Any]:
-        """What the student wrote in this file, or else what it imports from files beside it."""
-        names = {n: v for n, v in vars(self.module).items() if n[:1] != "_" and n != "example"}
-        own = {n: v for n, v in names.items() if _home(v) == self.module.__name__}
-        if any(map(callable, own.values())):
-            return own
-        files = {n: getattr(sys.modules.get(_home(v)), "__file__", None) for n, v in names.items()}
-        inside = self.folder + os.sep
-        return {
-            n: names[n] for n, f in files.items() if f and os.path.abspath(f).startswith(inside)
-        }
-
-    def _pairs(self, kind: type) -> list[tuple[str, str, str | None]]:
-        """Titles and methods of the pairs of a class that somebody has written."""
-        others = [c for c in vars(self.module).values() if inspect.isclass(c) and c is not kind]
-        derived = any(issubclass(c, kind) for c in others)
-        return [] if inspect.isabstract(kind) else self.conventions.pairs_in(kind, derived=derived)
-
-    def _described(self, kind: type, title: str, *methods: str | None) -> dict[str, Any]:
-        forward, *backward = [getattr(kind, m) for m in methods if m]
-        static = isinstance(inspect.getattr_static(kind, methods[0]), staticmethod | classmethod)
-        clues = [self.conventions.clues_of(f) for f in (forward, *backward)]
-        names = {n for clue in clues for n in clue}
-        return {
-            "title": title,
-            "methods": [m for m in methods if m],
-            "parameters": self.conventions.parameters_of(forward)[0 if static else 1 :],
-            "clues": {
-                n: {k: v for c in reversed(clues) for k, v in c.get(n, {}).items()} for n in names
-            },
-        }
+        return Described(self.module, self.folder, self.conventions).as_json()
 
     def example(self) -> Any:
         """Return what the file's `example()` returns; None if it has none."""
@@ -367,22 +297,3 @@ def _replaced(value: Any, names: Any, replace: Callable[[str, np.ndarray], Any])
         return type(value)(_replaced(inner, name, replace) for inner, name in pairs)
     named = isinstance(value, np.ndarray) and isinstance(names, str)
     return replace(names, value) if named else value
-
-
-@contextlib.contextmanager
-def patience() -> Iterator[None]:
-    """Within this block, stop what takes long: a change may let a loop go on for ever."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, _stop)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def _stop(number: int, frame: Any) -> None:
-    raise TimeoutError("the changed function does not end")
