@@ -74,6 +74,8 @@ def try_point(
             max_entries=_entries(subject, seconds),
             seed=3,
         )
+        if result.report.passed and point.remark:
+            result.report.habits.append(point.remark)
         if result.report.passed and truth is None:
             doubt = forward_doubt(
                 target.name, *free_forward(sandbox, target, point.inputs, point.init)

@@ -151,9 +151,7 @@ class Pair:
         """
         if self.run_back is None:
             return call.cache
-        zero = getattr(self.instance, "zero_grad", None)
-        if callable(zero):
-            zero()
+        self._clear_gradients()
         upstream = [float(dy) if np.ndim(dy) == 0 else dy for dy in upstream]
         method = self.instance is not None
         if self.loss is not None:
@@ -184,6 +182,17 @@ class Pair:
             "backward takes no upstream gradient, and what it returns is no derivative of the "
             "output, entry by entry; let it take the upstream gradient, as in backward(dout, cache)"
         )
+
+    def _clear_gradients(self) -> None:
+        """Call the object's `zero_grad`, if there is one; what forward left there stays."""
+        zero = getattr(self.instance, "zero_grad", None)
+        if not callable(zero):
+            return
+        before = dict(vars(self.instance))
+        zero()
+        for n, value in before.items():
+            if value is not None and getattr(self.instance, n, None) is None and n[:1] not in "dg":
+                setattr(self.instance, n, value)
 
     def _upstream(self, named: dict[str, Any], upstream: Iterable[Any]) -> list[tuple[str, bool]]:
         """Parameters of backward that are given the upstream gradients."""

@@ -11,6 +11,7 @@ import __future__
 
 import ast
 import builtins
+import glob
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -76,6 +77,10 @@ class Loading:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Give the files in the folder a loader that goes statement by statement."""
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is None and "." not in name and not path:  # in a folder beside
+            places = os.path.join(glob.escape(self.folder), "**", f"{name}.py")
+            found = sorted(glob.glob(places, recursive=True))
+            spec = importlib.util.spec_from_file_location(name, found[0]) if found else None
         origin = getattr(spec, "origin", None) or ""
         if (
             spec is None
