@@ -26,6 +26,8 @@ from .layouts import (
 )
 from .roles import Names, layer_of, role_among
 
+GATES = {"lstm": "4*H", "gru": "3*H"}
+"""What the weights of all gates in one matrix have as columns."""
 GIVEN = ("W", "w", "b", "wx", "wh", "wy", "bh", "by", "gamma")
 """Roles of arrays that a constructor may be given."""
 
@@ -111,6 +113,7 @@ def _by_role(
     elif role == "x" and among.looks_up and not (among.beside or among.numbers_rows):
         yield from _by_role(name, "ids", clue, among, extra)
         extra += 1.0
+    gates = next((g for word, g in GATES.items() if word in among.title.lower()), "")
     for style, choices in zip(STYLES, axes.split(";"), strict=False):
         for i, text in enumerate(filter(None, map(str.strip, choices.split("|")))):
             *letters, last = text.split()
@@ -119,6 +122,10 @@ def _by_role(
             kind = "labels" if ":" in word else word or kinds.get(role, "normal")
             spec = Spec(letters, kind, word.partition(":")[2])
             cost = extra + 0.3 * i
+            if gates in text and gates:
+                cost = extra
+            elif gates and role in ("wx", "wh", "bh"):
+                cost += 1.0
             yield Candidate({name: spec}, cost, style)
             yield from _other_kinds(name, role, spec, cost, style)
     if role == "x" and not among.images:  # the numbers of words

@@ -107,7 +107,7 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
         return "logvar"
     if key == "p" and others & table.WITHOUT_GRADIENT:
         return "p"
-    if role in ("keep", "tau", "drop", "lam", "slope", "bet") or key in NUMBERS:
+    if role in ("keep", "tau", "drop", "lam", "slope", "bet") or (key in NUMBERS and role != "b"):
         return "number"
     if key == "w" and not others and not among.looks_up:
         return "w"

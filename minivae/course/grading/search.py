@@ -97,12 +97,15 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
         ran = ran or guess.batch
         if guess.agrees and (guess.remark or not (guess.thin and credible)):
             return guess, target
+        if guess.agrees and credible and _other_axes(guess, credible):
+            raise NoGuessError(AXES.format(_shapes(guess), _shapes(credible)), credible)
         if guess.agrees and nearly and _is_question(guess, nearly):
             raise NoGuessError(WHICH.format(_shapes(guess), _shapes(nearly)), nearly)
         stuck.append(guess)
         believed = fits == 1 and _is_credible(answers, target, guess)
         if believed and not guess.thin:
-            credible = credible or guess
+            if credible is None:
+                credible, waiting = guess, _varied(waiting)
             if guess.nearly and nearly is None:
                 nearly = guess
                 waiting = collections.deque(sorted(waiting, key=lambda o: not (o.remark or o.thin)))
@@ -144,6 +147,27 @@ def _is_question(guess: Guess, nearly: Guess) -> bool:
     return nearly.scalar and not guess.remark and not (first == ("1",) and other == ("B",))
 
 
+def _varied(waiting: collections.deque[Guess]) -> collections.deque[Guess]:
+    """The guesses, first one for each choice of numbers of axes."""
+    first: dict[tuple[int, ...], Guess] = {}
+    for guess in waiting:
+        first.setdefault(tuple(len(s.axes) for s in guess.specs.values()), guess)
+    chosen = {id(guess) for guess in first.values()}
+    return collections.deque([*first.values(), *(g for g in waiting if id(g) not in chosen)])
+
+
+def _other_axes(guess: Guess, credible: Guess) -> bool:
+    """Whether a guess that agrees has sequences where one that does not has rows, and no more."""
+    one, other = ([s for s in g.specs.values() if s.axes] for g in (guess, credible))
+    return bool(one and other) and (
+        [s.kind for s in one] == [s.kind for s in other]
+        and one[0].axes == ("B", "T", "I")
+        and other[0].axes == ("B", "I")
+        and [s.axes for s in one[1:]] == [s.axes for s in other[1:]]
+    )
+
+
+AXES = "its gradients are right at inputs {}, and wrong at inputs {}; which inputs does it take?"
 WHICH = (
     "its gradients are right at inputs {}, and at inputs {} off by a size, as where a mean is "
     "over the examples in one pass and over all entries in the other; which inputs does it take?"

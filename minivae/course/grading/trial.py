@@ -22,6 +22,7 @@ from .truth import Solution, Truth, believing, forward_difference, kind_truth
 
 CRASHED = "the doctor itself failed here, so this says nothing about the code; tell your instructor"
 FITS = "the gradient fits this forward pass, but {}"
+SINGLE = "the source asks for float32, which rounds to 7 digits; it was checked in float64"
 MAX_ENTRIES, FEWEST_ENTRIES = 150, 20
 SECONDS = (0.8, 0.3)
 """Time for the numerical gradients of the first point, and of each other one."""
@@ -74,6 +75,8 @@ def try_point(
             max_entries=_entries(subject, seconds),
             seed=3,
         )
+        if result.report.passed and subject.manners.single:
+            result.report.habits.append(SINGLE)
         if result.report.passed and point.remark:
             result.report.habits.append(point.remark)
         if result.report.passed and truth is None:

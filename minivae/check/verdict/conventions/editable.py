@@ -27,9 +27,12 @@ class Editable:
     ----------
     pair : Pair
         Called once by `describe`.
+    translate : callable, optional
+        Changes the parsed text before it runs, as that of the whole file was changed.
     """
 
-    def __init__(self, pair: Any) -> None:
+    def __init__(self, pair: Any, translate: Callable[[ast.Module], Any] | None = None) -> None:
+        self.translate = translate or (lambda tree: None)
         self.functions = functions_of(pair)
         self.codes = [function.__code__ for function in self.functions]
         self.texts = [_source(function) for function in self.functions]
@@ -62,7 +65,7 @@ class Editable:
     def exchanged(self, index: int, text: str) -> Iterator[None]:
         """Within this block, let a function run this text."""
         function, own = self.functions[index], self.codes[index]
-        function.__code__ = compiled(function, text, own)
+        function.__code__ = compiled(function, text, own, self.translate)
         try:
             yield
         finally:
@@ -139,7 +142,9 @@ def _look_at(expression: str, value: Any, found: dict[str, list]) -> None:
         found[expression] = [[], isinstance(value, int | np.integer)]
 
 
-def compiled(function: FunctionType, text: str, own: CodeType) -> CodeType:
+def compiled(
+    function: FunctionType, text: str, own: CodeType, translate: Callable[[ast.Module], Any]
+) -> CodeType:
     """Code of a function's changed text, which fits into the function.
 
     It is compiled inside a class, where the function is a method (`super()`, `self.__x`), and
@@ -150,7 +155,9 @@ def compiled(function: FunctionType, text: str, own: CodeType) -> CodeType:
     SyntaxError, ValueError
         If the text is no such function.
     """
-    node = ast.parse(text).body[0]
+    tree = ast.parse(text)
+    translate(tree)
+    node = tree.body[0]
     if not isinstance(node, ast.FunctionDef):
         raise ValueError("this is no function")
     node.decorator_list = []

@@ -181,6 +181,18 @@ def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
     return None
 
 
+def uses(instance: Any, method: Callable) -> bool:
+    """Whether a method asks anything of its object; `sigmoid(self, z)` of a network does not."""
+    if instance is None:
+        return False
+    codes = [getattr(inspect.unwrap(method), "__code__", None)]
+    if codes[0] is None:
+        return True
+    for code in codes:  # grows meanwhile
+        codes += [part for part in code.co_consts if inspect.iscode(part)]
+    return any(hasattr(instance, name) for code in codes for name in code.co_names)
+
+
 def kept_output(instance: Any) -> Any:
     """What a forward pass that returns nothing has left as `self.output`."""
     for name in ("output", "outputs", "out", "y", "A", "Z"):

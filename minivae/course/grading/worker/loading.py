@@ -18,6 +18,7 @@ import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -68,11 +69,17 @@ class Loading:
         Where the files are; others are loaded as usual.
     notes : list of str
         What was left out.
+    translate : callable, optional
+        Changes a parsed file before it runs, and says whether it did.
+    single : bool
+        Whether a file was changed so.
     """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.notes: list[str] = []
+        self.translate: Callable[[ast.Module], bool] | None = None
+        self.single = False
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Give the files in the folder a loader that goes statement by statement."""
@@ -95,6 +102,8 @@ class Loading:
         """Run a file in the namespace of its module; raise what no course wants passed over."""
         with open(path, "rb") as file:
             tree = ast.parse(file.read(), path)
+        if self.translate is not None:
+            self.single |= self.translate(tree)
         flags = 0
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
