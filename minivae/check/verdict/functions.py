@@ -152,6 +152,7 @@ def manners_of(found: Any) -> Manners:
             if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], list)
         },
         foreign=True,
+        single=found.get("single") is True,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..report.result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck, Diagnosis
-from .conventions.names import plain, sure_names
+from .conventions.names import is_weight, plain, sure_names
 from .conventions.values import same
 from .habits import Run
 from .leaps import is_constant, jumps
@@ -188,7 +188,11 @@ def _judge_mean(arrays: list[ArrayCheck], subject: Subject, upstream: list[np.nd
     if subject.scalar or not subject.manners.upstream:
         return
     for axis, size in _batch_axes(subject, upstream[0].shape):
-        rows = [a for a in arrays if len(a.shape) == axis[1] and a.shape[axis[0]] == size]
+        rows = [
+            a
+            for a in arrays
+            if len(a.shape) == axis[1] and a.shape[axis[0]] == size and not is_weight(a.name)
+        ]
         weights = [a for a in arrays if all(a is not row for row in rows)]
         if not weights or any(a.verdict != RIGHT for a in rows):
             continue

@@ -42,6 +42,8 @@ class Manners:
         for them.
     foreign : bool
         Whether a course's conventions may stand in it.
+    single : bool
+        Whether its source asks for float32, in the place of which float64 was put.
     """
 
     upstream: tuple[tuple[str, bool], ...] = (("dout", True),)
@@ -49,6 +51,7 @@ class Manners:
     epsilon: float = 0.0
     overlooked: dict[str, tuple[int, ...]] = field(default_factory=dict)
     foreign: bool = False
+    single: bool = False
 
     @property
     def name(self) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ...check.verdict.conventions.names import plain
 from .discover import Target
 from .guess import Candidate, candidates
 from .inputs import Spec, draw
-from .layouts import OTHERS, SIZES, SPARE, STYLE_COSTS, letter_like
+from .layouts import OTHERS, SIZES, SPARE, STYLE_COSTS, letter_like, letter_of
 from .roles import Names, role_among
 
 MOST_CANDIDATES, MOST_COMBINED = 24, 4000
@@ -22,6 +23,10 @@ MISMATCH = re.compile(
 LARGEST = 5000
 MIXED = 1.5
 """Cost of two styles in one combination."""
+REDUCED = re.compile("reduc|individual|sizeaverage|average|persample|perexample")
+"""An argument with a default that says whether a loss is a mean, plain."""
+OTHER_LOSS = 0.7
+"""Cost of a loss that is no mean, where a mean is the default."""
 LEFT_ALONE = {"target": 2.5, "labels": 2.5, "b": 1.0, "mask": -1.0, "eps": 0.5}
 """Role of an argument with a default that is tried all the same -> cost of leaving it alone."""
 
@@ -36,11 +41,12 @@ class Guess:
         How arguments of forward and of the constructor are drawn.
     sizes : tuple of dict
         At the first point, and at the one with other sizes.
-    batch, thin, repaired : bool
+    batch, thin, repaired, named : bool
         Whether there are several examples, whether these have a single feature, and whether a size
-        was taken from an error.
-    ran, agrees, nearly : bool
-        Whether forward ran, whether the gradients agree, or do but for the number of examples.
+        was taken from an error, or an axis found to be another's.
+    ran, agrees, nearly, scalar : bool
+        Whether forward ran, whether the gradients agree, or do but for the number of examples, and
+        whether the output is a number.
     """
 
     specs: dict[str, Spec]
@@ -49,9 +55,26 @@ class Guess:
     batch: bool = True
     thin: bool = False
     repaired: bool = False
+    named: bool = False
     ran: bool = False
     agrees: bool = False
     nearly: bool = False
+    scalar: bool = False
+
+    @property
+    def labels(self) -> list[str]:
+        """Arguments that hold whole numbers."""
+        return [n for n, spec in self.specs.items() if spec.kind == "labels"]
+
+    @property
+    def remark(self) -> str:
+        """What the reader must know where gradients agree here alone."""
+        other = [
+            f"{n}={s.value!r}"
+            for n, s in self.specs.items()
+            if REDUCED.match(plain(n)) and s.kind == "constant"
+        ]
+        return f"it is the gradient at {', '.join(other)}, and not at the default" if other else ""
 
     def mended(self, error: str) -> "Guess | None":
         """The guess with the size that the code asks for, as an error about sizes tells it."""
@@ -59,6 +82,11 @@ class Guess:
         numbers = [int(n) for n in found.groups() if n] if found else []
         used = {axis for spec in self.specs.values() for axis in spec.axes}
         mine = [a for a in used for n in numbers if self.sizes[0].get(a) == n and a != "B"]
+        named = [a for a in mine if a.startswith("~")]
+        if len(mine) == 2 and len(named) == 1:  # an axis whose name means nothing is another's
+            other = next(a for a in mine if a != named[0])
+            sizes = tuple({**sizes, named[0]: sizes[other]} for sizes in self.sizes)
+            return replace(self, sizes=sizes, named=True)
         if len(mine) != 1:
             return None
         wanted = next((n for n in numbers if n != self.sizes[0][mine[0]]), None)
@@ -94,20 +122,26 @@ class Fixed(Guess):
 
 def guesses(target: Target) -> Iterator[Guess]:
     """Combinations of what all arguments may be, the cheapest first."""
-    among = Names(target.parameters, target.clues)
-    own = Names(target.init, target.init_clues, among.spare)
+    among = Names(target.parameters, target.clues, title=target.name)
+    own = Names(target.init, target.init_clues, among.spare, target.name)
+    own.beside = tuple(n for n, _ in target.parameters)
     slots: list[list[Candidate]] = []
     for name, required in target.parameters:
         if name.startswith("*"):
             continue
         role = role_among(name, among, among.clues.get(name, {}))
-        if required or role in LEFT_ALONE:
+        if not required and REDUCED.match(plain(name)):
+            words = [w for w in among.clues.get(name, {}).get("words", ()) if w != "mean"]
+            slots.append([Candidate({}), *(_option(name, w) for w in [*words, True][:3])])
+        elif required or role in LEFT_ALONE:
             alone = [] if required else [Candidate({}, LEFT_ALONE[role or ""])]
             slots.append(sorted([*candidates(name, among), *alone], key=lambda c: c.cost))
     for name, required in target.init:
         if name.startswith("*"):
             continue
-        late = own.clues.get(name, {}).get("none") and letter_like(name)  # else made by `build()`
+        late = own.clues.get(name, {}).get("none") and (  # else made by `build()`
+            letter_like(name) or letter_of(name, images=False)
+        )
         if required or late:
             found = candidates(name, own, constructor=True)
             found = found if required else [Candidate({}), *found]
@@ -125,6 +159,10 @@ def guesses(target: Target) -> Iterator[Guess]:
         inputs = {n: s for n, s in specs.items() if not n.startswith("init ")}
         styles = {c.style for c in chosen}
         yield Guess(inputs, init, sizes, batch="one" not in styles, thin="thin" in styles)
+
+
+def _option(name: str, value: Any) -> Candidate:
+    return Candidate({name: Spec(kind="constant", value=value)}, OTHER_LOSS)
 
 
 def _combined(slots: list[list[Candidate]]) -> list[tuple[Candidate, ...]]:

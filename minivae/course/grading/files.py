@@ -148,6 +148,16 @@ def _imported(file: Path, folders: list[Path]) -> Iterator[tuple[Path, Path]]:
                     package = folder if itself else folder / words[0]
                     yield from ((package if package.is_dir() else folder, f) for f in found)
                     break
+        else:
+            yield from _beside(words[0], folders)
+
+
+def _beside(name: str, folders: list[Path]) -> Iterator[tuple[Path, Path]]:
+    """A module in a folder beside, which code finds by `sys.path.append("mytorch")`."""
+    for folder in folders[:2]:
+        for file in filter(_fits, sorted(folder.glob(f"*/{name}.py"))):
+            yield folder, file
+            return
 
 
 def _module(folder: Path, words: list[str], folders: list[Path]) -> Iterator[Path]:

@@ -26,6 +26,11 @@ from .layouts import (
 )
 from .roles import Names, layer_of, role_among
 
+GATES = {"lstm": "4*H", "gru": "3*H"}
+"""What the weights of all gates in one matrix have as columns."""
+GIVEN = ("W", "w", "b", "wx", "wh", "wy", "bh", "by", "gamma")
+"""Roles of arrays that a constructor may be given."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -46,6 +51,10 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
     if clue.get("words"):
         return [_constant(name, w, i) for i, w in enumerate(dict.fromkeys(clue["words"]))]
     key = plain(name)
+    if constructor and clue.get("called"):
+        return [_constant(name, None)]  # it is made where it is called, see `conventions.objects`
+    if constructor and among.takes_arrays and role_among(name, among, clue) in GIVEN:
+        constructor = False
     if constructor and key in table.sure_names("lam") | {"l1", "l2", "reg", "weightdecay"}:
         return [_constant(name, 0.0)]  # a penalty is no part of the output
     if constructor:
@@ -99,8 +108,12 @@ def _by_role(
     layered = layer_of(name, among)
     if layered:
         axes = layered
-    elif role == "W" and clue.get("index"):
+    elif role == "W" and (clue.get("index") or among.looks_up or "embed" in name.lower()):
         axes = AXES["table"]
+    elif role == "x" and among.looks_up and not (among.beside or among.numbers_rows):
+        yield from _by_role(name, "ids", clue, among, extra)
+        extra += 1.0
+    gates = next((g for word, g in GATES.items() if word in among.title.lower()), "")
     for style, choices in zip(STYLES, axes.split(";"), strict=False):
         for i, text in enumerate(filter(None, map(str.strip, choices.split("|")))):
             *letters, last = text.split()
@@ -109,8 +122,15 @@ def _by_role(
             kind = "labels" if ":" in word else word or kinds.get(role, "normal")
             spec = Spec(letters, kind, word.partition(":")[2])
             cost = extra + 0.3 * i
+            if gates in text and gates:
+                cost = extra
+            elif gates and role in ("wx", "wh", "bh"):
+                cost += 1.0
             yield Candidate({name: spec}, cost, style)
             yield from _other_kinds(name, role, spec, cost, style)
+    if role == "x" and not among.images:  # the numbers of words
+        for axes, style in ((("B",), "rows"), (("B", "T"), "sequence")):
+            yield Candidate({name: Spec(axes, "labels", "V")}, extra + 2.0, style)
 
 
 def _other_kinds(name: str, role: str, spec: Spec, cost: float, style: str) -> Iterator[Candidate]:
@@ -126,6 +146,11 @@ def _other_kinds(name: str, role: str, spec: Spec, cost: float, style: str) -> I
             for i, below in enumerate("IO"):
                 labels = Spec(("B",), "labels", below)
                 yield Candidate({name: labels}, cost + 0.1 * i - 0.4, style)
+            yield Candidate({name: Spec(("B",), "labels", "2")}, cost - 0.5, "thin")
+        if style == "sequence" and len(spec.axes) == 3:
+            for i, below in enumerate("IKV"):
+                labels = Spec(spec.axes[:2], "labels", below)
+                yield Candidate({name: labels}, cost + 0.1 * i, style)
     elif role in ("x", "p") and style in ("rows", "columns"):
         for i, kind in enumerate(("unit", "simplex", "positive")):
             if kind != spec.kind:
@@ -174,7 +199,7 @@ def _told(
             ["labels", "normal", "one_hot"] if len(letters) == 1 else ["normal", "one_hot", COLUMNS]
         )
         kinds = ["binary"] if "1" in letters else kinds
-    elif plain(name) in PREDICTED or table.role_of(name) in ("p", "pred"):
+    elif "p" in (role_among(name, among, clue), table.role_of(name)) or plain(name) in PREDICTED:
         kinds = ["unit", "normal"]
     if table.role_of(name) in ("labels", "target") and "labels" not in kinds:
         kinds = [*kinds, "labels"]

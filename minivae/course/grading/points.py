@@ -36,6 +36,8 @@ class Point:
         Whether points depend on it, and not only the report.
     must_run : bool
         Whether it is a mistake if the function raises there.
+    remark : str
+        What is to be said where the gradients agree.
     """
 
     label: str
@@ -43,6 +45,7 @@ class Point:
     init: dict[str, Any]
     decides: bool = True
     must_run: bool = True
+    remark: str = ""
 
 
 def points_of(
@@ -97,7 +100,7 @@ def guessed(target: Target, answers: Answers) -> tuple[list[Point], str, Target]
     """
     guess, target = search(answers, target)
     points = [
-        Point(label, *guess.drawn(which, seed), must_run=not i)
+        Point(label, *guess.drawn(which, seed), must_run=not i, remark=guess.remark)
         for i, (label, which, seed) in enumerate(
             [("the first inputs", 0, 11), ("other sizes", 1, 12), ("other values", 0, 13)]
         )

@@ -13,19 +13,60 @@ from ...check.verdict.conventions.names import plain
 from .discover import Clues
 from .layouts import NUMBERS, PREDICTED, RECURRENT
 
+IDS = frozenset(
+    [
+        *("idx", "ids", "id", "index", "indices", "indexes", "tokens", "token"),
+        *("tokenids", "tokenid", "inputids", "wordids", "wordid"),
+    ]
+)
+"""Plain names of whole numbers that rows of a table are taken by."""
+WEIGHTS = re.compile(r"(\w+_)?w(_?[a-z]?[a-z]|_?[0-9])?|weights?(_(in|hid|out)\w*)?", re.IGNORECASE)
+STEP = r"w_?(x|h|ax|aa|ih|hh|xh)|weights?_?(h|hid|hidden)"
+"""A weight of a recurrent step, plain."""
+
 
 @dataclass
 class Names:
-    """The arguments of one function, or of a constructor, and sizes for the axes that they name."""
+    """The arguments of one function, or of a constructor, and sizes for the axes that they name.
+
+    Attributes
+    ----------
+    parameters, clues
+        See `Target`.
+    spare : dict of str to str
+        Names of axes that mean nothing, and a symbol for each.
+    title : str
+        What the function or class is called.
+    beside : tuple of str
+        Names of forward's arguments, beside those of a constructor.
+    """
 
     parameters: list[tuple[str, bool]]
     clues: Clues
     spare: dict[str, str] = field(default_factory=dict)
+    title: str = ""
+    beside: tuple[str, ...] = ()
 
     @property
     def images(self) -> bool:
         """Whether the source speaks of an array of four axes."""
         return any(len(c.get(k, ())) == 4 for c in self.clues.values() for k in ("doc", "axes"))
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether rows of a table are taken by their numbers."""
+        return "embed" in self.title.lower() or any(plain(n) in IDS for n in self.beside)
+
+    @property
+    def numbers_rows(self) -> bool:
+        """Whether an argument is called as the numbers of rows are."""
+        return any(plain(n) in IDS for n, _ in self.parameters)
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether a constructor is given its weights, as `Affine(W, b)` is."""
+        names = [n for n, _ in self.parameters]
+        return any(WEIGHTS.fullmatch(n) for n in names) or {"gamma", "beta"} <= set(names)
 
     @property
     def plain(self) -> set[str]:
@@ -41,7 +82,9 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
     others = among.plain - {key}
     if clue.get("index") and others & {"w", "wembed", "weight", "weights", "embedding", "embed"}:
         return "ids"
-    if any(re.fullmatch(r"w_?(x|h|ax|aa|ih|hh|xh)", n) for n in others | {key}):
+    if key in IDS:
+        return "ids"
+    if any(re.fullmatch(STEP, n) for n in others | {key}):
         for pattern, role in RECURRENT:
             if re.fullmatch(pattern, lower):
                 return role
@@ -55,6 +98,8 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
         return "codes"
     if match := re.fullmatch(r"(?:.*\.)?(w|weights?|b|bias)_?[0-9]", lower):
         return "W" if match[1].startswith("w") else "b"
+    if re.fullmatch(r"[a-z]+_w", lower):
+        return "W"
     role = table.role_of(name)
     if role == "eps" and others & {"mu", "logvar", "sigma", "z", "lv", "sd"}:
         return "eps"
@@ -62,11 +107,13 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
         return "logvar"
     if key == "p" and others & table.WITHOUT_GRADIENT:
         return "p"
-    if role in ("keep", "tau", "drop", "lam", "slope", "bet") or key in NUMBERS:
+    if role in ("keep", "tau", "drop", "lam", "slope", "bet") or (key in NUMBERS and role != "b"):
         return "number"
-    if key == "w" and not others:
+    if key == "w" and not others and not among.looks_up:
         return "w"
-    if key in ("w", "theta") and not others & {"w", "b2"} and others & {"b", "x"} and "y" in others:
+    classes = any(c.get("index") and plain(n) in ("y", "t") for n, c in among.clues.items())
+    one = not others & {"w", "b2"} and others & {"b", "x"} and "y" in others
+    if key in ("w", "theta") and one and not classes:
         return "w"
     if role in ("mu", "logvar", "logsigma", "sigma", "eps", "z"):
         return role if role != "z" or others & {"mu", "eps", "logw", "w"} else "x"

@@ -30,6 +30,8 @@ SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
 MOST_WAYS, WAYS_AT = 30, 3
 """Ways of calling backward that are tried, and guesses at which they are."""
 MOST_MENDED = 40
+WHOLE = "must be of integer"
+"""What NumPy says where an array is indexed with floats."""
 MOST_SEPARATE = 12
 """Arguments of which each is seen to change the output."""
 
@@ -58,7 +60,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     odd: Guess | None = None
     nearly: Guess | None = None
     stuck: list[Guess] = []
-    ran, after, why = False, 0, ""
+    ran, named, whole, after, why = False, False, False, 0, ""
     waiting = collections.deque(itertools.islice(guesses(target), MOST_TRIES))
     mended = 0
     while waiting:
@@ -80,22 +82,34 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                 break
             after += credible is not None
             stuck += [guess] if guess.ran else []
+            if not whole and WHOLE in str(error):  # labels first
+                whole = True
+                waiting = collections.deque(sorted(waiting, key=lambda other: not other.labels))
             if mended < MOST_MENDED and (other := guess.mended(str(error))):
                 mended += 1
                 waiting.appendleft(other)
+                if other.named and not named:  # so it is in all of them
+                    named = True
+                    waiting = collections.deque(
+                        replace(g, sizes=other.sizes, named=True) for g in waiting
+                    )
             continue
         ran = ran or guess.batch
-        if guess.agrees and not (guess.thin and credible):
+        if guess.agrees and (guess.remark or not (guess.thin and credible)):
             return guess, target
-        if guess.agrees and nearly:
+        if guess.agrees and credible and _other_axes(guess, credible):
+            raise NoGuessError(AXES.format(_shapes(guess), _shapes(credible)), credible)
+        if guess.agrees and nearly and _is_question(guess, nearly):
             raise NoGuessError(WHICH.format(_shapes(guess), _shapes(nearly)), nearly)
         stuck.append(guess)
-        if fits == 1 and not guess.thin and _is_credible(guess, target):
-            credible = credible or guess
+        believed = fits == 1 and _is_credible(answers, target, guess)
+        if believed and not guess.thin:
+            if credible is None:
+                credible, waiting = guess, _varied(waiting)
             if guess.nearly and nearly is None:
                 nearly = guess
-                waiting = collections.deque(sorted(waiting, key=lambda other: not other.thin))
-        elif 0.5 < fits < 1:
+                waiting = collections.deque(sorted(waiting, key=lambda o: not (o.remark or o.thin)))
+        elif believed or 0.5 < fits < 1:
             odd = odd or guess
         after += credible is not None
     for guess in stuck[:WAYS_AT] if not nearly else ():
@@ -109,15 +123,51 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     raise NoGuessError(why, first)
 
 
-def _is_credible(guess: Guess, target: Target) -> bool:
+def _is_credible(answers: Answers, target: Target, guess: Guess) -> bool:
     """Whether a guess at which nothing agrees may be the student's inputs.
 
-    Whole numbers must be asked for: as floats they would only be broadcast.
+    Whole numbers must be asked for, by the source, or because floats in their place raise: else
+    they would only be broadcast.
     """
-    labels = [n for n, spec in guess.specs.items() if spec.kind == "labels"]
-    return all(target.clues.get(n, {}).get("index") for n in labels)
+    if all(target.clues.get(n, {}).get("index") for n in guess.labels):
+        return True
+    floats = {n: replace(s, kind="normal") for n, s in guess.specs.items() if n in guess.labels}
+    try:
+        probe(answers, target, replace(guess, specs={**guess.specs, **floats}))
+    except StudentError:
+        return True
+    except (Unreadable, MinivaeError, MessageError):
+        return False
+    return False
 
 
+def _is_question(guess: Guess, nearly: Guess) -> bool:
+    """Whether a loss that agrees at one feature may be meant for one; not at one example."""
+    first, other = (next(iter(g.specs.values())).axes[:1] for g in (guess, nearly))
+    return nearly.scalar and not guess.remark and not (first == ("1",) and other == ("B",))
+
+
+def _varied(waiting: collections.deque[Guess]) -> collections.deque[Guess]:
+    """The guesses, first one for each choice of numbers of axes."""
+    first: dict[tuple[int, ...], Guess] = {}
+    for guess in waiting:
+        first.setdefault(tuple(len(s.axes) for s in guess.specs.values()), guess)
+    chosen = {id(guess) for guess in first.values()}
+    return collections.deque([*first.values(), *(g for g in waiting if id(g) not in chosen)])
+
+
+def _other_axes(guess: Guess, credible: Guess) -> bool:
+    """Whether a guess that agrees has sequences where one that does not has rows, and no more."""
+    one, other = ([s for s in g.specs.values() if s.axes] for g in (guess, credible))
+    return bool(one and other) and (
+        [s.kind for s in one] == [s.kind for s in other]
+        and one[0].axes == ("B", "T", "I")
+        and other[0].axes == ("B", "I")
+        and [s.axes for s in one[1:]] == [s.axes for s in other[1:]]
+    )
+
+
+AXES = "its gradients are right at inputs {}, and wrong at inputs {}; which inputs does it take?"
 WHICH = (
     "its gradients are right at inputs {}, and at inputs {} off by a size, as where a mean is "
     "over the examples in one pass and over all entries in the other; which inputs does it take?"
@@ -152,6 +202,7 @@ def probe(answers: Answers, target: Target, guess: Guess) -> float:
     try:
         with door.inside("frozen", 5):
             outputs, upstream, gradients, _ = run_once(door, inputs, rng=rng)
+            guess.scalar = all(y.ndim == 0 for y in outputs)
     finally:
         guess.ran = door.shapes is not None
     reading = door.reading

@@ -30,6 +30,7 @@ from .truth import Solution, Truth, believing, forward_difference, kind_truth
 from .words import NotReadError, SandboxError, StudentError
 
 CRASHED = "the doctor itself failed here, so this says nothing about the code; tell your instructor"
+SINGLE = "the source asks for float32, which rounds to 7 digits; it was checked in float64"
 SLOW = "it could not be checked in the time that there is; tell your instructor"
 MAX_ENTRIES, FEWEST_ENTRIES = 150, 20
 SECONDS = (0.8, 0.3)
@@ -139,6 +140,10 @@ def try_point(
         except RecursionError:  # source that is nested too deeply to be read; numbers are not
             read = replace(subject, editor=None, record=None)
             result.report = check_subject(read, np.random.default_rng(seed), **options)
+        if result.report.passed and subject.manners.single:
+            result.report.habits.append(SINGLE)
+        if result.report.passed and point.remark:
+            result.report.habits.append(point.remark)
         if result.report.passed and truth is None:
             doubt = forward_doubt(
                 target.name, *free_forward(sandbox, target, point.inputs, point.init)

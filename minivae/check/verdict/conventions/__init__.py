@@ -8,6 +8,7 @@ names, also for the doctor and the grader.
 
 from .calling import Call, parameters_of
 from .clues import clues_of
+from .double import in_double
 from .editable import Editable
 from .objects import methods_of, pairs_in
 from .owners import kind_of_return, returned_names
@@ -23,6 +24,7 @@ __all__ = [
     "Unreadable",
     "changed",
     "clues_of",
+    "in_double",
     "kind_of_return",
     "methods_of",
     "pairs_in",

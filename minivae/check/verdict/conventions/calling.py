@@ -54,7 +54,10 @@ class Call:
 
 
 def parameters_of(function: Callable | None) -> Parameters:
-    """Names of the parameters and whether each is required; empty if they cannot be found."""
+    """Names of the parameters and whether each is required; empty if they cannot be found.
+
+    Where a constructor takes any names, those of the class that it derives from are among them.
+    """
     try:
         found = inspect.signature(function).parameters.values() if function else ()
     except (TypeError, ValueError):
@@ -63,10 +66,16 @@ def parameters_of(function: Callable | None) -> Parameters:
         inspect.Parameter.VAR_POSITIONAL: "*",
         inspect.Parameter.VAR_KEYWORD: "**",
     }
-    return [
+    named = [
         (stars.get(p.kind, "") + p.name, p.default is p.empty and p.kind not in stars)
         for p in found
     ]
+    if inspect.isclass(function) and any(n.startswith("**") for n, _ in named):
+        written = [c for c in function.__mro__ if "__init__" in vars(c) and c is not object]
+        own = {n for n, _ in named}
+        for above in written[1:2]:
+            named += [p for p in parameters_of(above) if p[0] not in own]
+    return named
 
 
 def _named(parameters: Parameters) -> list[str]:
@@ -219,11 +228,12 @@ def other_ways(
     """Other ways to call backward, where names do not tell: what each parameter may be.
 
     `backward(delta, h, h_prev_l, h_prev_t)` of a recurrent cell gets the output, then the arguments
-    again; `backward(dvalues, y_true)` of a loss gets the predictions, which it may have `kept`. Who
-    tries them must have other evidence, such as a gradient that agrees.
+    again; `backward(dvalues, y_true)` of a loss gets the predictions, which it may have `kept`; and
+    `grad(x)` gets what `fn(z)` got, though the output may do at first. Who tries them must have
+    other evidence, such as a gradient that agrees.
     """
     names = [n for n, required in parameters if required and not n.startswith("*")]
-    pool = [call.outputs, *call.passed.values(), *([call.cache] if call.cached else [])]
+    pool = [*call.passed.values(), call.outputs, *([call.cache] if call.cached else [])]
     pool += [] if kept is None or kept is call.outputs else [kept]
     leads: list[str | None] = [*upstreams_among(names), None]
     leads += [n for n in names if n not in leads]

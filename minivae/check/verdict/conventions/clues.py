@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 PARAMETER = re.compile(
-    r"^[ \t]*(?:[-*] *|:param +)?`*((?:\w+)(?: *, *\w+)*)`*[ \t]*(?:--?|:|=|\()", re.MULTILINE
+    r"^[ \t]*(?:[-*] *|:(?:param +)?)?`*((?:\w+)(?: *, *\w+)*)`*[ \t]*(?:--?|:|=|\()", re.MULTILINE
 )
 SHAPE = re.compile(r"[\(\[]([^()\[\]]*[,x][^()\[\]]*)[\)\]]")
 AXIS = re.compile(
@@ -36,7 +36,7 @@ def clues_of(function: Callable | None) -> dict[str, dict[str, Any]]:
         defaults; `numbered`, the beginnings of keys such as `W1`, `W2`; `words`, texts it is
         compared with; `parts`, names that it is taken apart into; `entries`, whole numbers that it
         is indexed with; `passed`, functions that it is passed on to, each with its position or
-        keyword; `none`, whether it is None by default.
+        keyword; `none`, whether it is None by default; `called`, whether it is a function.
     """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))) if function else None
@@ -120,6 +120,8 @@ def _prefix(key: ast.expr) -> str:
 
 def _look_at_call(node: ast.Call, of: Callable[[str], dict[str, Any]]) -> None:
     called = ast.unparse(node.func)
+    if isinstance(node.func, ast.Name):
+        of(called)["called"] = True
     passed = [*enumerate(node.args), *((k.arg, k.value) for k in node.keywords)]
     for place, value in passed:
         if isinstance(value, ast.Name) and called.isidentifier() and place is not None:

@@ -5,6 +5,7 @@ here, and what arrays are at hand in it; it sends a function's text back with on
 changed, which runs in the place of the function for the time of a trial.
 """
 
+import ast
 import contextlib
 import inspect
 import sys
@@ -27,9 +28,12 @@ class Editable:
     ----------
     pair : Pair
         Called once by `describe`.
+    translate : callable, optional
+        Changes the parsed text before it runs, as that of the whole file was changed.
     """
 
-    def __init__(self, pair: Any) -> None:
+    def __init__(self, pair: Any, translate: Callable[[ast.Module], Any] | None = None) -> None:
+        self.translate = translate
         self.functions = functions_of(pair)
         self.codes = [function.__code__ for function in self.functions]
         self.texts = [_source(function) for function in self.functions]
@@ -59,7 +63,7 @@ class Editable:
     def exchanged(self, index: int, text: str) -> Iterator[None]:
         """Within this block, let a function run this text."""
         function, own = self.functions[index], self.codes[index]
-        function.__code__ = compiled(function, text, own)
+        function.__code__ = compiled(function, text, own, self.translate)
         try:
             yield
         finally:
@@ -149,7 +153,12 @@ def scope_of(names: dict[str, Any]) -> dict[str, list]:
     return found
 
 
-def compiled(function: FunctionType, text: str, own: CodeType) -> CodeType:
+def compiled(
+    function: FunctionType,
+    text: str,
+    own: CodeType,
+    translate: Callable[[ast.Module], Any] | None = None,
+) -> CodeType:
     """Code of a function's changed text, which fits into the function.
 
     It is compiled inside a class, where the function is a method (`super()`, `self.__x`), and
@@ -166,7 +175,11 @@ def compiled(function: FunctionType, text: str, own: CodeType) -> CodeType:
         text = f"class {owner}:\n{textwrap.indent(text, ' ')}"
     if outer:
         text = f"def _():\n {'='.join(outer)} = 0\n{textwrap.indent(text, ' ')}"
-    return _find(compile(text, own.co_filename, "exec"), function.__name__)
+    source: str | ast.Module = text
+    if translate is not None:
+        source = ast.parse(text)
+        translate(source)
+    return _find(compile(source, own.co_filename, "exec"), function.__name__)
 
 
 def _find(code: CodeType, name: str) -> CodeType:

@@ -168,6 +168,12 @@ def upstreams_among(names: Iterable[str]) -> list[str]:
     return [n for i, n in enumerate(likely) if i == 0 or len(n) > 1]
 
 
+def is_weight(name: str) -> bool:
+    """Whether a name is that of a weight or a bias, `W1` or `layers[0].b`, and of no data."""
+    last = name.rpartition(".")[2].rstrip("0123456789_")
+    return plain(last) in _SURE["W"] | _SURE["b"]
+
+
 def is_data(name: str) -> bool:
     """Whether nothing is a fair gradient for an argument of that name."""
     return plain(name) in WITHOUT_GRADIENT | DATA

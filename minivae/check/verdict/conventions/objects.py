@@ -7,6 +7,7 @@ places are set together, so that it does not matter which of them forward reads.
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from .calling import parameters_of
+from .clues import clues_of
 from .names import BACKWARDS, CACHES, FORWARDS, GRADIENTS, gradient_names, plain
 from .pairing import pairs_of
 from .values import Unreadable, is_float
 
-DEPTH = 4
+INITIAL = re.compile(r"init_?(fn|func|function|ializer)$")
+"""How a function that makes the first weights is called."""
+DEPTH = 6
 """Containers inside containers in which parameters are looked for."""
 
 
@@ -105,7 +110,8 @@ def is_unwritten(function: Callable) -> bool:
         text = ast.unparse(node)
         plainly = isinstance(node, ast.Pass) or text in ("return", "return None")
         constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not (plainly or constant or (isinstance(node, ast.Raise) and "NotImpl" in text)):
+        refuses = isinstance(node, ast.Raise | ast.Return) and "NotImpl" in text
+        if not (plainly or constant or refuses):
             return False
     return True
 
@@ -175,6 +181,18 @@ def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
     return None
 
 
+def uses(instance: Any, method: Callable) -> bool:
+    """Whether a method asks anything of its object; `sigmoid(self, z)` of a network does not."""
+    if instance is None:
+        return False
+    codes = [getattr(inspect.unwrap(method), "__code__", None)]
+    if codes[0] is None:
+        return True
+    for code in codes:  # grows meanwhile
+        codes += [part for part in code.co_consts if inspect.iscode(part)]
+    return any(hasattr(instance, name) for code in codes for name in code.co_names)
+
+
 def kept_output(instance: Any) -> Any:
     """What a forward pass that returns nothing has left as `self.output`."""
     for name in ("output", "outputs", "out", "y", "A", "Z"):
@@ -198,11 +216,32 @@ def own_gradients(instance: Any, names: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def _normal(*shape: Any, **named: Any) -> np.ndarray:
+    """Numbers in a shape, which is given as one or by its sizes; of one size, a row."""
+    shape = (*shape, *named.values())
+    if len(shape) == 1:
+        shape = shape[0] if isinstance(shape[0], tuple | list) else (1, *shape)
+    return 0.6 * np.random.default_rng(len(shape)).standard_normal(shape)
+
+
 def make(
     target: Any, init: dict[str, Any], methods: Sequence[str] | None = None
 ) -> tuple[Any, Callable, Callable | None]:
-    """Make an object of a class, or take the object; return it and its two methods."""
-    instance = target(**init) if isinstance(target, type) else target
+    """Make an object of a class, or take the object; return it and its two methods.
+
+    A function that a constructor asks for and calls, or passes on, `weight_init_fn(n_in, n_out)`,
+    draws numbers of that shape, where none is given.
+    """
+    instance = target
+    if isinstance(target, type):
+        clues = clues_of(target.__init__)
+        asked = [n for n, required in parameters_of(target) if required]
+        own = {
+            n: _normal
+            for n in asked
+            if init.get(n) is None and (clues.get(n, {}).get("called") or INITIAL.search(n))
+        }
+        instance = target(**{**init, **own})
     methods = (*methods, None)[:2] if methods else methods_of(instance)
     if methods is None:
         raise Unreadable(

@@ -55,7 +55,7 @@ def numbers_with_gradients(instance: Any) -> list[tuple[str, tuple[int, ...]]]:
     """Names of parameters that are numbers, not arrays, and the shapes of their gradients."""
     found = []
     for name, value in vars(instance).items():
-        if isinstance(value, float) and value:
+        if type(value) in (int, float) and value:
             gradients = [getattr(instance, form, None) for form in gradient_names(name)]
             found += [(name, np.shape(g)) for g in gradients if isinstance(g, np.ndarray | float)]
     return found

@@ -17,7 +17,7 @@ from .calling import (
     split,
     upstreams_taken,
 )
-from .objects import find_parameters, gradient_of, kept_output, make, own_gradients
+from .objects import find_parameters, gradient_of, kept_output, make, own_gradients, uses
 from .overlooked import numbers_with_gradients, overlooked
 from .owners import returned_names
 from .source import purpose_of
@@ -60,7 +60,7 @@ class Pair:
         self.run, self.run_back, self.instance, self.loss = forward, backward, instance, loss
         self.forward_names = [n for n, _ in parameters_of(forward)]
         self.backward_parameters = None if backward is None else parameters_of(backward)
-        self.parameters = {} if instance is None else find_parameters(instance)
+        self.parameters = find_parameters(instance) if uses(instance, forward) else {}
         self.how: str | None = None
         self.way = way
         self.taken = upstreams_taken(backward, self.forward_names)
@@ -95,7 +95,7 @@ class Pair:
 
         Arrays that are no arguments, and for which backward has left a gradient, are parameters.
         """
-        if self.instance is not None and not self.parameters:
+        if not self.parameters and uses(self.instance, self.run):
             passed = {id(value) for value in arguments.values()}
             self.parameters = {
                 n: places
@@ -151,9 +151,7 @@ class Pair:
         """
         if self.run_back is None:
             return call.cache
-        zero = getattr(self.instance, "zero_grad", None)
-        if callable(zero):
-            zero()
+        self._clear_gradients()
         upstream = [float(dy) if np.ndim(dy) == 0 else dy for dy in upstream]
         method = self.instance is not None
         if self.loss is not None:
@@ -185,6 +183,17 @@ class Pair:
             "output, entry by entry; let it take the upstream gradient, as in backward(dout, cache)"
         )
 
+    def _clear_gradients(self) -> None:
+        """Call the object's `zero_grad`, if there is one; what forward left there stays."""
+        zero = getattr(self.instance, "zero_grad", None)
+        if not callable(zero):
+            return
+        before = dict(vars(self.instance))
+        zero()
+        for n, value in before.items():
+            if value is not None and getattr(self.instance, n, None) is None and n[:1] not in "dg":
+                setattr(self.instance, n, value)
+
     def _upstream(self, named: dict[str, Any], upstream: Iterable[Any]) -> list[tuple[str, bool]]:
         """Parameters of backward that are given the upstream gradients."""
         given = {id(dy) for dy in upstream}
@@ -204,8 +213,9 @@ class Pair:
         Returns
         -------
         dict
-            `upstream`, as above; `stopped` and `epsilon`, see `Purpose`; and `overlooked`, arrays
-            of the object that change its output though no gradient was found for them.
+            `upstream`, as above; `stopped`, `epsilon` and `single`, see `Purpose`; and
+            `overlooked`, arrays of the object that change its output though no gradient was found
+            for them.
         """
         purpose = purpose_of(self.functions)
         own = {n: v for n, v in arguments.items() if n not in self.parameters}
@@ -220,6 +230,7 @@ class Pair:
             "upstream": [list(pair) for pair in self.upstream],
             "stopped": purpose.stopped,
             "epsilon": purpose.epsilon,
+            "single": purpose.single,
             "overlooked": [[name, list(shape)] for name, shape in found],
         }
 

@@ -13,6 +13,10 @@ from collections.abc import Iterable, Mapping
 from .names import BACKWARD_WORDS, FILLERS, FORWARD_WORDS, LOSS_WORDS, VARIANTS
 
 WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+(?:[0-9]+[a-z]*)*|[0-9]+")
+CHAIN = frozenset(["probs", "prob", "probabilities", "messages", "algorithm", "variables"])
+"""Words beside forward and backward of the algorithm that is called so, of a hidden chain."""
+KEPT = frozenset(["parameters", "params"])
+"""What `getParameters` and `getGradParameters` return: no forward and backward pass."""
 ENDINGS = ("grad", "prime", "backward", "derivative", "deriv")
 PASSES = FORWARD_WORDS - LOSS_WORDS
 OPPOSITES = (("backward", "forward"), ("back", "forward"), ("bwd", "fwd"), ("bprop", "fprop"))
@@ -55,7 +59,7 @@ def partner_of(name: str, functions: Iterable[str]) -> tuple[str, str] | None:
         Names of all.
     """
     stems = stems_of(name)
-    if not stems:
+    if not stems or (CHAIN | KEPT) & {word for stem in stems for word in stem}:
         return None
     opposites = {name.lower().replace(*pair) for pair in OPPOSITES}
     said = set(words_of(name)) - BACKWARD_WORDS

@@ -39,6 +39,8 @@ class Reading:
         What else is passed.
     last : dict
         Gradients as they were returned last, None too.
+    unclaimed : int
+        How many arrays were returned besides, which belong to no argument.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Reading:
         self.kinds: dict[str, type] = {}
         self.by_name = False
         self.last: dict[str, Any] = {}
+        self.unclaimed = 0
         self.given = {**inputs, **{n: a for n, a in parameters.items() if n not in inputs}}
         keys = [k for value in self.given.values() if isinstance(value, dict) for k in value]
         for name, value in self.given.items():
@@ -125,6 +128,7 @@ class Reading:
             return self._of_dict(returned if isinstance(returned, dict) else parts[0])
         named: dict[str, Any] = {}
         owners = self._owners(parts)
+        self.unclaimed = sum(isinstance(part, np.ndarray) for part in parts[len(owners) :])
         for i, (name, part) in enumerate(zip(owners, parts, strict=False)):
             self._refuse_another(name, part, i, len(parts))
             if isinstance(part, dict):
@@ -205,8 +209,14 @@ class Reading:
         Raises
         ------
         Unreadable
-            If there is none.
+            If there is none, or if an array came back that belongs to none.
         """
+        if self.unclaimed and not self.parameters and self.wrt is None:
+            raise Unreadable(
+                f"backward returned {self.unclaimed} array more than there are array arguments "
+                f"({', '.join(self._floats())}), so that one could not be compared; is an argument "
+                "a number here that should be an array?"
+            )
         returned = [n for n, g in self.last.items() if g is not None]
         if self.wrt is not None:
             extra = () if set(self.wrt) & self.parameters.keys() else self.parameters

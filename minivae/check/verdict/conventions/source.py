@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .double import in_double
+
 STOPPED = re.compile(
     r"\bsg\b|_sg\b|stop_?grad|stops? the gradient|stopped gradient|detach|no_grad",
     re.IGNORECASE,
@@ -30,10 +32,13 @@ class Purpose:
         The word that says that a gradient is stopped; empty without one.
     epsilon : float
         The largest of the small positive constants; 0 without one.
+    single : bool
+        Whether it asks for float32.
     """
 
     stopped: str = ""
     epsilon: float = 0.0
+    single: bool = False
 
 
 def purpose_of(functions: Iterable[Callable]) -> Purpose:
@@ -61,7 +66,8 @@ def purpose_of(functions: Iterable[Callable]) -> Purpose:
     small = [
         value for t in texts for value in [*constants, *_numbers(t)] if 0 < value <= LARGEST_EPSILON
     ]
-    return Purpose(word.group().strip("[_ ") if word else "", max(small, default=0.0))
+    said = word.group().strip("[_ ") if word else ""
+    return Purpose(said, max(small, default=0.0), any(map(_is_single, [text, *texts])))
 
 
 def _source(function: Any) -> str:
@@ -71,6 +77,13 @@ def _source(function: Any) -> str:
         return textwrap.dedent(inspect.getsource(what))
     except Exception:  # none that can be read
         return ""
+
+
+def _is_single(text: str) -> bool:
+    try:
+        return in_double(ast.parse(text))
+    except (SyntaxError, ValueError):
+        return False
 
 
 def _numbers(text: str) -> Iterable[float]:

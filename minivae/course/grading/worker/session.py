@@ -61,6 +61,7 @@ class Session:
         self.conventions, self.draws, self.frozen = conventions, draws, frozen
         self.tape, self.loader = tape, loader
         self.module: ModuleType | None = None
+        self.loading: Loading | None = None
         self.folder, self.source = "", b""
         self.calls: dict[int, Kept] = {}
         self.count = 0
@@ -113,6 +114,8 @@ class Session:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         if loading is not None:
+            self.loading = loading
+            loading.translate = self.conventions.in_double
             loading.run(module, path)
         else:
             spec.loader.exec_module(module)
@@ -162,16 +165,19 @@ class Session:
         """Return what else is to be known of the pair; see `Pair.manners`."""
         arguments = self.calls[self.count].call.arguments if self.calls else {}
         self.settle(None, None)
-        return self.pair.manners(
+        found = self.pair.manners(
             arguments, lambda: self.frozen.frozen_randomness(0, self.generators.found)
         )
+        single = self.loading is not None and self.loading.single and found["single"]
+        return {**found, "single": single}
 
     def functions(self, upstream: list[Any]) -> list[dict[str, Any]]:
         """Describe the functions of the pair, as source that can be changed.
 
         Runs it once more, at the arguments of the last call.
         """
-        self.editable = self.conventions.Editable(self.pair)
+        translate = None if self.loading is None else self.loading.translate
+        self.editable = self.conventions.Editable(self.pair, translate)
         kept = self.calls[self.count]
         arguments, upstream = copy.deepcopy((kept.before, upstream))
 
