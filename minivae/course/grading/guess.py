@@ -194,6 +194,8 @@ def _told(
     kinds = ["normal"]
     if clue.get("index"):
         kinds = ["labels"]
+    elif among.looks_up and not (among.beside or among.numbers_rows):
+        kinds = ["labels", "normal"]
     elif table.role_of(name) in ("labels", "target"):
         kinds = (
             ["labels", "normal", "one_hot"] if len(letters) == 1 else ["normal", "one_hot", COLUMNS]

@@ -95,10 +95,10 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                     )
             continue
         ran = ran or guess.batch
-        if guess.agrees and (guess.remark or not (guess.thin and credible)):
-            return guess, target
         if guess.agrees and credible and _other_axes(guess, credible):
             raise NoGuessError(AXES.format(_shapes(guess), _shapes(credible)), credible)
+        if guess.agrees and (guess.remark or not (guess.thin and credible)):
+            return guess, target
         if guess.agrees and nearly and _is_question(guess, nearly):
             raise NoGuessError(WHICH.format(_shapes(guess), _shapes(nearly)), nearly)
         stuck.append(guess)
