@@ -49,7 +49,7 @@ def _is_leap(f: Callable, low: float, high: float, f_low: float, f_high: float) 
     if size <= 1e-9 * max(abs(f_low), abs(f_high)):
         return False
     for _ in range(HALVINGS):
-        if abs(f_high - f_low) <= 0.05 * size:
+        if not abs(f_high - f_low) > 0.05 * size:  # so also where it is no number
             return False
         middle = (low + high) / 2
         value = f(middle)
@@ -57,4 +57,4 @@ def _is_leap(f: Callable, low: float, high: float, f_low: float, f_high: float) 
             high, f_high = middle, value
         else:
             low, f_low = middle, value
-    return True
+    return abs(f_high - f_low) > 0.05 * size

@@ -96,8 +96,9 @@ def _called(functions: list[Callable]) -> list[Any]:
 def _named_in(one: Any) -> list[Any]:
     """Functions and classes of the same file, or imported there, that a source calls by name."""
     home = sys.modules.get(getattr(one, "__module__", None) or "")
+    space = getattr(one, "__globals__", None) or getattr(home, "__dict__", {})
     names = set(re.findall(r"\b(\w+)\(", _source(one)))
-    values = [getattr(home, name, None) for name in sorted(names)]
+    values = [space.get(name) for name in sorted(names)]
     return [v for v in values if inspect.isfunction(v) and v.__module__[:5] != "numpy"]
 
 
