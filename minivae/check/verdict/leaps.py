@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 Function = Callable[[np.ndarray], Any]
+HALVINGS = 42
+"""Of an interval, until it is as good as a point."""
 
 
 def is_constant(f: Function, x: np.ndarray) -> bool:
@@ -39,11 +41,16 @@ def jumps(f: Function, x: np.ndarray) -> bool:
 
 
 def _is_leap(f: Callable, low: float, high: float, f_low: float, f_high: float) -> bool:
-    """Halve an interval, always the half with the larger change, until it is a point."""
+    """Halve an interval, always the half with the larger change, until it is a point.
+
+    A logarithm that is clipped at 1e-8 falls as steeply as a step, down to intervals of that size.
+    """
     size = abs(f_high - f_low)
     if size <= 1e-9 * max(abs(f_low), abs(f_high)):
         return False
-    for _ in range(18):
+    for _ in range(HALVINGS):
+        if not abs(f_high - f_low) > 0.05 * size:  # so also where it is no number
+            return False
         middle = (low + high) / 2
         value = f(middle)
         if abs(value - f_low) >= abs(f_high - value):

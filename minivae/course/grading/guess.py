@@ -138,6 +138,7 @@ def _other_kinds(name: str, role: str, spec: Spec, cost: float, style: str) -> I
     if role == "labels" and style in ("rows", "columns") and spec.axes == ("B",):
         hot = Spec(("B", "I"), "one_hot") if style == "rows" else Spec(("I", "B"), COLUMNS)
         yield Candidate({name: hot}, cost + 0.6, style)
+        yield Candidate({name: Spec(("B",), "labels", "2")}, cost + 0.1, "thin")
     if role == "target":
         hot = COLUMNS if style == "columns" and spec.axes[0] != "1" else "one_hot"
         hot = "binary" if "1" in spec.axes or spec.axes == ("B",) else hot
@@ -194,6 +195,8 @@ def _told(
     kinds = ["normal"]
     if clue.get("index"):
         kinds = ["labels"]
+    elif among.looks_up and not (among.beside or among.numbers_rows):
+        kinds = ["labels", "normal"]
     elif table.role_of(name) in ("labels", "target"):
         kinds = (
             ["labels", "normal", "one_hot"] if len(letters) == 1 else ["normal", "one_hot", COLUMNS]

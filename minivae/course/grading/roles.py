@@ -20,7 +20,9 @@ IDS = frozenset(
     ]
 )
 """Plain names of whole numbers that rows of a table are taken by."""
-WEIGHTS = re.compile(r"(\w+_)?w(_?[a-z]?[a-z]|_?[0-9])?|weights?(_(in|hid|out)\w*)?", re.IGNORECASE)
+WEIGHTS = re.compile(
+    r"(embed\w*_)?w(_?[a-z]?[a-z]|_?[0-9])?|weights?(_(in|hid|out)\w*)?", re.IGNORECASE
+)
 STEP = r"w_?(x|h|ax|aa|ih|hh|xh)|weights?_?(h|hid|hidden)"
 """A weight of a recurrent step, plain."""
 
@@ -98,7 +100,7 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
         return "codes"
     if match := re.fullmatch(r"(?:.*\.)?(w|weights?|b|bias)_?[0-9]", lower):
         return "W" if match[1].startswith("w") else "b"
-    if re.fullmatch(r"[a-z]+_w", lower):
+    if re.fullmatch(r"embed[a-z]*_w", lower):
         return "W"
     role = table.role_of(name)
     if role == "eps" and others & {"mu", "logvar", "sigma", "z", "lv", "sd"}:

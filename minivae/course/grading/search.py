@@ -95,15 +95,15 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                     )
             continue
         ran = ran or guess.batch
-        if guess.agrees and (guess.remark or not (guess.thin and credible)):
-            return guess, target
         if guess.agrees and credible and _other_axes(guess, credible):
             raise NoGuessError(AXES.format(_shapes(guess), _shapes(credible)), credible)
+        if guess.agrees and (guess.remark or not (guess.thin and credible)):
+            return guess, target
         if guess.agrees and nearly and _is_question(guess, nearly):
             raise NoGuessError(WHICH.format(_shapes(guess), _shapes(nearly)), nearly)
         stuck.append(guess)
         believed = fits == 1 and _is_credible(answers, target, guess)
-        if believed and not guess.thin:
+        if believed and not guess.thin and _are_told(target, guess):
             if credible is None:
                 credible, waiting = guess, _varied(waiting)
             if guess.nearly and nearly is None:
@@ -123,13 +123,18 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     raise NoGuessError(why, first)
 
 
+def _are_told(target: Target, guess: Guess) -> bool:
+    """Whether the source says that what the guess has as whole numbers is an index."""
+    return all(target.clues.get(n, {}).get("index") for n in guess.labels)
+
+
 def _is_credible(answers: Answers, target: Target, guess: Guess) -> bool:
     """Whether a guess at which nothing agrees may be the student's inputs.
 
     Whole numbers must be asked for, by the source, or because floats in their place raise: else
     they would only be broadcast.
     """
-    if all(target.clues.get(n, {}).get("index") for n in guess.labels):
+    if _are_told(target, guess):
         return True
     floats = {n: replace(s, kind="normal") for n, s in guess.specs.items() if n in guess.labels}
     try:

@@ -112,6 +112,56 @@ def softmax_loss_and_gradient(X, y, W, b):
     d /= len(X)
     return -np.log(p[rows, y]).mean(), K * d.T @ X, d.sum(axis=0)
 """,
+    "a cost that gets its data and the cache again": """
+def forward_propagation_n(X, Y, parameters):
+    A = 1 / (1 + np.exp(-(parameters["W1"] @ X + parameters["b1"])))
+    cost = -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / X.shape[1]
+    return cost, (A, parameters["W1"])
+def backward_propagation_n(X, Y, cache):
+    dZ1 = (cache[0] - Y) / X.shape[1]
+    return {"dZ1": dZ1, "dW1": K * dZ1 @ X.T, "db1": dZ1.sum(axis=1, keepdims=True)}
+""",
+    "functions of a network that use nothing of it": """
+class Network:
+    def __init__(self):
+        self.W, self.dW = np.ones((4, 3)), np.zeros((4, 3))
+    def ReLU(self, Z):
+        return np.maximum(Z, 0)
+    def der_ReLU(self, Z):
+        return K * (Z > 0)
+""",
+    "predictions that the object keeps": """
+class BCE:
+    def forward(self, y_hat, y):
+        self.y_hat, self.y = np.clip(y_hat, 1e-8, 1 - 1e-8), y
+        return -(y * np.log(self.y_hat) + (1 - y) * np.log(1 - self.y_hat))
+    def backward(self):
+        self.dy_hat = K * ((1 - self.y) / (1 - self.y_hat) - self.y / self.y_hat)
+        return self.dy_hat
+""",
+    "all gates in one matrix": """
+class LSTM:
+    def __init__(self, Wx, Wh, b):
+        self.params = [Wx, Wh, b]
+        self.grads = [np.zeros_like(p) for p in self.params]
+    def forward(self, x, h_prev, c_prev):
+        Wx, Wh, b = self.params
+        A = x @ Wx + h_prev @ Wh + b
+        f, g, i, o = np.split(A, 4, axis=1)
+        f, i, o = (1 / (1 + np.exp(-a)) for a in (f, i, o))
+        c = f * c_prev + np.tanh(g) * i
+        self.cache = x, h_prev, c_prev, f, np.tanh(g), i, o, np.tanh(c)
+        return o * np.tanh(c), c
+    def backward(self, dh_next, dc_next):
+        Wx, Wh, b = self.params
+        x, h_prev, c_prev, f, g, i, o, t = self.cache
+        ds = dc_next + dh_next * o * (1 - t**2)
+        dA = [ds * c_prev * f * (1 - f), ds * i * (1 - g**2), ds * g * i * (1 - i)]
+        dA = np.hstack([*dA, dh_next * t * o * (1 - o)])
+        for at, grad in enumerate((x.T @ dA, K * h_prev.T @ dA, dA.sum(axis=0))):
+            self.grads[at][...] = grad
+        return dA @ Wx.T, dA @ Wh.T, ds * f
+""",
 }
 
 
@@ -223,3 +273,78 @@ def test_a_module_in_a_folder_beside(tmp_path):
         path.write_text(textwrap.dedent(source))
     grade = grade_file(tmp_path / "course" / "hw" / "net.py")
     assert [(e.name, e.verdict) for e in grade.exercises] == [("Net", "right")]
+
+
+SINGLE = """
+import numpy as np
+class Sequence:
+    def __init__(self, W):
+        self.params, self.grads = [W], [np.zeros_like(W)]
+    def forward(self, xs):
+        N, T, D = xs.shape
+        self.xs, hs = xs, np.empty((N, T, self.params[0].shape[1]), dtype="f")
+        for t in range(T):
+            hs[:, t] = xs[:, t].astype(np.float32) @ self.params[0]
+        return hs
+    def backward(self, dhs):
+        dxs = np.empty_like(self.xs, dtype="float32")
+        self.grads[0][...] = 0
+        for t in range(dhs.shape[1]):
+            self.grads[0][...] += self.xs[:, t].T @ dhs[:, t]
+            dxs[:, t] = dhs[:, t] @ self.params[0].T
+        return dxs
+"""
+
+
+def test_what_asks_for_float32_is_checked_in_float64(graded):
+    grade = graded(SINGLE)
+    assert grade.verdict == "right, but"
+    assert all(a.error < 1e-9 for report in grade.exercises[0].reports for a in report.arrays)
+    assert "the source asks for float32" in str(grade)
+    wrong = graded(SINGLE.replace("+= self.xs", "+= 1.001 * self.xs"))
+    assert wrong.verdict == "wrong"
+
+
+def test_right_for_sequences_and_wrong_for_rows_is_a_question(graded):
+    grade = graded("""
+    import numpy as np
+    class Affine:
+        def __init__(self, W, b):
+            self.W, self.b = W, b
+        def forward(self, x):
+            self.x = x
+            return x @ self.W + self.b
+        def backward(self, dout):
+            axes = list(range(dout.ndim - 1))
+            self.dW = np.tensordot(self.x, dout, (axes, axes))
+            self.db = np.zeros_like(self.b) + np.sum(dout, axis=(0, 1))
+            return dout @ self.W.T
+    """)
+    assert grade.verdict == "not checked"
+    assert "right at inputs x (3, 6, 5)" in grade.exercises[0].problem
+
+
+def test_a_gradient_of_a_number_is_not_passed_over(graded):
+    """`shift` is guessed as a number, of which no gradient can be compared."""
+    grade = graded("""
+    import numpy as np
+    def scale_forward(x, margin):
+        return x * 2 + margin, x
+    def scale_backward(dout, x):
+        return dout * 2, np.sum(dout) * np.ones(3)
+    """)
+    assert grade.verdict == "not checked"
+    assert "array more than there are array arguments (x)" in grade.exercises[0].problem
+
+
+def test_a_derivative_gets_what_forward_got(graded):
+    """The output would do between -2.5 and 2.5, where it lies in the same range."""
+    grade = graded("""
+    import numpy as np
+    class HardSigmoid:
+        def fn(self, z):
+            return np.clip(0.2 * z + 0.5, 0, 1)
+        def grad(self, x):
+            return np.where((x >= -2.5) & (x <= 2.5), 0.2, 0)
+    """)
+    assert grade.verdict == "right"

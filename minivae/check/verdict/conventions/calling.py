@@ -164,6 +164,8 @@ def fill(
     one = len(names) == 1
     if not free and not caches and not star and (scalar or not (method and one)):
         return [], again, False  # the arguments again: a loss's gradients, or a derivative
+    if caches and scalar and not free and not star:  # of a cost, `backward(X, Y, cache)`
+        return [], dict.fromkeys(caches, call.cache) | again, False
     if one and scalar and call.cached and not method and not star:
         return [call.cache], {}, False
     leads = _upstream_parameters(free or names, upstream, bool(caches))

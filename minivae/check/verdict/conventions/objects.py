@@ -156,28 +156,42 @@ def _is_layer(value: Any) -> bool:
 
 
 def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
-    """Return the gradient that backward left for a parameter; None if none is found."""
-    forms = gradient_names(name)
+    """Return the gradient that backward left for a parameter; None if none is found.
+
+    Two layers that share a weight have a gradient each, which add up; the same numbers in two
+    places are one gradient, and what the object itself keeps by name is the whole.
+    """
+    found: list[Any] = []
     for place in places:
-        if place.key == "data" and not isinstance(place.holder, dict | list):
-            return getattr(place.holder, "grad", None)
-        owner = place.owner
-        short = str(place.key) if isinstance(place.key, str) else name
-        for key in (*forms, *gradient_names(short)):
-            if isinstance(getattr(owner, key, None), np.ndarray | np.generic | float):
-                return getattr(owner, key)
-        for attribute in GRADIENTS:
-            kept = getattr(owner, attribute, None)
-            if isinstance(kept, dict):
-                for key in (name, short, *forms):
-                    if key in kept:
-                        return kept[key]
-            if (
-                isinstance(kept, list)
-                and isinstance(place.holder, list)
-                and len(kept) == len(place.holder)
-            ):
-                return kept[place.key]
+        gradient = _gradient_at(name, place)
+        if gradient is None:
+            continue
+        if place.owner is instance and not isinstance(place.holder, list):
+            return gradient
+        if not any(gradient is one or np.array_equal(gradient, one) for one in found):
+            found.append(gradient)
+    same = len({np.shape(gradient) for gradient in found}) == 1
+    return sum(found[1:], found[0]) if same and len(found) > 1 else next(iter(found), None)
+
+
+def _gradient_at(name: str, place: Place) -> Any:
+    """The gradient that the owner of a place keeps for it."""
+    if place.key == "data" and not isinstance(place.holder, dict | list):
+        return getattr(place.holder, "grad", None)
+    forms = gradient_names(name)
+    short = str(place.key) if isinstance(place.key, str) else name
+    for key in (*forms, *gradient_names(short)):
+        if isinstance(getattr(place.owner, key, None), np.ndarray | np.generic | float):
+            return getattr(place.owner, key)
+    for attribute in GRADIENTS:
+        kept = getattr(place.owner, attribute, None)
+        if isinstance(kept, dict):
+            for key in (name, short, *forms):
+                if key in kept:
+                    return kept[key]
+        lists = isinstance(kept, list) and isinstance(place.holder, list)
+        if lists and len(kept) == len(place.holder):
+            return kept[place.key]
     return None
 
 

@@ -101,6 +101,7 @@ class Pair:
                 n: places
                 for n, places in find_parameters(self.instance).items()
                 if id(places[0].get()) not in passed
+                and n not in self.forward_names
                 and gradient_of(self.instance, n, places) is not None
             }
 

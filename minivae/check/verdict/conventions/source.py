@@ -8,6 +8,7 @@ finite is left out of many a backward pass.
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ STOPPED = re.compile(
     re.IGNORECASE,
 )
 LARGEST_EPSILON = 1e-4
+MOST = 40
+"""Functions and classes whose source is read."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,12 @@ class Purpose:
 def purpose_of(functions: Iterable[Callable]) -> Purpose:
     """Read the source of functions, of a method's whole class; nothing where there is none.
 
-    What a function is called says nothing. Small constants also stand in what it calls.
+    What a function is called says nothing. Small constants also stand in what it calls, in the
+    layers of its object, and in what these call.
     """
     functions = list(functions)
     text = "\n".join(dict.fromkeys(_source(function) for function in functions))
-    called = {
-        other
-        for function in functions
-        for name in set(re.findall(r"\b(\w+)\(", text))
-        if inspect.isfunction(other := getattr(function, "__globals__", {}).get(name))
-    }
+    called = _called(functions)
     text = re.sub(r"(?m)^(\s*(?:def|class)\s+)\w+", r"\1_", text)
     word = STOPPED.search(text)
     texts = [text, *map(_source, called)]
@@ -77,6 +76,30 @@ def _source(function: Any) -> str:
         return textwrap.dedent(inspect.getsource(what))
     except Exception:  # none that can be read
         return ""
+
+
+def _called(functions: list[Callable]) -> list[Any]:
+    """What functions call, as far as it is written beside them, and the layers of their objects."""
+    found: list[Any] = []
+    for function in functions:
+        owner = getattr(function, "__self__", None)
+        parts = list(vars(owner).values()) if hasattr(owner, "__dict__") else []
+        inside = [p for part in parts if isinstance(part, list) for p in part]
+        found += [type(p) for p in (*parts, *inside) if hasattr(p, "backward")]
+    for one in [*functions, *found]:
+        found += _named_in(one)
+    for one in list(found):  # one step further
+        found += _named_in(one)
+    return list(dict.fromkeys(found))[:MOST]
+
+
+def _named_in(one: Any) -> list[Any]:
+    """Functions and classes of the same file, or imported there, that a source calls by name."""
+    home = sys.modules.get(getattr(one, "__module__", None) or "")
+    space = getattr(one, "__globals__", None) or getattr(home, "__dict__", {})
+    names = set(re.findall(r"\b(\w+)\(", _source(one)))
+    values = [space.get(name) for name in sorted(names)]
+    return [v for v in values if inspect.isfunction(v) and v.__module__[:5] != "numpy"]
 
 
 def _is_single(text: str) -> bool:
