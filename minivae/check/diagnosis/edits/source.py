@@ -147,7 +147,7 @@ def _in_statement(statement: ast.stmt) -> Iterator[Place]:
                 yield from _in_expression(part, statement, None, reading=False)
             elif isinstance(part, ast.expr):
                 units = list(_units(part, target, isinstance(statement, ast.Return)))
-                if isinstance(statement, ast.Assign | ast.AugAssign):
+                if isinstance(statement, ast.Assign | ast.AugAssign | ast.Return):
                     yield Place(statement, statement, units[0] if len(units) == 1 else None)
                 for unit in units:
                     yield from _in_expression(unit.node, statement, unit, term=True)

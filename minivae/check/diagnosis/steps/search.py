@@ -26,6 +26,10 @@ def all_deviations(scene: Scene) -> Iterator[Deviation]:
     yield from composed_deviations(scene, steps)
     for i in steps:
         yield from local_deviations(scene, i, scene.tape.nodes[i])
+    for i, users in enumerate(scene.users):
+        used = [(c, slot) for c, slot in users if scene.used[c]]
+        for c, slot in used if scene.used[i] and len(used) > 1 else ():
+            yield scene.edge(i, c, slot)
     for i in steps:
         yield scene.scaled(i)
     for i, node in enumerate(scene.tape.nodes):
