@@ -182,7 +182,8 @@ class ExerciseGrade:
         for i, point in enumerate(self.points):
             found = point.findings
             if i and found <= seen:
-                again = "wrong in the same way" if found else "right"
+                same = "wrong in the same way" if point.verdict == WRONG else "the same"
+                again = same if found else "right"
                 lines += [""] * (lines[-1][:2] != "al") + [f"also at {point.label}: {again}"]
                 continue
             seen |= found
