@@ -12,7 +12,7 @@ from ..evidence import Evidence, misfit
 from ..finding import Arrays, Finding
 from .composed import composed_deviations
 from .local import local_deviations, slope_deviations
-from .naming import constants, said
+from .naming import said
 from .scene import Deviation, Scene
 
 MAX_STEPS = 400
@@ -109,11 +109,6 @@ class Steps:
         """All mistakes."""
         return list(all_deviations(self.scene))
 
-    @cached_property
-    def constants(self) -> list[float]:
-        """Numbers of the forward pass that are worth a name."""
-        return constants(self.tapes[0], self.evidence) if self.tapes else []
-
     def effect(self, number: int, probe: int) -> dict[str, np.ndarray]:
         """By how much a mistake changes each gradient at a probe."""
         if (number, probe) not in self._effects:
@@ -158,7 +153,7 @@ class Steps:
                 continue
             c = c if deviation.scaled else 1.0
             fit = misfit([g + c * e for g, e in zip(right, effects, strict=True)], yours)
-            for key, text in said(1 + c, deviation, self):
+            for key, text in said(1 + c, deviation, self.evidence):
                 yield Finding(key, text, fit, 1)
 
 
