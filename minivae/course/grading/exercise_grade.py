@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...check.report.report import Report
-from ...check.report.result import BUT, NOT_CHECKED, RIGHT, worst_of
+from ...check.report.result import BUT, NOT_CHECKED, RIGHT, WRONG, worst_of
 from ...check.report.text import WIDTH
 from ..score import score
 from .point_result import PointResult
