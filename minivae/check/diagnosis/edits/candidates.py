@@ -133,6 +133,9 @@ def _of_expression(source: Source, place: Place, node: ast.expr, scope: Scope) -
                 yield "operator", 0, f"{left} {op} {right}"
         if sign := SIGNS.get(type(node.op)):
             yield "order", 1, f"{right} {sign} {left}"
+        if isinstance(node.op, ast.MatMult):
+            yield "order", 1, f"{right} @ {source.operand(node.left, dotted=True)}.T"
+            yield "order", 1, f"{source.operand(node.right, dotted=True)}.T @ {left}"
         kind = "term" if isinstance(node.op, ast.Add | ast.Sub) else "factor"
         yield f"{kind}_too_much", 1, left
         yield f"{kind}_too_much", 1, f"-{right}" if isinstance(node.op, ast.Sub) else right

@@ -18,6 +18,7 @@ ALONE = [
     ("no_sign", 2, "-{x}"),
     ("no_factor", 2, "2 * {x}"),
     ("no_factor", 2, "0.5 * {x}"),
+    ("no_factor", 3, "{x} * (1 - {x})"),
     ("no_sum", 3, "np.sum({x}, axis=0)"),
     ("no_sum", 3, "np.sum({x}, axis=-1)"),
     ("no_sum", 3, "np.sum({x}, axis=0, keepdims=True)"),

@@ -113,6 +113,11 @@ class Source:
         return _one_line(before + self.of(place.node) + after), _one_line(before + new + after)
 
     @cached_property
+    def loops(self) -> bool:
+        """Whether a line may run before one that stands above it."""
+        return any(isinstance(node, ast.For) for node in ast.walk(self.tree))
+
+    @cached_property
     def assigned(self) -> set[str]:
         """What is assigned to."""
         return {place.unit.target for place in self.places if place.unit is not None}
