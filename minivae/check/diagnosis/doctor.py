@@ -47,9 +47,7 @@ def diagnose(report: Report, subject: Subject, upstream: list[np.ndarray], seed:
             replace(d, text=re.sub(r"\bdout\b", own, d.text))
             for d in _ranked(found[array.name], common)
         ]
-        if at:  # one name beside it will do
-            known = [d for i, d in enumerate(known) if i == 0 or d.also]
-        array.diagnoses = [*at, *known] or [
+        array.diagnoses = [*at, *known[: 1 if at else None]] or [
             Diagnosis("unknown", doctor.unknown(array), float("nan"))
         ]
 
@@ -151,13 +149,7 @@ def _ranked(findings: list[Finding], common: Counter) -> list[Diagnosis]:
             text = f"in other words: {MISTAKES[finding.key]}"
         elif chosen:
             text = f"{text} (it gives the same numbers; here the two cannot be told apart)"
-        elif finding.second:
-            text = f"two mistakes at once: {text}"
         chosen.append(Diagnosis(finding.key, text, finding.misfit))
-        if finding.second:
-            key, second = finding.second
-            chosen.append(Diagnosis(key, f"besides, {second}", finding.misfit, also=True))
-            break
         if len(chosen) == SUGGESTIONS:
             break
     return chosen

@@ -19,12 +19,9 @@ class Finding:
         Relative distance between the gradient at hand and what the mistake gives.
     level : int
         How specific it is; of several that fit, the lowest is the likeliest.
-    second : (str, str), optional
-        Key and text of another mistake that was made at the same time.
     """
 
     key: str
     text: str
     misfit: float
     level: int = 1
-    second: tuple[str, str] | None = None

@@ -65,6 +65,7 @@ SLIPS = {
     "power": "lacks a square",
     "axis": "works along another axis than it needs",
     "keepdims": "keeps an axis that it should not, or loses one",
+    "returned": "returns two things in each other's place",
     "size": "counts something else than it needs",
     "index": "is off by one",
     "direction": "goes through in the other direction",

@@ -150,7 +150,7 @@ def _array(array: ArrayCheck, tolerance: float) -> str:
             fit = ""
             if math.isfinite(diagnosis.residual):
                 fit = f' <span class="soft">(fits to {diagnosis.residual:.0e})</span>'
-            lead = "likely" if i == 0 else "and" if diagnosis.also else "or"
+            lead = "or" if i else "likely"
             items.append(f"<li><b>{lead}:</b> {escape(diagnosis.text)}{fit}</li>")
         said.append(f'<ul class="diagnosis">{"".join(items)}</ul>')
     body = "".join(said) + (heat_map(array, tolerance) if comparable(array) else "")

@@ -32,8 +32,6 @@ class Diagnosis:
         What is wrong, in words.
     residual : float
         How far the gradient is from what this mistake would give, relative; 0 is a perfect match.
-    also : bool
-        Whether it was made together with the one before, instead of it.
     line, cell : int
         Line of the file that it stands on, or of the code cell of a notebook; 0 if it is not known,
         or there is none.
@@ -44,7 +42,6 @@ class Diagnosis:
     key: str
     text: str
     residual: float
-    also: bool = False
     line: int = 0
     source: str = ""
     edit: str = ""

@@ -26,7 +26,7 @@ def report_text(report: Result) -> str:
         if array.reason:
             lines += _item(array.reason)
         for i, diagnosis in enumerate(array.diagnoses):
-            lead = "likely" if i == 0 else "and" if diagnosis.also else "or"
+            lead = "or" if i else "likely"
             lines += _item(
                 diagnosis.text if diagnosis.key == "unknown" else f"{lead}: {diagnosis.text}"
             )

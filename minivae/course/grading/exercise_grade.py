@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...check.report.report import Report
-from ...check.report.result import BUT, NOT_CHECKED, RIGHT, worst_of
+from ...check.report.result import BUT, NOT_CHECKED, RIGHT, WRONG, worst_of
 from ...check.report.text import WIDTH
 from ..score import score
 from .point_result import PointResult
@@ -182,8 +182,8 @@ class ExerciseGrade:
         for i, point in enumerate(self.points):
             found = point.findings
             if i and found <= seen:
-                again = "the same" if found else "right"
-                again = "wrong in the same way" if point.verdict == WRONG else again
+                same = "wrong in the same way" if point.verdict == WRONG else "the same"
+                again = same if found else "right"
                 lines += [""] * (lines[-1][:2] != "al") + [f"also at {point.label}: {again}"]
                 continue
             seen |= found

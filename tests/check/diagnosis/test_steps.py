@@ -105,8 +105,7 @@ def attention(q, k, v, mistake=""):
         else:
             ds = p * (dp - inner)
         root = 1.0 if mistake == "root" else np.sqrt(q.shape[1])
-        dv = p @ dout if mistake == "transpose" else p.T @ dout
-        return ds @ k / root, ds.T @ q / root, dv
+        return ds @ k / root, ds.T @ q / root, p.T @ dout
 
     return forward, backward, {"q": q, "k": k, "v": v}
 
@@ -117,7 +116,6 @@ def attention(q, k, v, mistake=""):
         ("diagonal", "q", "missing_term"),
         ("no inner sum", "k", "missing_term"),
         ("root", "q", "factor"),
-        ("transpose", "v", "transpose"),
     ],
 )
 def test_mistakes_in_attention(mistake, name, key):
@@ -142,22 +140,3 @@ def test_texts_name_the_step():
     report = check_gradients(forward, backward, {"x": N((3, 4)), "w": N((4, 5))})
     assert "overwritten_branch" in keys(report, "w")
     assert "tanh(x @ w)" in report["w"].diagnoses[0].text
-
-
-def test_two_mistakes_at_two_steps():
-    def forward(mu, logvar, eps, target):
-        z = mu + np.exp(0.5 * logvar) * eps
-        loss = 0.5 * np.sum((np.sin(z) - target) ** 2)
-        return loss + 0.3 * 0.5 * np.sum(mu**2 + np.exp(logvar) - logvar - 1)
-
-    def backward(mu, logvar, eps, target):
-        s = np.exp(0.5 * logvar)
-        z = mu + s * eps
-        dz = (np.sin(z) - target) * np.cos(z)
-        dlogvar = 0.5 * dz * s + 0.3 * 0.5 * np.exp(logvar)  # no noise, no -1
-        return {"mu": dz + 0.3 * mu, "logvar": dlogvar}
-
-    inputs = {"mu": N((4, 3)), "logvar": N((4, 3)), "eps": N((4, 3)), "target": N((4, 3))}
-    report = check_gradients(forward, backward, inputs)
-    assert report["mu"].verdict == "right"
-    assert set(keys(report, "logvar")) == {"noise_missing", "minus_one"}

@@ -161,11 +161,11 @@ def test_the_diagnosis_comes_in_order_with_how_well_it_fits():
         diagnoses=[
             Diagnosis("factor", "twice", 3e-12),
             Diagnosis("dims", "sum", float("inf")),
-            Diagnosis("sign", "minus", 0.5, also=True),
+            Diagnosis("sign", "minus", 0.5),
         ],
     )
     items = [e["text"] for e in page_of(wrong).find("li")]
-    assert items == ["likely: twice (fits to 3e-12)", "or: sum", "and: minus (fits to 5e-01)"]
+    assert items == ["likely: twice (fits to 3e-12)", "or: sum", "or: minus (fits to 5e-01)"]
 
 
 def test_contract_and_notes_are_listed():

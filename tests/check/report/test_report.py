@@ -109,7 +109,7 @@ def test_nothing_that_is_said_is_lost_by_wrapping():
 def test_text_holds_verdict_error_worst_entry_with_both_values_and_the_diagnosis():
     half = Diagnosis("factor", "half of what it should be", 1e-15)
     other = Diagnosis("dims", "a mean for a sum", 1e-9)
-    with_it = Diagnosis("sign", "the sign is flipped", 1e-9, also=True)
+    with_it = Diagnosis("sign", "the sign is flipped", 1e-9)
     array = wrong_array(diagnoses=[half, other, with_it])
     text = str(report_of(array, habits=["x was changed"], notes=["a note"]))
     assert text.split("\n")[0] == "op: WRONG"
@@ -125,7 +125,7 @@ def test_text_holds_verdict_error_worst_entry_with_both_values_and_the_diagnosis
     ]
     assert "- likely: half of what it should be" in text
     assert "- or: a mean for a sum" in text
-    assert "- and: the sign is flipped" in text
+    assert "- or: the sign is flipped" in text
     assert "- but: x was changed" in text
     assert "- note: a note" in text
 

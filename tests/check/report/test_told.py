@@ -15,7 +15,7 @@ MEND = "write dx = scale * dy"
 NAMED = [Diagnosis(key, f"{key} was met: {MEND}", 0.0) for key in MISTAKES]
 LINES = [
     Diagnosis(
-        kind, f"line 12: `{SOURCE}` {SLIPS[kind]}; with `{EDIT}` it is right", 0.0, False, 12,
+        kind, f"line 12: `{SOURCE}` {SLIPS[kind]}; with `{EDIT}` it is right", 0.0, 12,
         SOURCE, EDIT,
     )
     for kind in SLIPS

@@ -107,6 +107,9 @@ def _of_statement(source: Source, node: ast.stmt) -> Others:
             yield "adds_up", 0, f"{source.of(target)} += {value}"
         if isinstance(target, ast.Subscript):
             yield "repeated", 0, _add_at(source, target, value)
+    elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+        for order in _exchanged([source.of(part) for part in node.value.elts]):
+            yield "returned", 1, f"return {order}"
     elif isinstance(node, ast.AugAssign):
         target, value = node.target, source.of(node.value)
         yield "overwrites", 0, f"{source.of(target)} = {value}"
@@ -130,6 +133,9 @@ def _of_expression(source: Source, place: Place, node: ast.expr, scope: Scope) -
                 yield "operator", 0, f"{left} {op} {right}"
         if sign := SIGNS.get(type(node.op)):
             yield "order", 1, f"{right} {sign} {left}"
+        if isinstance(node.op, ast.MatMult):
+            yield "order", 1, f"{right} @ {source.operand(node.left, dotted=True)}.T"
+            yield "order", 1, f"{source.operand(node.right, dotted=True)}.T @ {left}"
         kind = "term" if isinstance(node.op, ast.Add | ast.Sub) else "factor"
         yield f"{kind}_too_much", 1, left
         yield f"{kind}_too_much", 1, f"-{right}" if isinstance(node.op, ast.Sub) else right
@@ -147,6 +153,9 @@ def _of_expression(source: Source, place: Place, node: ast.expr, scope: Scope) -
         yield "transposed", 0, source.of(node.value)
     elif isinstance(node, ast.Call):
         yield from _calls(source, node)
+    elif isinstance(node, ast.List):
+        for order in _exchanged([source.of(part) for part in node.elts]):
+            yield "order", 1, f"[{order}]"
     if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         yield from _names(source.of(node), scope)
     if counted := COUNTED.fullmatch(source.of(node)):
@@ -172,13 +181,24 @@ def _numbers(value: object, scope: Scope, nothing: int | None) -> Others:
 
 def _of_slice(source: Source, node: ast.Slice) -> Others:
     lower, upper, step = (
-        "" if part is None else source.operand(part) for part in (node.lower, node.upper, node.step)
+        "" if part is None else source.of(part) for part in (node.lower, node.upper, node.step)
     )
     step = f":{step}" if step else ""
-    for bound in [f"{lower} + 1", f"{lower} - 1", ""] if lower else ["1", "-1"]:
-        yield "index", 1, f"{bound}:{upper}{step}"
-    for bound in [f"{upper} + 1", f"{upper} - 1", ""] if upper else ["1", "-1"]:
-        yield "index", 1, f"{lower}:{bound}{step}"
+    lows, highs = [_moved(lower or "0", n) for n in (1, -1)], [_moved(upper, n) for n in (1, -1)]
+    for low in [lows[0], *([lows[1], ""] if lower else ["-1"])]:
+        yield "index", 1, f"{low}:{upper}{step}"
+    for high in [*highs, ""] if upper else ["1", "-1"]:
+        yield "index", 1, f"{lower}:{high}{step}"
+    for low, high in zip(lows, highs, strict=True) if upper else ():
+        yield "index", 1, f"{low}:{high}{step}"
+
+
+def _moved(bound: str, by: int) -> str:
+    """A bound of a slice, moved by 1 or -1; an end at 0 is none."""
+    try:
+        return str(int(bound) + by) if bound != "-1" or by < 0 else ""
+    except ValueError:
+        return f"({bound}) {'+' if by > 0 else '-'} 1" if bound else ""
 
 
 def _calls(source: Source, node: ast.Call) -> Others:
@@ -241,11 +261,17 @@ def _orders(node: ast.Call, words: list[str]) -> Iterator[str]:
     axes, form = words, "{}"
     if len(words) == 1 and isinstance(node.args[0], ast.Tuple):
         axes, form = [ast.unparse(axis) for axis in node.args[0].elts], "({})"
-    for i in range(len(axes)):
-        for j in range(i + 1, len(axes)):
-            other = list(axes)
+    for order in _exchanged(axes):
+        yield form.format(order)
+
+
+def _exchanged(parts: list[str]) -> Iterator[str]:
+    """A list with two of its entries exchanged."""
+    for i in range(len(parts)):
+        for j in range(i + 1, min(len(parts), 8)):
+            other = list(parts)
             other[i], other[j] = other[j], other[i]
-            yield form.format(", ".join(other))
+            yield ", ".join(other)
 
 
 def _names(written: str, scope: Scope) -> Others:

@@ -18,6 +18,7 @@ ALONE = [
     ("no_sign", 2, "-{x}"),
     ("no_factor", 2, "2 * {x}"),
     ("no_factor", 2, "0.5 * {x}"),
+    ("no_factor", 3, "{x} * (1 - {x})"),
     ("no_sum", 3, "np.sum({x}, axis=0)"),
     ("no_sum", 3, "np.sum({x}, axis=-1)"),
     ("no_sum", 3, "np.sum({x}, axis=0, keepdims=True)"),
@@ -36,10 +37,10 @@ TERMS = [("no_term", 0, "{x} - 1"), ("no_term", 0, "1 - {x}"), ("no_term", 1, "{
 BESIDE = [("no_term", 0, "{x} + {v}"), ("no_term", 0, "{x} - {v}")]
 """Forms with one more term; the second, with an array of the same shape."""
 FACTORS = [
-    ("no_factor", 3, "{x} * (1 - {v}**2)"),
-    ("no_factor", 3, "{x} * {v} * (1 - {v})"),
+    ("no_factor", 2, "{x} * (1 - {v}**2)"),
+    ("no_factor", 2, "{x} * {v} * (1 - {v})"),
     ("no_factor", 3, "{x} * (1 - {v})"),
-    ("no_factor", 3, "{x} * ({v} > 0)"),
+    ("no_factor", 2, "{x} * ({v} > 0)"),
     ("no_divisor", 3, "{x} / {v}"),
     ("no_factor", 3, "2 * {x} * {v}"),
     ("no_factor", 4, "{x} * {v}**2"),
@@ -50,6 +51,7 @@ FACTORS = [
 ]
 """Forms with one more factor, which has a shape that spreads to that of x."""
 ALIKE = [
+    ("jacobian", 3, "{x} - np.sum({x} * {v}, axis=-1, keepdims=True)"),
     ("jacobian", 3, "{v} * ({x} - np.sum({x} * {v}, axis=-1, keepdims=True))"),
     ("statistic", 3, "{x} - {v} * np.sum({x} * {v}, axis=-1, keepdims=True)"),
     ("statistic", 3, "{x} - {v} * np.mean({x} * {v}, axis=-1, keepdims=True)"),

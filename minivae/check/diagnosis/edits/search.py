@@ -67,7 +67,8 @@ class Text:
         self.scope: Scope = {n: (tuple(s), whole) for n, (s, whole) in described["scope"].items()}
         self.units: dict[Unit | None, list[Place]] = {}
         for place in self.source.places if self.scope else []:
-            if self.end and self.first + place.node.lineno - 1 > self.end:  # type: ignore[attr-defined]
+            line = self.first + place.node.lineno - 1  # type: ignore[attr-defined]
+            if self.end and line > self.end and not self.source.loops:
                 break  # it had raised before
             self.units.setdefault(place.unit, []).append(place)
 

@@ -113,6 +113,11 @@ class Source:
         return _one_line(before + self.of(place.node) + after), _one_line(before + new + after)
 
     @cached_property
+    def loops(self) -> bool:
+        """Whether a line may run before one that stands above it."""
+        return any(isinstance(node, ast.For) for node in ast.walk(self.tree))
+
+    @cached_property
     def assigned(self) -> set[str]:
         """What is assigned to."""
         return {place.unit.target for place in self.places if place.unit is not None}
@@ -147,7 +152,7 @@ def _in_statement(statement: ast.stmt) -> Iterator[Place]:
                 yield from _in_expression(part, statement, None, reading=False)
             elif isinstance(part, ast.expr):
                 units = list(_units(part, target, isinstance(statement, ast.Return)))
-                if isinstance(statement, ast.Assign | ast.AugAssign):
+                if isinstance(statement, ast.Assign | ast.AugAssign | ast.Return):
                     yield Place(statement, statement, units[0] if len(units) == 1 else None)
                 for unit in units:
                     yield from _in_expression(unit.node, statement, unit, term=True)

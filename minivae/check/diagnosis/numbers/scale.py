@@ -142,15 +142,6 @@ def scale_findings(yours: Arrays, true: Arrays, evidence: Evidence) -> Iterator[
     if n > 1 and not rest and abs(ratio * n - 1) < 1e-3:
         words = f"it is {n} times too small: a mean over {n} places stands where the sum belongs"
         yield Finding("mean_for_sum", words, misfit([g / n for g in true], yours))
-    plain = [f for f in factors if f.key in ("sign", "factor")]
-    sized = [f for f in factors if f.key not in ("sign", "factor")]
-    pairs = [(plain[0], f) for f in factors[1:]] + list(itertools.product(plain[1:3], sized))
-    for one, two in pairs:
-        product = one.sizes[0] * two.sizes[0]
-        if abs(ratio - product) < 1e-3 * abs(product):
-            predicted = [p * q * n for p, q, n in zip(one.sizes, two.sizes, true, strict=True)]
-            fit = misfit(predicted, yours)
-            yield Finding(one.key, one.words, fit, 2, (two.key, two.words))
     if abs(ratio) > 1e-12:
         predicted = [ratio * n for n in true]
         yield Finding(

@@ -1,11 +1,11 @@
-"""Local derivatives: of functions of one number, of masks, of products."""
+"""Local derivatives: of functions of one number, and of masks."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ...tape import Adjoints, Node, Ref, Tape
-from ...tape.derivatives import SLOPES, unbroadcast
+from ...tape import Adjoints, Node, Tape
+from ...tape.derivatives import SLOPES
 from ..catalogue.function import jacobian, sigmoid, softmax
 from .scene import Change, Deviation, Keys, Scene
 
@@ -19,12 +19,6 @@ def local_deviations(scene: Scene, i: int, node: Node) -> Iterator[Deviation]:
         for slot, ref in enumerate(node.inputs):
             if ref[0] == "node":
                 yield from _mask(scene, i, slot, what)
-        if len(scene.inputs(i)) == 2:
-            yield _masks_of_upstream(scene, i, what)
-    if node.op in ("multiply", "divide"):
-        for slot, ref in enumerate(node.inputs):
-            if ref[0] == "node":
-                yield from _product(scene, i, slot, what)
     if node.op == "power" and node.inputs[1][0] == "const":
         text = f"{what} is not differentiated"
         yield scene.at(i, 0, ("derivative_missing",), text, lambda dy, p, y, right: dy * y)
@@ -88,96 +82,6 @@ def _mask(scene: Scene, i: int, slot: int, what: str) -> Iterator[Deviation]:
             yield scene.at(
                 i, 0, ("logvar_clamp",), text, lambda dy, p, y, r, keep=keep: dy * keep(p)
             )
-
-
-def _masks_of_upstream(scene: Scene, i: int, what: str) -> Deviation:
-    """Both branches of a choice have the mask from the upstream gradient."""
-
-    def change(tape: Tape, adj: Adjoints) -> Change | None:
-        if adj[i] is None:
-            return None
-        found: Change = {}
-        for p, slot in scene.inputs(i):
-            wrong = unbroadcast(adj[i] * ((adj[i] > 0) == (slot == 0)), tape.nodes[p].value.shape)
-            found[p] = found.get(p, 0) + wrong - tape.back(i, slot, adj[i])
-        return found
-
-    text = f"the mask of {what} is taken from the upstream gradient"
-    return Deviation(("wrong_mask",), text, change)
-
-
-def _product(scene: Scene, i: int, slot: int, what: str) -> Iterator[Deviation]:
-    """A factor of a product is missing from the derivative of the other, or is in twice."""
-    node = scene.tape.nodes[i]
-    other = node.inputs[1 - slot]
-    if np.size(scene.tape.operand(other)) == 1 and other[0] == "const":
-        return  # a number: the branches' factors cover it
-    q = scene.write.operand(other)
-    missing, twice = _factor_keys(scene, other)
-    text = f"the factor {q} of {what} is missing"
-    yield _with_factor(scene, i, slot, missing, text, lambda dy, q: dy / q)
-    if node.op == "multiply":
-        # The same where the factor is 0.
-        yield scene.at(i, slot, missing, text, lambda dy, p, y, r: np.broadcast_to(dy, r.shape))
-        text = f"in {what}, the derivative with respect to one factor is the other one"
-        yield scene.at(i, slot, ("swapped", "missing_term"), text, lambda dy, p, y, r: dy * p)
-    text = f"the factor {q} of {what} is in twice"
-    yield _with_factor(scene, i, slot, twice, text, lambda dy, q: dy * q)
-    if node.op == "multiply" and scene.write.is_mask(other):
-        yield from _mask_factor(scene, i, slot, scene.write.operand(other), other)
-    if node.op == "divide" and slot == 0:
-        text = f"in {what}, the numerator gets a derivative of 1 / {q}"
-        yield scene.at(i, slot, ("missing_term", "swapped"), text, lambda dy, p, y, r: -r * y)
-    if node.op == "divide" and slot == 1:
-        text = f"the square of the denominator is missing in the derivative of {what}"
-        yield scene.at(i, slot, ("missing_term",), text, lambda dy, p, y, r: r * p)
-
-
-def _mask_factor(scene: Scene, i: int, slot: int, q: str, other: Ref) -> Iterator[Deviation]:
-    """A factor of zeros and ones is turned round, or taken from elsewhere."""
-    text, mask = (
-        f"{q} is turned round: it lets through what the forward pass stops",
-        scene.tape.operand(other),
-    )
-    turned = np.where(mask == 0, mask.max() or mask.min(), 0)
-    yield scene.at(i, slot, ("wrong_mask",), text, lambda dy, p, y, r: dy * turned)
-    text = f"{q} is taken from the upstream gradient"
-    yield scene.at(i, slot, ("wrong_mask",), text, lambda dy, p, y, r: dy * (dy > 0))
-    text = f"there is a second mask beside {q}, of the upstream gradient"
-    yield scene.at(i, slot, ("wrong_mask",), text, lambda dy, p, y, r: r * (dy > 0))
-
-
-def _with_factor(
-    scene: Scene, i: int, slot: int, keys: Keys, text: str, apply: Callable
-) -> Deviation:
-    """The upstream gradient of a product has its other factor applied once more, or once less."""
-    inputs = scene.tape.nodes[i].inputs
-    p, other = inputs[slot][1], inputs[1 - slot]
-    divided = scene.tape.nodes[i].op == "divide"
-
-    def change(tape: Tape, adj: Adjoints) -> Change | None:
-        if adj[i] is None:
-            return None
-        with np.errstate(all="ignore"):
-            q = tape.operand(other)
-            dy = apply(adj[i], 1 / q if divided else q)
-        if not np.isfinite(dy).all():
-            return None
-        return {p: tape.back(i, slot, dy) - tape.back(i, slot, adj[i])}
-
-    return Deviation(keys, text, change)
-
-
-def _factor_keys(scene: Scene, ref: Ref) -> tuple[Keys, Keys]:
-    """What it is called when this factor is missing, and when it is in twice."""
-    if scene.write.is_noise(ref):
-        return ("noise_missing", "missing_term"), ("noise_gradient", "derivative_twice")
-    value = scene.tape.operand(ref)
-    if ref[0] == "const" and np.any(value == 0):
-        return ("wrong_mask", "missing_term", "derivative_missing"), ("factor", "extra_term")
-    if ref[0] == "node" and scene.write.is_scale(ref[1]):
-        return ("derivative_missing", "sigma_head"), ("variance_for_std", "derivative_twice")
-    return ("missing_term", "derivative_missing"), ("extra_term", "derivative_twice")
 
 
 def slope_deviations(scene: Scene, i: int) -> Iterator[Deviation]:

@@ -202,3 +202,20 @@ class Scene:
             lambda tape, adj: None if adj[i] is None else {i: adj[i]},
             scaled=True,
         )
+
+    def edge(self, i: int, c: int, slot: int) -> Deviation:
+        """A multiple of what step c, one of several, sends back to step i is lost or too much."""
+        feeds_exp = any(self.tape.nodes[u].op in ("exp", "expm1") for u, _ in self.users[i])
+        keys: Keys = ("overwritten_branch", "missing_term")
+        if self.tape.nodes[c].op in LINEAR and feeds_exp and self.is_spread(i):
+            keys = ("minus_one", "missing_term")
+        elif self.is_divergence(i, c):
+            keys = ("minus_one" if feeds_exp else "kl_missing", "missing_term")
+        elif self.tape.nodes[c].op in ("multiply", "divide", "power", "matmul"):
+            keys = keys[::-1]
+
+        def change(tape: Tape, adj: Adjoints) -> Change | None:
+            return None if adj[c] is None else {i: tape.back(c, slot, adj[c])}
+
+        text = f"from {self.write(c)} to {self.write(i)}"
+        return Deviation(keys, text, change, scaled=True)

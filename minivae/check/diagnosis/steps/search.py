@@ -12,7 +12,7 @@ from ..evidence import Evidence, misfit
 from ..finding import Arrays, Finding
 from .composed import composed_deviations
 from .local import local_deviations, slope_deviations
-from .naming import constants, said
+from .naming import said
 from .scene import Deviation, Scene
 
 MAX_STEPS = 400
@@ -26,6 +26,10 @@ def all_deviations(scene: Scene) -> Iterator[Deviation]:
     yield from composed_deviations(scene, steps)
     for i in steps:
         yield from local_deviations(scene, i, scene.tape.nodes[i])
+    for i, users in enumerate(scene.users):
+        used = [(c, slot) for c, slot in users if scene.used[c]]
+        for c, slot in used if scene.used[i] and len(used) > 1 else ():
+            yield scene.edge(i, c, slot)
     for i in steps:
         yield scene.scaled(i)
     for i, node in enumerate(scene.tape.nodes):
@@ -105,11 +109,6 @@ class Steps:
         """All mistakes."""
         return list(all_deviations(self.scene))
 
-    @cached_property
-    def constants(self) -> list[float]:
-        """Numbers of the forward pass that are worth a name."""
-        return constants(self.tapes[0], self.evidence) if self.tapes else []
-
     def effect(self, number: int, probe: int) -> dict[str, np.ndarray]:
         """By how much a mistake changes each gradient at a probe."""
         if (number, probe) not in self._effects:
@@ -154,7 +153,7 @@ class Steps:
                 continue
             c = c if deviation.scaled else 1.0
             fit = misfit([g + c * e for g, e in zip(right, effects, strict=True)], yours)
-            for key, text in said(1 + c, deviation, self):
+            for key, text in said(1 + c, deviation, self.evidence):
                 yield Finding(key, text, fit, 1)
 
 

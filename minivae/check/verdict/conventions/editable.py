@@ -53,7 +53,8 @@ class Editable:
             with their shapes, and whether it is a whole number; `end` is the line on which it
             raised, or 0.
         """
-        scopes, ends = observed(self.codes, run)
+        codes = zip(self.codes, self.texts, strict=True)
+        scopes, ends = observed({code: taken_out(text) for code, (_, text) in codes}, run)
         return [
             {"line": line, "text": text, "scope": scopes.get(code, {}), "end": ends.get(code, 0)}
             for code, (line, text) in zip(self.codes, self.texts, strict=True)
@@ -106,20 +107,38 @@ def _source(function: FunctionType) -> tuple[int, str]:
     return function.__code__.co_firstlineno + above, text
 
 
+def taken_out(text: str) -> list[str]:
+    """What a function takes out of arrays by plain indices, as `h[t]`, and beside that."""
+    found = []
+    for node in ast.walk(ast.parse(text)) if text else ():
+        if isinstance(node, ast.Subscript) and not any(
+            isinstance(part, ast.Call | ast.Slice | ast.Lambda | ast.NamedExpr)
+            for part in ast.walk(node)
+        ):
+            found.append(ast.unparse(node))
+            if isinstance(node.slice, ast.Name):  # the neighbours, too
+                found += [f"{ast.unparse(node.value)}[{node.slice.id} {by} 1]" for by in "+-"]
+    return list(dict.fromkeys(found))[:24]
+
+
 def observed(
-    codes: list[CodeType], run: Callable[[], Any]
+    codes: dict[CodeType, list[str]], run: Callable[[], Any]
 ) -> tuple[dict[CodeType, dict[str, Any]], dict[CodeType, int]]:
     """Arrays and numbers in each function when it returned first, by the expression for them.
 
-    And the lines on which they raised.
+    And the lines on which they raised. The codes come with further expressions.
     """
-    wanted: set[CodeType] = set(codes)
     scopes: dict[CodeType, dict[str, Any]] = {}
     ends: dict[CodeType, int] = {}
 
     def look(frame: Any, event: str, argument: Any) -> None:
-        if event == "return" and frame.f_code in wanted and frame.f_code not in scopes:
-            scopes[frame.f_code] = scope_of(frame.f_locals)
+        code = frame.f_code
+        if event == "return" and code in codes and code not in scopes:
+            scopes[code] = scope_of(frame.f_locals)
+            for expression in codes[code]:
+                with contextlib.suppress(Exception):
+                    value = eval(expression, frame.f_globals, frame.f_locals)
+                    scopes[code] = {**scope_of({expression: value}), **scopes[code]}
 
     before = sys.getprofile()
     sys.setprofile(look)
@@ -127,7 +146,7 @@ def observed(
         run()
     except Exception as error:
         for frame, line in traceback.walk_tb(error.__traceback__):
-            if frame.f_code in wanted:
+            if frame.f_code in codes:
                 ends[frame.f_code] = line
     finally:
         sys.setprofile(before)
