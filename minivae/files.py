@@ -76,7 +76,34 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             raise
         raise type(error)(error.errno, error.strerror, str(folder)) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with held():
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_new_files(files: dict[Path, str]) -> None:
+    """Write texts to files that do not exist yet, and make their folders: all of it, or none.
+
+    Raises
+    ------
+    OSError
+        If one exists by now, or cannot be written; then none of them is left, and no new folder.
+    """
+    made: list[Path] = []
+    with held():
+        try:
+            for path, text in files.items():
+                missing = (folder for folder in path.parents if not folder.exists())
+                for folder in reversed(list(missing)):
+                    folder.mkdir()
+                    made.append(folder)
+                # "x" opens only what does not exist, so even a file that came up meanwhile stays.
+                with path.open("x", encoding="utf-8", newline="\n") as file:
+                    made.append(path)
+                    file.write(text)
+        except BaseException:
+            for path in reversed(made):
+                path.rmdir() if path.is_dir() else path.unlink()
+            raise
 
 
 @contextmanager

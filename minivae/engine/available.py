@@ -1,10 +1,12 @@
-"""How much memory there still is, asked before something large is made.
+"""What there is: memory, asked before something large is made, and cores for the team's threads.
 
 A system promises memory that it does not have, and ends the process that uses it: no error is
 raised that could be put into words. So what is large asks first.
 """
 
 import math
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import OutOfMemoryError
@@ -23,6 +25,23 @@ def free_memory() -> float:
     a batch job), and what its own limit leaves.
     """
     return min(_of_the_machine(), _of_the_groups(), _of_the_process())
+
+
+def free_cores() -> int:
+    """Cores that this process may use: those it is bound to, or fewer by its groups' quota.
+
+    A thread beyond a quota does not help: the system stops all of them for the rest of the period.
+    """
+    bound = getattr(os, "sched_getaffinity", None)
+    cores = len(bound(0)) if bound else os.cpu_count() or 1
+    for folder, old in _groups("cpu"):
+        if old:
+            words = [_text(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
+        else:
+            words = _text(folder / "cpu.max").split()
+        if len(words) == 2 and all(word.strip().isdigit() for word in words):
+            cores = min(cores, int(words[0]) // max(int(words[1]), 1))
+    return max(cores, 1)
 
 
 def require_memory(need: int, what: str, advice: str) -> None:
@@ -69,25 +88,30 @@ def _of_the_machine() -> float:
 
 def _of_the_groups() -> float:
     free = math.inf
+    for folder, old in _groups("memory"):
+        names = ("memory.max", "memory.current", "inactive_file")
+        if old:
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        limit, used = (_text(folder / name).strip() for name in names[:2])
+        if limit.isdigit() and used.isdigit():
+            lines = _text(folder / "memory.stat").splitlines()
+            stat = dict(line.split(" ", 1) for line in lines)
+            free = min(free, int(limit) - int(used) + int(stat.get(names[2], 0)))
+    return max(free, 0)
+
+
+def _groups(kind: str) -> Iterator[tuple[Path, bool]]:
+    """Folders of the groups that this process is in, and whether they are of the old form."""
     for line in _text(Path("/proc/self/cgroup")).splitlines():
         _, kinds, path = line.split(":", 2)
-        if kinds not in ("", "memory"):
+        if kinds and kind not in kinds.split(","):
             continue
         root = GROUPS / kinds
-        names = ("memory.max", "memory.current", "inactive_file")
-        if kinds:
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         group = root / path.lstrip("/")
         for folder in (group, *group.parents):
-            limit, used = (_text(folder / name).strip() for name in names[:2])
-            if limit.isdigit() and used.isdigit():
-                stat = dict(
-                    words.split(" ", 1) for words in _text(folder / "memory.stat").splitlines()
-                )
-                free = min(free, int(limit) - int(used) + int(stat.get(names[2], 0)))
+            yield folder, bool(kinds)
             if folder == root:
                 break
-    return max(free, 0)
 
 
 def _of_the_process() -> float:

@@ -13,6 +13,7 @@ need is to be imported when they are first asked for.
 import functools
 import importlib.util
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,13 +115,13 @@ def register_later(name: str, load: Callable[[], Backend]) -> None:
 def get_backend(backend: str | Backend) -> Backend:
     """Return the backend of that name; a `Backend` is returned as it is.
 
-    "auto" is "numba" where Numba is installed, else "numpy".
+    "auto" is "numba" where Numba is installed and compiles, else "numpy".
 
     Raises
     ------
     BackendError
         If no backend of that name is registered; for "cuda", if CuPy, the driver or a device is
-        missing.
+        missing; for "numba", if it is kept from compiling.
     """
     if isinstance(backend, Backend):
         return backend
@@ -131,6 +132,11 @@ def get_backend(backend: str | Backend) -> Backend:
     if backend not in _BACKENDS:
         known = ", ".join(repr(name) for name in backend_names())
         raise BackendError(f"backend {backend!r} does not exist; choose one of: {known}.")
+    if backend == "numba" and not compiles():
+        raise BackendError(
+            "the backend 'numba' was asked for, but Numba compiles nothing while "
+            "NUMBA_DISABLE_JIT is set; unset it, or choose 'numpy'."
+        )
     return _BACKENDS[backend]
 
 
@@ -159,8 +165,13 @@ def kernels() -> dict[tuple[str, Callable], Callable]:
 
 @functools.cache
 def default_backend() -> str:
-    """Name of the backend on this machine: "numba" where Numba is installed, else "numpy"."""
-    return "numba" if importlib.util.find_spec("numba") else "numpy"
+    """Name of the backend on this machine: "numba" where Numba compiles, else "numpy"."""
+    return "numba" if compiles() and importlib.util.find_spec("numba") else "numpy"
+
+
+def compiles() -> bool:
+    """Whether Numba is let compile; without, its loops would take a hundred times as long."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0").strip() in ("", "0")
 
 
 def _backend_of(array: Array) -> Backend:

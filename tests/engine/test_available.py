@@ -41,6 +41,20 @@ def test_the_least_of_what_is_said_counts(files):
     assert available.free_memory() == 0
 
 
+def test_cores_that_a_quota_leaves(files, monkeypatch):
+    monkeypatch.setattr(available.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert available.free_cores() == 8
+    files["/proc/self/cgroup"] = "4:cpu,cpuacct:/a\n0::/job\n"
+    root = str(available.GROUPS)
+    files[f"{root}/cpu.max"], files[f"{root}/job/cpu.max"] = "max 100000\n", "250000 100000\n"
+    assert available.free_cores() == 2
+    files[f"{root}/cpu,cpuacct/a/cpu.cfs_quota_us"] = "50000\n"
+    files[f"{root}/cpu,cpuacct/a/cpu.cfs_period_us"] = "100000\n"
+    assert available.free_cores() == 1
+    files[f"{root}/cpu,cpuacct/a/cpu.cfs_quota_us"] = "-1\n"
+    assert available.free_cores() == 2
+
+
 def test_here_it_is_some_number_of_bytes():
     assert available.free_memory() > available.SMALL
 

@@ -32,7 +32,7 @@ COMMANDS = {
     "reconstruct": ["reconstruct", "RUN", "--n", "2", "--out", "NEW.png"],
     "evaluate": ["evaluate", "RUN", "--importance-samples", "2", "--limit", "20"],
     "json": ["evaluate", "RUN", "--json", "--limit", "20"],
-    "explore": ["explore", "RUN", "--only", "grid", "--steps", "3", "--out", "NEW"],
+    "explore": ["explore", "RUN", "--only", "latents", "--out", "NEW"],
     "page": ["explore", "RUN", "--html", "NEW.html"],
     "score": ["anomaly", "score", "RUN", "digits8", "--limit", "20", "--out", "NEW.csv", "--quiet"],
     "augment": ["augment", "--run", "RUN", "--per-class", "2", "--out", "NEW.npz"],

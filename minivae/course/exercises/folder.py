@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import OptionError
-from ...files import refuse_what_exists
+from ...files import refuse_what_exists, write_new_files
 from ..grading.rubric import Rubric, to_toml
 from .catalog import choose
 from .gaps import solution_module, solved_file, student_file
@@ -118,9 +118,5 @@ def _write(folder: Path, files: dict[str, str]) -> list[Path]:
     for path in paths:
         instead = "name another folder, or choose other exercises with --only"
         refuse_what_exists(path, instead)
-    for path, text in paths.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # "x" opens only what does not exist, so even a file that came up meanwhile stays.
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+    write_new_files(paths)
     return list(paths)

@@ -20,9 +20,10 @@ it, and also where there is one thread only, so the numbers do not depend on tha
 same run, bit for bit, on one core and on eight, and beside another training.
 
 There is a team where a step runs on the backend "numba" and NumPy's BLAS is the OpenBLAS that comes
-with it, of as many threads as that BLAS may use (`OPENBLAS_NUM_THREADS`, or all cores); elsewhere
-products are NumPy's and loops use one thread. What is promised holds for one kind of processor:
-OpenBLAS has other products for another.
+with it, of as many threads as that BLAS may use (`OPENBLAS_NUM_THREADS`, or all cores) and there
+are cores for, by the process's binding and its group's quota; elsewhere products are NumPy's and
+loops use one thread. What is promised holds for one kind of processor: OpenBLAS has other products
+for another.
 """
 
 import functools
@@ -33,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from ..available import free_cores
 from ..backend import Array
 from .blas import Blas
 from .loop import Loop
@@ -67,9 +69,7 @@ class _Steps:
 @functools.cache
 def _of(blas: Blas, threads: int) -> Team:
     """The team of that many threads at most, made when it is first wanted."""
-    if hasattr(os, "sched_getaffinity"):
-        threads = min(threads, len(os.sched_getaffinity(0)))
-    return Team(blas, threads)
+    return Team(blas, min(threads, free_cores()))
 
 
 def begin() -> Team | None:
