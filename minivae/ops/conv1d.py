@@ -133,6 +133,7 @@ class Conv1d(Conv2d):
         self.expect("x", x, ("B", "T", self.c_in))
         W, b, (_, ends) = self.params["W"], self.params["b"], self.sides((1, x.shape[1]))
         y, self.cache = self.call(forward, x, W, b, stride=self.stride[1], padding=ends)
+        self.made = y.shape
         return y
 
     def backward(self, dy: Array) -> Array:
@@ -145,13 +146,6 @@ class Conv1d(Conv2d):
         """Overwrite the gradients of `W` and `b`; the input is data and gets none."""
         dW, db = self.call(backward_params, *self.upstream(dy), out=self.grads())
         self.params.set_grads(W=dW, b=db)
-
-    def upstream(self, dy: Array) -> tuple:
-        """Check dy (B, t, c_out); return it with what the forward pass has kept."""
-        cache = self.saved()
-        B, _, t = cache[0].shape[:3]
-        self.expect("dy", dy, (B, t, self.c_out))
-        return dy, *cache
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """(B, T, c_in) -> (B, t, c_out)."""

@@ -42,12 +42,15 @@ from ..engine import (
     Backend,
     Case,
     Layer,
-    get_backend,
+    empty,
+    in_parts,
     kernel,
-    same_dtype,
+    sum_in_parts,
+    together,
 )
-from ..errors import OptionError, ShapeError
+from ..errors import OptionError
 from . import linear, patches
+from .scratch import check_channels, lay_patches, multiply_patches
 from .windows import Pair, Sides, check_padding, count, sides_for, times, whole
 
 
@@ -83,72 +86,89 @@ def as_matrix(W: Array) -> Array:
     return W.reshape(-1, W.shape[3])
 
 
-# The kernels: on each backend, those of the two operations that it is made of. On a GPU that is one
-# launch for the patches, one for the product and one for the bias, and no library of convolutions;
-# backward two products, a sum, and one launch for (4).
+# The kernels: a few images at a time (`scratch.py`), so the forward pass keeps x and not P.
 # Forward and backward at 128 x 14 x 14 x 32, kernel 4, stride 2, 64 channels, float32, one thread,
-# reference / kernel: 1.5.
+# reference / kernel: 1.7.
 
 
-def check_channels(x: Array, W: Array, b: Array) -> None:
-    """Compare the channels of the three, and their dtypes.
-
-    Raises
-    ------
-    ShapeError, DtypeError
-        If they do not fit together.
-    """
-    if x.ndim != 4 or W.ndim != 4 or x.shape[3] != W.shape[2] or b.shape != W.shape[3:]:
-        raise ShapeError(
-            f"images of shape {x.shape}, weights of shape {W.shape} and a bias of shape {b.shape} "
-            "do not fit together; give (B, H, W, C), (kh, kw, C, O) and (O,)."
-        )
-    same_dtype(x=x, W=W, b=b)
+@kernel("numba", of=forward)
+def forward_numba(
+    x: Array, W: Array, b: Array, stride: Pair, padding: Sides
+) -> tuple[Array, tuple]:
+    """Kernel of `forward`; it keeps x."""
+    check_channels(x, W, b, (2, 3))
+    (x,) = together(x=x)
+    places = count(x.shape[1:3], W.shape[:2], stride, padding)
+    y = empty((len(x), *places, len(b)), x.dtype)
+    multiply_patches(x, W, places, stride, padding, y=y)  # (1), (2)
+    in_parts(linear.add_bias, (y.reshape(-1, len(b)),), b)
+    return y, (x, W, stride, padding)
 
 
-def flat(out: dict[str, Array]) -> dict[str, Array]:
-    """Where to write dW and db, dW as a matrix; nothing if nothing is given."""
-    return {
-        name: array.reshape(-1, array.shape[-1]) if name == "dW" else array
-        for name, array in out.items()
-    }
+@kernel("numba", of=backward_params)
+def backward_params_numba(
+    dy: Array,
+    x: Array,
+    W: Array,
+    stride: Pair,
+    padding: Sides,
+    dW: Array | None = None,
+    db: Array | None = None,
+) -> tuple[Array, Array]:
+    """Kernel of `backward_params`; dW and db are where to write."""
+    (dy,) = together(dy=dy)
+    dW = empty(W.shape, dy.dtype) if dW is None else dW
+    db = empty(W.shape[3:], dy.dtype) if db is None else db
+    multiply_patches(x, W, dy.shape[1:3], stride, padding, dy=dy, dW=dW)  # (3)
+    sum_in_parts(linear.sum_rows, (dy.reshape(-1, len(db)),), db)  # (3)
+    return dW, db
 
 
-def _make_kernels(name: str) -> None:
-    """Register the kernels of one backend."""
-
-    @kernel(name, of=forward)
-    def forward_there(
-        x: Array, W: Array, b: Array, stride: Pair, padding: Sides
-    ) -> tuple[Array, tuple]:
-        check_channels(x, W, b)
-        call, W2 = get_backend(name).call, as_matrix(W)
-        P, where = call(patches.forward, x, W.shape[:2], stride, padding)  # (1)
-        y, _ = call(linear.forward, P.reshape(-1, len(W2)), W2, b)  # (2)
-        return y.reshape(*P.shape[:3], len(b)), (P, W, *where)
-
-    @kernel(name, of=backward)
-    def backward_there(
-        dy: Array, P: Array, W: Array, size: Pair, stride: Pair, padding: Sides, **out: Array
-    ) -> tuple[Array, Array, Array]:
-        call, W2, rows = get_backend(name).call, as_matrix(W), dy.reshape(-1, W.shape[3])
-        seen = P.reshape(-1, len(W2))
-        dP, dW, db = call(linear.backward, rows, seen, W2, out=flat(out))  # (3)
-        dx = call(patches.backward, dP.reshape(P.shape), size, stride, padding)  # (4)
-        return dx, out.get("dW", dW.reshape(W.shape)), db
-
-    @kernel(name, of=backward_params)
-    def backward_params_there(
-        dy: Array, P: Array, W: Array, size: Pair, stride: Pair, padding: Sides, **out: Array
-    ) -> tuple[Array, Array]:
-        call, W2, rows = get_backend(name).call, as_matrix(W), dy.reshape(-1, W.shape[3])
-        seen = P.reshape(-1, len(W2))
-        dW, db = call(linear.backward_params, rows, seen, W2, out=flat(out))  # (3)
-        return out.get("dW", dW.reshape(W.shape)), db
+@kernel("numba", of=backward)
+def backward_numba(
+    dy: Array, x: Array, W: Array, stride: Pair, padding: Sides, **out: Array
+) -> tuple[Array, Array, Array]:
+    """Kernel of `backward`; dW and db in `out` are where to write."""
+    (dy,) = together(dy=dy)
+    dW, db = backward_params_numba(dy, x, W, stride, padding, **out)
+    dx, nothing = empty(x.shape, dy.dtype), np.zeros(x.shape[2] * x.shape[3], dy.dtype)
+    lay_patches(dy, W, dx, nothing, stride, padding)  # (3), (4)
+    return dx, dW, db
 
 
-for _name in ("numba", "cuda"):
-    _make_kernels(_name)
+# On the GPU: one launch for the patches, one for the product and one for the bias, and no library
+# of convolutions; backward two products, a sum, and one launch for (4).
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(x: Array, W: Array, b: Array, stride: Pair, padding: Sides) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    check_channels(x, W, b, (2, 3))
+    P, where = patches.forward_cuda(x, W.shape[:2], stride, padding)  # (1)
+    W2 = as_matrix(W)
+    y, _ = linear.forward(P.reshape(-1, len(W2)), W2, b)  # (2)
+    return y.reshape(*P.shape[:3], len(b)), (P, W, *where)
+
+
+@kernel("cuda", of=backward_params)
+def backward_params_cuda(
+    dy: Array, P: Array, W: Array, *where: Any, **out: Array
+) -> tuple[Array, Array]:
+    """Kernel of `backward_params`; dW and db in `out` are where to write."""
+    W2, rows = as_matrix(W), dy.reshape(-1, W.shape[3])
+    to = {n: as_matrix(array) if n == "dW" else array for n, array in out.items()}
+    dW, db = linear.backward_params_cuda(rows, P.reshape(-1, len(W2)), W2, **to)  # (3)
+    return out.get("dW", dW.reshape(W.shape)), db
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(
+    dy: Array, P: Array, W: Array, *where: Any, **out: Array
+) -> tuple[Array, Array, Array]:
+    """Kernel of `backward`; dW and db in `out` are where to write."""
+    dW, db = backward_params_cuda(dy, P, W, **out)  # (3)
+    dP = (dy.reshape(-1, W.shape[3]) @ as_matrix(W).T).reshape(P.shape)  # (3)
+    return patches.backward_cuda(dP, *where), dW, db  # (4)
 
 
 class Conv2d(Layer):
@@ -199,6 +219,7 @@ class Conv2d(Layer):
         if init not in INITIALISERS:
             raise OptionError(f"init={init!r} was given; choose one of: {', '.join(INITIALISERS)}.")
         self.c_in, self.c_out = c_in, c_out
+        self.made: tuple[int, ...] = ()
         self.kernel, self.stride = whole("kernel", kernel, 1), whole("stride", stride, 1)
         self.padding = check_padding(padding)
         shape = self.shape_of_weights()
@@ -223,6 +244,7 @@ class Conv2d(Layer):
         self.expect("x", x, ("B", "H", "W", self.c_in))
         W, b, sides = self.params["W"], self.b, self.sides(x.shape[1:3])
         y, self.cache = self.call(forward, x, W, b, stride=self.stride, padding=sides)
+        self.made = y.shape
         return y
 
     def backward(self, dy: Array) -> Array:
@@ -238,7 +260,7 @@ class Conv2d(Layer):
     def upstream(self, dy: Array) -> tuple:
         """Check dy (B, h, w, c_out); return it with what the forward pass has kept."""
         cache = self.saved()
-        self.expect("dy", dy, (*cache[0].shape[:3], self.c_out))
+        self.expect("dy", dy, self.made)
         return dy, *cache
 
     def grads(self) -> dict[str, Array]:

@@ -47,14 +47,13 @@ from ..engine import (
     array_module,
     empty,
     kernel,
-    matmul,
-    same_dtype,
     sum_in_parts,
     together,
 )
-from ..errors import OptionError, ShapeError
+from ..errors import OptionError
 from . import linear, patches
 from .conv2d import Conv2d, as_matrix
+from .scratch import check_channels, lay_patches, multiply_patches
 from .windows import Pair, Sides, pixels, times, whole
 
 
@@ -82,27 +81,9 @@ def backward(
     return dx.reshape(x.shape), dW.reshape(W.shape), dy.sum(axis=(0, 1, 2))  # (3)
 
 
-# The kernels: products go where their results belong, patches are those of `patches.py`, and each
-# pixel begins with the bias. On a GPU: a product and a launch; backward a launch, two products and
-# a sum.
+# The kernels: a few images at a time (`scratch.py`), and each pixel begins with the bias.
 # Forward and backward at 128 x 7 x 7 x 64, kernel 4, stride 2, 32 channels, float32, one thread,
-# reference / kernel: 1.2.
-
-
-def check_channels(x: Array, W: Array, b: Array) -> None:
-    """Compare the channels of the three, and their dtypes.
-
-    Raises
-    ------
-    ShapeError, DtypeError
-        If they do not fit together.
-    """
-    if x.ndim != 4 or W.ndim != 4 or x.shape[3] != W.shape[3] or b.shape != W.shape[2:3]:
-        raise ShapeError(
-            f"images of shape {x.shape}, weights of shape {W.shape} and a bias of shape {b.shape} "
-            "do not fit together; give (B, h, w, C), (kh, kw, O, C) and (O,)."
-        )
-    same_dtype(x=x, W=W, b=b)
+# reference / kernel: 1.5.
 
 
 @kernel("numba", of=forward)
@@ -110,11 +91,12 @@ def forward_numba(
     x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Pair
 ) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
-    check_channels(x, W, b)
+    check_channels(x, W, b, (3, 2))
+    (x,) = together(x=x)
     size = pixels(x.shape[1:3], W.shape[:2], stride, padding, extra)
-    P = linear.product(x.reshape(-1, x.shape[3]), as_matrix(W).T)  # (1)
-    P = P.reshape(*x.shape[:3], *W.shape[:3])
-    return patches.backward_numba(P, size, stride, padding, b), (x, W, stride, padding)  # (2)
+    y = empty((len(x), *size, len(b)), x.dtype)
+    lay_patches(x, W, y, np.tile(b, size[1]), stride, padding)  # (1), (2)
+    return y, (x, W, stride, padding)
 
 
 @kernel("numba", of=backward)
@@ -129,14 +111,15 @@ def backward_numba(
 ) -> tuple[Array, Array, Array]:
     """Kernel of `backward`; dW and db are where to write."""
     (dy,) = together(dy=dy)
-    dP, _ = patches.forward_numba(dy, W.shape[:2], stride, padding)  # (3)
-    W2, rows = as_matrix(W), x.reshape(-1, x.shape[3])
-    P2 = dP.reshape(-1, len(W2))
     dW = empty(W.shape, dy.dtype) if dW is None else dW
     db = empty(W.shape[2:3], dy.dtype) if db is None else db
-    matmul(P2.T, rows, out=as_matrix(dW))  # (4)
+    dx = empty(x.shape, dy.dtype)
+    multiply_patches(dy, W, x.shape[1:3], stride, padding, y=dx, dy=x, dW=dW)  # (3), (4)
     sum_in_parts(linear.sum_rows, (dy.reshape(-1, dy.shape[3]),), db)  # (3)
-    return linear.product(P2, W2).reshape(x.shape), dW, db  # (4)
+    return dx, dW, db
+
+
+# On the GPU: a product and a launch; backward a launch, two products and a sum.
 
 
 @kernel("cuda", of=forward)
@@ -144,7 +127,7 @@ def forward_cuda(
     x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Pair
 ) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
-    check_channels(x, W, b)
+    check_channels(x, W, b, (3, 2))
     size = pixels(x.shape[1:3], W.shape[:2], stride, padding, extra)
     P = x.reshape(-1, x.shape[3]) @ as_matrix(W).T  # (1)
     P = P.reshape(*x.shape[:3], *W.shape[:3])

@@ -95,7 +95,8 @@ def product(x: Array, W: Array, b: Array | None = None) -> Array:
 
 
 @loop
-def _add_bias(y, b):  # noqa: ANN001, ANN202
+def add_bias(y, b):  # noqa: ANN001, ANN201
+    """Add b (O,) to every row of y (N, O)."""
     for n in range(y.shape[0]):
         row = y[n]
         for o in range(row.size):
@@ -118,7 +119,7 @@ def sum_rows(dy, db):  # noqa: ANN001, ANN201
 def forward_numba(x: Array, W: Array, b: Array) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     y = product(x, W, b)  # (1)
-    in_parts(_add_bias, (y,), b)
+    in_parts(add_bias, (y,), b)
     return y, (x, W)
 
 

@@ -126,9 +126,20 @@ def _scatter(P, x, base, down, top, across, left):  # noqa: ANN001, ANN202
                                 x[n, r, start + k] += run[k]
 
 
-def _as_runs(P: Array) -> Array:
-    """Patches with each row of their window as one run, (B, h, w, kh, kw C)."""
-    return P.reshape(*P.shape[:4], P.shape[4] * P.shape[5])
+def gather(x: Array, P: Array, stride: Pair, padding: Sides) -> None:
+    """Write the patches of x (B, H, W, C) to P (B, h, w, kh, kw, C)."""
+    in_parts(_gather, _in_runs(P, x), *_steps(stride, padding, x.shape[3]), least=COSTLY)
+
+
+def scatter(P: Array, x: Array, base: Array, stride: Pair, padding: Sides) -> None:
+    """Add up P (B, h, w, kh, kw, C) in x (B, H, W, C), whose rows begin as `base` (W C,)."""
+    in_parts(_scatter, _in_runs(P, x), base, *_steps(stride, padding, x.shape[3]), least=COSTLY)
+
+
+def _in_runs(P: Array, x: Array) -> tuple[Array, Array]:
+    """Patches and images with each row of a window, and of an image, as one run of numbers."""
+    runs = P.reshape(*P.shape[:4], P.shape[4] * P.shape[5])
+    return runs, x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
 
 
 def _steps(stride: Pair, padding: Sides, channels: int) -> tuple[int, int, int, int]:
@@ -143,31 +154,16 @@ def forward_numba(x: Array, window: Pair, stride: Pair, padding: Sides) -> tuple
     (x,) = together(x=x)
     B, H, W, C = x.shape
     P = empty((B, *count((H, W), window, stride, padding), *window, C), x.dtype)
-    in_parts(
-        _gather,
-        (_as_runs(P), x.reshape(B, H, W * C)),
-        *_steps(stride, padding, C),
-        least=COSTLY,
-    )
+    gather(x, P, stride, padding)
     return P, ((H, W), stride, padding)
 
 
 @kernel("numba", of=backward)
-def backward_numba(
-    dP: Array, size: Pair, stride: Pair, padding: Sides, base: Array | None = None
-) -> Array:
-    """Kernel of `backward`; `base` (C,) is what every pixel begins with, 0 without it."""
+def backward_numba(dP: Array, size: Pair, stride: Pair, padding: Sides) -> Array:
+    """Kernel of `backward`."""
     (dP,) = together(dP=dP)
-    B, C, (H, W) = len(dP), dP.shape[-1], size
-    dx = empty((B, H, W, C), dP.dtype)
-    row = np.zeros(W * C, dP.dtype) if base is None else np.tile(base, W)
-    in_parts(
-        _scatter,
-        (_as_runs(dP), dx.reshape(B, H, W * C)),
-        row,
-        *_steps(stride, padding, C),
-        least=COSTLY,
-    )
+    dx = empty((len(dP), *size, dP.shape[-1]), dP.dtype)
+    scatter(dP, dx, np.zeros(size[1] * dP.shape[-1], dP.dtype), stride, padding)
     return dx
 
 

@@ -82,6 +82,8 @@ _IWAE = {
     **{"x": "B D unit", "eps": "B K Z"},
     **{"mu": "B Z", "logvar": "B Z", "W": "Z D", "b": "D"},
 }
+_NORM = {"x": "B D", "gamma": "D", "beta": "D"}
+_IMAGE, _SMALL_IMAGE = {"B": 2, "H": 7, "W": 6, "O": 3}, {"B": 2, "H": 3, "W": 4, "O": 3}
 _GAUSSIAN = {"mu": "B Z", "logvar": "B Z"}
 
 EXERCISES = (
@@ -90,7 +92,10 @@ EXERCISES = (
     _task("bce", 3, {"logits": "B D", "x": "B D unit"}, ("x",), kind="bernoulli"),
     _task("kl", 3, _GAUSSIAN, kind="kl"),
     _task("reparameterize", 4, {**_GAUSSIAN, "eps": "B Z"}, ("eps",), kind="reparameterize"),
-    _task("batch_norm", 6, {"x": "B D", "gamma": "D", "beta": "D"}),
+    _task("batch_norm", 6, _NORM),
+    _task("layer_norm", 6, _NORM),
+    _task("conv2d", 8, {"x": "B H W C", "W": "3 3 C O", "b": "O"}, sizes=_IMAGE),
+    _task("conv_transpose2d", 8, {"x": "B H W C", "W": "3 3 O C", "b": "O"}, sizes=_SMALL_IMAGE),
     _task("vae", 12, _VAE, ("x", "eps"), sizes={"H": 7, "G": 5}),
     _task("iwae", 8, _IWAE, ("x", "eps"), sizes={"K": 5}),
 )
