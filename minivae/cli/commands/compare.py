@@ -90,10 +90,15 @@ def run_whole(module: ModuleType, folder: Path, repeat: dict[str, int], *, progr
     """Run one experiment into `folder`, which is there when it is done, and not before."""
     from ...files import whole_folder
 
-    with whole_folder(folder) as new:
-        summary = module.run(new, progress=progress, **repeat)
-        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-        (new / "summary.json").write_text(text, encoding="utf-8")
+    try:
+        with whole_folder(folder) as new:
+            summary = module.run(new, progress=progress, **repeat)
+            text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+            (new / "summary.json").write_text(text, encoding="utf-8")
+    except BaseException:
+        if not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
+        raise
     return summary
 
 
