@@ -20,6 +20,7 @@ from minivae import SGD, VAE
 from minivae.check import check_gradients
 from minivae.course import drawing  # how the pictures are drawn: drawing.step??
 from minivae.course.exercises import Scoresheet
+from minivae.show.trace import trace
 
 plt.style.use("minivae.tutorial")
 np.set_printoptions(precision=4, suppress=True)
@@ -225,6 +226,14 @@ np.testing.assert_allclose(heads.grad_of("W"), np.column_stack([dw_mu, dw_v]), a
 np.testing.assert_allclose(heads.grad_of("b"), [db_mu, db_v], atol=1e-12)
 np.testing.assert_allclose(model.decoder[0].params.grad_of("W")[0], dw, atol=1e-12)
 print("your ten numbers and minivae's are the same")
+
+# %% [markdown]
+# minivae can also show such a step: every operation in its order, there and back, with its formula and the numbers that go in and come out. Press Next, and find $d\mu$ where it is added.
+
+# %%
+with trace(model) as steps:
+    model.step(x[None], np.array([[eps]]))
+steps
 
 # %% [markdown]
 # ## The step

@@ -72,7 +72,7 @@ def test_it_writes_tables_pictures_and_a_page(small, capsys):
     assert {path.name for path in folder.rglob("*")} == {
         *("index.html", "small", "numbers.csv", "line.png", "summary.json")
     }
-    assert imread(folder / "small" / "line.png").shape[:2] == (200, 300)
+    assert imread(folder / "small" / "line.png").shape[:2] == (300, 450)
     summary = json.loads((folder / "small" / "summary.json").read_text())
     assert summary["tables"][0][2][0] == ["seeds", "4"]
 

@@ -12,7 +12,7 @@ BYTES = np.random.default_rng(0).integers(0, 256, (2500, 6), dtype=np.uint8)
 
 @pytest.mark.parametrize("stored", [False, True])
 def test_the_spread_is_that_about_each_columns_mean(stored):
-    x = BYTES / 255 + [0, 1, 2, 3, 4, 5] * (not stored)
+    x = BYTES / 255 + (0 if stored else np.arange(6))
     exact = np.sqrt(((x - x.mean(axis=0)) ** 2).mean())
     assert spread(Pixels(BYTES, 255) if stored else x) == pytest.approx(exact, rel=1e-6)
 
