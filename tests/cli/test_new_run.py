@@ -44,6 +44,7 @@ def test_a_plane_is_drawn_by_a_deeper_network():
     )
     assert chosen("mnist5k", latent=2, hidden=[9])["hidden"] == [9]
     assert chosen("mnist5k", latent=3)["hidden"] == [400]
+    assert chosen("mnist5k", latent=2, network="conv")["hidden"] == [256]
     assert chosen("mnist5k", latent=2, model="gan")["hidden"] == [400]
 
 
