@@ -18,7 +18,9 @@ import numpy as np
 
 from minivae import SGD, VAE
 from minivae.check import check_gradients
+from minivae.course import drawing  # how the pictures are drawn: drawing.step??
 from minivae.course.exercises import Scoresheet
+from minivae.show.trace import trace
 
 plt.style.use("minivae.tutorial")
 np.set_printoptions(precision=4, suppress=True)
@@ -146,19 +148,13 @@ dmu = dmu_sample + dmu_kl
 dlogvar = dlogvar_sample + dlogvar_kl
 assert dmu_sample < 0 < dmu_kl  # the pull on mu: opposite directions
 
-fig, ax = plt.subplots(figsize=(8, 2.2))
-forces = {
-    "decoder, through the sample": (dmu_sample, dlogvar_sample),
-    "KL": (dmu_kl, dlogvar_kl),
-    "sum": (dmu, dlogvar),
-}
-for i, (label, gradients) in enumerate(forces.items()):
-    rows = np.arange(2) + 0.22 * (1 - i)
-    ax.barh(rows, -np.array(gradients), height=0.18, color=("C0", "C1", "0.2")[i], label=label)
-ax.axvline(0, color="0.2", lw=1)
-ax.set_yticks([0, 1], [r"on $\mu$", "on logvar"])
-ax.set_xlabel("force = minus the gradient: where a step would move it")
-ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+drawing.forces(
+    {
+        "decoder, through the sample": (dmu_sample, dlogvar_sample),
+        "KL": (dmu_kl, dlogvar_kl),
+        "sum": (dmu, dlogvar),
+    }
+)
 plt.show()
 
 # %% [markdown]
@@ -176,31 +172,16 @@ print("dw_v  =", dw_v, f"  db_v  = {db_v:.4f}")
 # Here is the whole step in one picture, forward values in blue and gradients in red. Follow an arrow backwards and check a number.
 
 # %%
-boxes = {
-    "x": (0, 1, "x", "(1, 0)", ""),
-    "mu": (1.5, 1.7, r"$\mu$", f"{mu:.3f}", f"{dmu:+.3f}"),
-    "lv": (1.5, 0.3, "logvar", f"{logvar:.3f}", f"{dlogvar:+.3f}"),
-    "eps": (3, -0.6, rf"$\varepsilon$ = {eps}", "", ""),
-    "z": (3, 0.6, "z", f"{z:.3f}", f"{dz:+.3f}"),
-    "a": (4.5, 0.7, "logits", f"({a[0]:.2f}, {a[1]:.2f})", f"({da[0]:+.2f}, {da[1]:+.2f})"),
-    "nll": (6, 0.7, "nll", f"{nll:.3f}", "+1"),
-    "kl": (3.4, 2.2, "kl", f"{kl:.3f}", "+1"),
-    "loss": (7.2, 1.4, "loss", f"{loss:.3f}", "+1"),
+values = {"x": "(1, 0)", "mu": f"{mu:.3f}", "lv": f"{logvar:.3f}", "eps": f"{eps}", "z": f"{z:.3f}"}
+values |= {
+    "a": f"({a[0]:.2f}, {a[1]:.2f})",
+    "nll": f"{nll:.3f}",
+    "kl": f"{kl:.3f}",
+    "loss": f"{loss:.3f}",
 }
-links = "x-mu, x-lv, mu-z, lv-z, eps-z, z-a, a-nll, mu-kl, lv-kl, nll-loss, kl-loss"
-
-fig, ax = plt.subplots(figsize=(9, 3.6))
-for link in links.split(", "):
-    (x0, y0, *_), (x1, y1, *_) = (boxes[name] for name in link.split("-"))
-    style = {"arrowstyle": "->", "color": "0.6", "shrinkA": 24, "shrinkB": 26, "lw": 1.4}
-    ax.annotate("", (x1, y1), (x0, y0), arrowprops=style)
-for bx, by, name, value, gradient in boxes.values():
-    frame = {"boxstyle": "round,pad=0.35", "fc": "white", "ec": "0.4"}
-    ax.text(bx, by, name, ha="center", va="center", weight="bold", bbox=frame)
-    ax.text(bx, by + 0.27, value, ha="center", va="bottom", color="C0")
-    ax.text(bx, by - 0.27, gradient, ha="center", va="top", color="C4")
-ax.set(xlim=(-0.5, 7.7), ylim=(-0.9, 2.7))
-ax.axis("off")
+gradients = {"mu": f"{dmu:+.3f}", "lv": f"{dlogvar:+.3f}", "z": f"{dz:+.3f}"}
+gradients |= {"a": f"({da[0]:+.2f}, {da[1]:+.2f})", "nll": "+1", "kl": "+1", "loss": "+1"}
+drawing.step(values, gradients)
 plt.show()
 
 # %% [markdown]
@@ -247,6 +228,14 @@ np.testing.assert_allclose(model.decoder[0].params.grad_of("W")[0], dw, atol=1e-
 print("your ten numbers and minivae's are the same")
 
 # %% [markdown]
+# minivae can also show such a step: every operation in its order, there and back, with its formula and the numbers that go in and come out. Press Next, and find $d\mu$ where it is added.
+
+# %%
+with trace(model) as steps:
+    model.step(x[None], np.array([[eps]]))
+steps
+
+# %% [markdown]
 # ## The step
 #
 # The gradient points uphill, so we go the other way, by a *learning rate* of $0.5$: $\theta \leftarrow \theta - 0.5\, d\theta$ for all ten numbers.
@@ -262,11 +251,7 @@ for _ in range(300):
 losses = np.array(losses)
 assert losses[0, 0] > losses[1, 0] > losses[5, 0] > losses[-1, 0]  # it falls
 
-fig, ax = plt.subplots(figsize=(7, 2.8))
-for column, label in enumerate(("loss", "nll", "kl")):
-    ax.plot(losses[:, column], label=label, color=("0.2", "C0", "C1")[column])
-ax.set(xlabel="step", ylabel="nats", ylim=(0, None), title="three hundred of these steps")
-ax.legend()
+drawing.losses(losses)
 plt.show()
 # %% [markdown]
 # The loss falls, and so do both of its parts.

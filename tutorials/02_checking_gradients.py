@@ -207,7 +207,9 @@ def forgot_the_batch(dy, cache):
 
 at = {"x": rng.normal(size=(3, 5)), "W": rng.normal(size=(5, 2)), "b": rng.normal(size=2)}
 report = check_gradients(linear_forward, forgot_the_batch, at, name="linear", strict=True)
-print(report)
+report
+
+# %%
 assert report["x"].verdict == "right"
 assert report["W"].verdict == report["b"].verdict == "wrong"
 assert "batch" in str(report)
@@ -215,7 +217,7 @@ assert "batch" in str(report)
 # %% [markdown]
 # (Some courses do divide here, in each layer, instead of once where the loss is a mean. Without `strict=True` the doctor takes that for a convention, and says *right, but*.)
 #
-# In a notebook, end a cell with the report instead of printing it, and you see heat maps of where in each array the error sits.
+# A cell that ends with the report, instead of printing it, shows heat maps of where in each array the error sits: here everywhere, which is how a wrong factor looks.
 #
 # ## What no gradient check can see
 #

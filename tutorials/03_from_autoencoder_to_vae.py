@@ -125,6 +125,8 @@ print(
 assert distance[lonely > 0.2].mean() > 1.2 * distance[lonely < 0.2].mean()
 
 # %% [markdown]
+# Where are these holes? At the rim, and between the arms, of the plane. On the straight way from one digit's code to another's one seldom meets one here, for two dimensions are crowded; in twenty, where hardly anything is near anything, one does. [A page](uses/contrasts.md) measures both, by how far what is decoded half-way is from every digit.
+#
 # There is a second symptom. In a useful latent space, a small step should be a small change. Let us move each test code by a random amount and see how well its image is still described.
 
 
@@ -189,10 +191,10 @@ clouds = [
 for ax, (title, centre, size) in zip(axes, clouds, strict=True):
     for k in range(10):
         rows = np.flatnonzero(y == k)[:40]
-        ax.scatter(*centre[rows].T, s=3, color=plots.COLOURS[k])
+        ax.scatter(*centre[rows].T, s=3, color=plots.CLASS_COLOURS[k])
         for row in rows:
             ellipse = plt.matplotlib.patches.Ellipse(centre[row], *(2 * size[row]), alpha=0.25)
-            ellipse.set_color(plots.COLOURS[k])
+            ellipse.set_color(plots.CLASS_COLOURS[k])
             ax.add_patch(ellipse)
     ax.set_title(title)
 plt.show()
@@ -207,9 +209,9 @@ print(
 # Look at the scales of the axes. The VAE's clouds have a size, they touch, they fill the standard normal and leave little of it empty. So now we may draw codes from the *prior*, which we know without looking at any image.
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.2))
-plots.manifold(ae, (28, 28), n=14, ax=axes[0], title="autoencoder")
-plots.manifold(vae, (28, 28), n=14, ax=axes[1], title="VAE")
+fig, axes = plt.subplots(1, 2, figsize=(9, 4.9))
+plots.manifold(ae, (28, 28), n=10, ax=axes[0], title="autoencoder")
+plots.manifold(vae, (28, 28), n=10, ax=axes[1], title="VAE")
 fig.suptitle("each decoder's picture of the standard normal", x=0.01, ha="left")
 plt.show()
 

@@ -204,6 +204,7 @@ fig, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.2))
 left.plot(kls, nlls, "o-")
 for beta, kl, nll in zip(betas, kls, nlls, strict=True):
     left.annotate(rf"$\beta={beta}$", (kl, nll), xytext=(7, 3), textcoords="offset points")
+left.margins(0.16, 0.14)  # room for the labels
 left.set(
     xlabel="kl: nats that the code carries",
     ylabel="nll: surprise that is left",

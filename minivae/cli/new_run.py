@@ -16,6 +16,7 @@ from ..files import gone_if_it_fails
 from ..interrupts import held
 from ..models import MODELS, NETWORKS
 from ..models.base import Model
+from ..models.network import DEFAULT as NETWORK
 from ..ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
 from ..ops.likelihoods.base import is_binary
 from ..train.kept import describe
@@ -80,7 +81,8 @@ def suited(options: dict[str, Any], data: Dataset, asked: dict[str, Any]) -> dic
     """
     found: dict[str, Any] = {}
     kind = MODELS[options["model"]]
-    if options["latent"] == 2 and "encode" in kind.can and data.form is None:
+    plane = options["latent"] == 2 and options["network"] == NETWORK
+    if plane and "encode" in kind.can and data.form is None:
         found = {k: v for k, v in PLANE.items() if k in options and k not in asked}
         options = {**options, **found}
     n, batch, epochs = len(data.pixels_train), options["batch"], options["epochs"]

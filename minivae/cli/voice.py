@@ -5,9 +5,15 @@ all text. A command says things to `options.voice` and asks no further; `main` e
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
+
+
+def width(most: int = 96) -> int:
+    """Columns that text may have: those of the terminal, but not so many that lines are long."""
+    return min(most, shutil.get_terminal_size().columns)
 
 
 class Voice:

@@ -44,7 +44,7 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
     OptionError
         If the folder exists already, or there is nothing to draw.
     """
-    from tqdm.auto import tqdm
+    from ..engine.progress import bar as tqdm
 
     check_model(run.training.model)
     out = options.out

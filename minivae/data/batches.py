@@ -43,7 +43,7 @@ def by_rows(
     """
     slices = list(batches(len(arrays[0]), rows)) or [slice(0, 0)]
     if title:
-        from tqdm.auto import tqdm  # here, since nothing else needs it
+        from ..engine.progress import bar as tqdm
 
         slices = tqdm(slices, desc=title, leave=False)
     found, alone = [], False

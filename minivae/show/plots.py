@@ -212,7 +212,7 @@ def latent(
         stroke = [withStroke(linewidth=3, foreground="white")]
         centres = np.array([np.median(z[y == k], axis=0) for k in classes])
         middle = {"ha": "center", "va": "center"}
-        for handle, centre in zip(handles, _apart(centres, np.ptp(z) / 25), strict=True):
+        for handle, centre in zip(handles, apart(centres, np.ptp(z) / 25), strict=True):
             text = ax.annotate(handle.get_label(), centre, weight="bold", color="0.15", **middle)
             text.set_path_effects(stroke)
         columns = math.ceil(len(classes) / 20)
@@ -284,7 +284,7 @@ def curves(history: list[dict[str, Any]], terms: Sequence[str] = ("loss", "nll",
     return figure
 
 
-def _apart(points: np.ndarray, distance: float) -> np.ndarray:
+def apart(points: np.ndarray, distance: float) -> np.ndarray:
     """Push points (C, 2) that are closer than `distance` apart, so that labels can be read."""
     for _ in range(100):
         offset = points[:, None] - points[None]

@@ -118,7 +118,7 @@ def fit(
     >>> training = Training(model, Adam(), rng, Settings(epochs=5, binarize="dynamic"))
     >>> fit(training, digits.pixels_train, digits.pixels_test).history[-1]["val_loss"]
     """
-    from tqdm.auto import tqdm  # here, since nothing else needs it
+    from ..engine.progress import bar as tqdm
 
     if len(x) == 0:
         raise DataError("fit was given 0 training examples; give at least one.")

@@ -77,7 +77,7 @@ def test_fit_prints_thresholds_and_false_alarms(capsys):
         share = f"{alarm.false_alarms} = {100 * alarm.rate:.1f} % ({low:.1f} to {high:.1f} %)"
         assert share in line
     assert call("fit", "digits8", *SMALL, "--quiet") == 0
-    assert capsys.readouterr().out == "digits8-detector-2.npz\n"
+    assert capsys.readouterr().out == "runs/digits8-detector-2.npz\n"
 
 
 def test_score_writes_a_table_and_prints_what_the_classes_say(digits, capsys):

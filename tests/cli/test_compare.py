@@ -72,7 +72,7 @@ def test_it_writes_tables_pictures_and_a_page(small, capsys):
     assert {path.name for path in folder.rglob("*")} == {
         *("index.html", "small", "numbers.csv", "line.png", "summary.json")
     }
-    assert imread(folder / "small" / "line.png").shape[:2] == (200, 300)
+    assert imread(folder / "small" / "line.png").shape[:2] == (300, 450)
     summary = json.loads((folder / "small" / "summary.json").read_text())
     assert summary["tables"][0][2][0] == ["seeds", "4"]
 
@@ -88,11 +88,14 @@ def test_it_writes_tables_pictures_and_a_page(small, capsys):
     assert not re.search(r"https?:|<script|<link", html)
 
     assert call("small", "--seeds", "2") == 0
-    assert (Path("comparison-2") / "small" / "numbers.csv").read_text() == "seed\n0\n1"
-    assert "compare small --seeds 2" in (Path("comparison-2") / "index.html").read_text()
+    assert (Path("runs/comparison-2") / "small" / "numbers.csv").read_text() == "seed\n0\n1"
+    assert "compare small --seeds 2" in (Path("runs/comparison-2") / "index.html").read_text()
 
 
 def test_an_experiment_that_fails_leaves_nothing_and_takes_nothing_away(small, capsys):
+    assert call("failing", "--out", "none") == 2
+    assert not Path("none").exists()
+    capsys.readouterr()
     assert call("small", "failing", "--out", "both") == 2
     err = capsys.readouterr().err
     assert err == "minivae: the data are not here; fetch them.\n"

@@ -208,7 +208,7 @@ def test_the_columns_are_the_steps(runs):
         words = ("--only", "interpolation", "--images", 0, 1, "--steps", steps)
         assert call("explore", runs["plane"], *words, "--out", f"s{steps}") == 0
     widths = [imread(f"s{steps}/interpolation.png").shape[1] for steps in (11, 20)]
-    assert widths[1] - widths[0] == 9 * (56 + 3)
+    assert widths[1] - widths[0] == 9 * (80 + 4)
 
 
 def test_the_page_is_written_whole(runs, capsys):

@@ -430,7 +430,7 @@ def test_a_bar_goes_over_all_bytes_and_changes_nothing(read, few, monkeypatch, t
             self.n += n
             moves.append(n)
 
-    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    monkeypatch.setattr("tqdm.tqdm", Bar)
     table = read(LABELLED, label="kind", ignore=["note"])
     assert moves == []
     options = TableOptions(label="kind", ignore=["note"])

@@ -34,6 +34,8 @@ class Report(Result):
     def __str__(self) -> str:
         return report_text(self)
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return report_html(self)
 

@@ -255,7 +255,7 @@ def _from_pair(
         door.forward,
         door.backward,
         scalar=scalar,
-        notes=notes_on(door.reading, vary),
+        notes=notes_on(door.reading, vary, asked=wrt is not None),
         options=door.reading.options,
         generators=generators,
         manners=manners,
@@ -263,10 +263,13 @@ def _from_pair(
     )
 
 
-def notes_on(reading: Reading, vary: Sequence[str]) -> list[str]:
-    """What the reader must know: which arguments and which gradients were left out."""
+def notes_on(reading: Reading, vary: Sequence[str], *, asked: bool = False) -> list[str]:
+    """What the reader must know: which arguments and which gradients were left out.
+
+    Where it was asked for certain gradients, no others are missed.
+    """
     notes = []
-    if without := reading.left_out(vary):
+    if (without := reading.left_out(vary)) and not asked:
         notes.append(f"no gradient was returned for {', '.join(without)}, so none was checked")
     if strangers := [
         n for n, g in reading.last.items() if g is not None and n not in reading.arguments

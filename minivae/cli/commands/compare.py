@@ -14,6 +14,7 @@ from types import ModuleType
 from ...errors import OptionError
 from ..numbers import whole
 from ..options import add_shared, refuse_idle
+from ..voice import width
 
 EPILOG = """\
 examples:
@@ -76,9 +77,9 @@ def run(options: argparse.Namespace) -> int:
         html = page(sections)
         write_atomically(folder / "index.html", lambda file, html=html: file.write(html.encode()))
         for table in summary["tables"]:
-            voice.say(f"\n{text_table(*table)}")
+            voice.say(f"\n{text_table(*table, width=width())}")
         for line in summary["text"].splitlines():
-            voice.say(f"\n{textwrap.fill(line, 100)}")
+            voice.say(f"\n{textwrap.fill(line, width())}")
         voice.say(f"\n{seconds:.0f} s\n", flush=True)
         voice.tell(**{name: summary})
     voice.wrote(folder / "index.html")
@@ -89,10 +90,15 @@ def run_whole(module: ModuleType, folder: Path, repeat: dict[str, int], *, progr
     """Run one experiment into `folder`, which is there when it is done, and not before."""
     from ...files import whole_folder
 
-    with whole_folder(folder) as new:
-        summary = module.run(new, progress=progress, **repeat)
-        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-        (new / "summary.json").write_text(text, encoding="utf-8")
+    try:
+        with whole_folder(folder) as new:
+            summary = module.run(new, progress=progress, **repeat)
+            text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+            (new / "summary.json").write_text(text, encoding="utf-8")
+    except BaseException:
+        if not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
+        raise
     return summary
 
 

@@ -1,13 +1,13 @@
 """`minivae evaluate`: measure a trained model: ELBO, its terms, log p(x)."""
 
 import argparse
-import shutil
 import textwrap
 from typing import Any
 
 from ..numbers import whole
 from ..options import add_data, add_run, add_shared
 from ..table_options import table_of
+from ..voice import width
 
 EPILOG = """\
 examples:
@@ -191,7 +191,7 @@ def lacks(model: Any) -> str:
 WHAT = {"nll": "reconstruction, -ln p(x|z)", "kl": "q(z|x) from the prior"}
 """What the table says of the usual terms; of others it gives their titles."""
 
-CONSTANT = "a decoder that gives the mean of the training data for every z"
+CONSTANT = "a decoder that knows the mean picture alone"
 
 
 def table(numbers: dict[str, Any], model: Any) -> str:
@@ -236,23 +236,19 @@ def table_of_usage(numbers: dict[str, Any]) -> list[str]:
     per_dim = numbers["kl_per_dim"]
     active = f"{numbers['active_dims']} of {len(per_dim)}"
     lines = ["", f"KL of each latent dimension ({active} active, above {ACTIVE} nats)"]
-    lines += in_tens(per_dim)
+    lines += in_rows(per_dim)
     active = f"{numbers['active_units']} of {len(per_dim)}"
     what = "variance of the posterior mean above 0.01, Burda et al. 2016"
-    lines += ["", f"active units: {active} ({what})", *in_tens(numbers["mu_variance_per_dim"])]
+    lines += ["", f"active units: {active} ({what})", *in_rows(numbers["mu_variance_per_dim"])]
     return [*lines, "", *textwrap.wrap(numbers["collapse"], width(), break_on_hyphens=False)]
 
 
-def width() -> int:
-    """Columns that text may have: those of the terminal, and not so many that lines are long."""
-    return min(96, shutil.get_terminal_size().columns)
-
-
-def in_tens(values: list[float]) -> list[str]:
-    """Lay out a number for each latent dimension, ten in a row."""
+def in_rows(values: list[float]) -> list[str]:
+    """Lay out a number for each latent dimension, ten in a row if the terminal has room."""
+    n = max(1, min(10, (width() - 7) // 8))
     return [
-        f"  {start + 1:>3}: " + "".join(f" {value:7.3f}" for value in values[start : start + 10])
-        for start in range(0, len(values), 10)
+        f"  {start + 1:>3}: " + "".join(f" {value:7.3f}" for value in values[start : start + n])
+        for start in range(0, len(values), n)
     ]
 
 

@@ -153,7 +153,7 @@ def bar(source: Source, name: str, progress: bool) -> Iterator[Any]:
     if not progress:
         yield lambda: None
         return
-    from tqdm.auto import tqdm
+    from ...engine.progress import bar as tqdm
 
     how = {"unit": "B", "unit_scale": True, "desc": f"read {name}", "delay": 1, "leave": False}
     with tqdm(total=source.size, **how) as shown:

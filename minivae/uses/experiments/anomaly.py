@@ -22,7 +22,7 @@ import numpy as np
 from ...data import load
 from ...models import VAE
 from ...show.canvas import new_figure, save
-from ...show.plots import COLOURS
+from ...show.plots import COLOURS, apart
 from ...train.loop import fit
 from ...train.optim.adam import Adam
 from ...train.settings import Settings, Training
@@ -113,7 +113,7 @@ def digits(
         Of the model without ones, largest latent size, first seed: `ink`, `outline` and `neg_elbo`
         of the test digits, and their classes `y`.
     """
-    from tqdm.auto import tqdm
+    from ...engine.progress import bar as tqdm
 
     digits = load("mnist5k")
     x_test, y_test = digits.x_test, digits.y_test
@@ -255,8 +255,10 @@ def why(by_digit: dict, example: dict) -> "Figure":
     right.axhline(0.5, color="0.8", lw=1)
     for name, colour in (("neg_elbo", "black"), ("less_outline", COLOURS[0])):
         right.plot([], [], "s", color=colour, label=NAMES[name])
-        for digit, (x, y) in enumerate(zip(outline, by_digit[name, z], strict=True)):
-            right.text(x, y, digit, color=colour, weight="bold", ha="center", va="center")
+        points = np.column_stack([outline, by_digit[name, z]])
+        right.scatter(*points.T, s=6, color=colour, lw=0)
+        for digit, place in enumerate(apart(points, 0.045)):
+            right.text(*place, digit, color=colour, weight="bold", ha="center", va="center")
     right.set(xlim=(-0.03, 1), ylim=(0, 1))
     right.set_xlabel("AUROC of the outline alone")
     right.set_ylabel("AUROC")

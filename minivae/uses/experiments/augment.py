@@ -77,7 +77,7 @@ def run(folder: str | Path, *, seeds: int = 20, progress: bool = True) -> dict[s
     dict
         `tables`, `pictures` and `text`, see the package.
     """
-    from tqdm.auto import tqdm
+    from ...engine.progress import bar as tqdm
 
     if seeds < 2:
         raise OptionError(

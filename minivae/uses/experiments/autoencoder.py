@@ -102,7 +102,7 @@ def measure(
     hidden: tuple[int, ...] = (400,),
 ) -> tuple[list[Record], dict[tuple[str, int], Model]]:
     """Train all models; return a record of each, and the models of seed 0."""
-    from tqdm.auto import tqdm
+    from ...engine.progress import bar as tqdm
 
     records: list[Record] = []
     models = {}
@@ -251,14 +251,16 @@ def draw_plane(data: Dataset, judge: Judge, models: dict[tuple[str, int], Model]
         )
         for k in range(10):
             chosen = z[data.y_test == k]
-            style = {"s": 11, "lw": 0.4, "edgecolor": "white", "color": CLASS_COLOURS[k]}
+            style = {"s": 16, "lw": 0.4, "edgecolor": "white", "color": CLASS_COLOURS[k]}
             ax.scatter(*chosen.T, **style, label=str(k))
         far = far_limit(data, judge)
         ax.contour(distance, levels=[far], extent=extent, colors=[COLOURS[2]], linewidths=0.8)
         share = 100 * (distance > far).mean()
-        ax.set_title(f"{name}: {share:.0f}% of the plane (inside red) far from every digit")
+        ax.set_title(f"{name}: {share:.0f}% is far from every digit (red line)", loc="left")
         ax.set(xlabel="$z_1$", ylabel="$z_2$")
-    panels[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
+    legend = panels[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
+    for handle in legend.legend_handles:
+        handle.set_sizes([40])
     figure.colorbar(drawn, ax=panels, shrink=0.8, label="distance in the classifier's features")
     return figure
 

@@ -66,7 +66,7 @@ def measure(
     hidden: tuple[int, ...] = (400,),
 ) -> tuple[list[Record], dict[str, np.ndarray]]:
     """Train both models on each seed; return a record of each, and 50 samples of seed 0."""
-    from tqdm.auto import tqdm
+    from ...engine.progress import bar as tqdm
 
     records: list[Record] = []
     n = len(data.x_test)

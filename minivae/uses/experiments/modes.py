@@ -58,7 +58,7 @@ def measure(
     points: int = POINTS,
 ) -> tuple[list[Record], dict[tuple[str, str], np.ndarray]]:
     """Train all models; return a record of each, and the samples of seed 0."""
-    from tqdm.auto import tqdm
+    from ...engine.progress import bar as tqdm
 
     records: list[Record] = []
     pictured = {}
@@ -172,11 +172,13 @@ def draw_seeds(mixtures: list[Mixture], records: list[Record]) -> "Figure":
     figure = new_figure(5.0 * len(mixtures), 3.6)
     axes = figure.subplots(1, len(mixtures), squeeze=False)[0]
     for ax, mixture in zip(axes, mixtures, strict=True):
-        for name, colour, marker in zip((*CONTESTANTS, MEANS), COLOURS, "os^", strict=False):
+        aside = len(mixture.means) / 50  # so that contestants with equally many modes show
+        names = (*CONTESTANTS, MEANS)
+        for i, (name, colour, marker) in enumerate(zip(names, COLOURS, "os^", strict=False)):
             where = {"mixture": mixture.name, "model": name}
             modes, quality = (column(records, key, **where) for key in ("modes", "quality"))
             style = {"color": colour, "alpha": 0.7, "marker": marker, "label": name}
-            ax.scatter(modes, 100 * quality, **style)
+            ax.scatter(modes + (i - 1) * aside, 100 * quality, **style)
         ax.axhline(100 * HIGHEST, color="0.6", lw=1, ls=(0, (4, 3)))
         ax.plot(mixture.published[0], 100 * mixture.published[1], "k*", ms=11, label="GAN, publ.")
         ax.set(xlim=(-0.5, len(mixture.means) + 0.5), ylim=(-4, 104))

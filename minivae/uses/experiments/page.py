@@ -128,15 +128,25 @@ def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     )
 
 
-def text_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay the same table out for a terminal."""
+def text_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], width: int = 100
+) -> str:
+    """Lay the same table out for a terminal; row by row, one below the other, if it is too wide."""
     lines = [[str(cell) for cell in line] for line in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    laid = [
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
-    return "\n".join([title, *(f"  {line}" for line in laid)])
+    if sum(widths) + 2 * len(widths) > width:
+        names = [name.ljust(max(map(len, header))) for name in header]
+        laid = [
+            text
+            for line in lines[1:]
+            for text in ("", *(f"{n}  {cell}" for n, cell in zip(names, line, strict=True)))
+        ]
+    else:
+        laid = [
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        ]
+    return "\n".join([title, *(f"  {line}".rstrip() for line in laid)])

@@ -74,7 +74,7 @@ def measure(
     rates: tuple[float, ...] = RATES,
 ) -> tuple[list[Record], list[Record]]:
     """Train all models; return a record of each, and of each counting on the way."""
-    from tqdm.auto import tqdm
+    from ...engine.progress import bar as tqdm
 
     records: list[Record] = []
     course: list[Record] = []

@@ -42,7 +42,7 @@ def run(folder: str | Path, *, seeds: int = 10, progress: bool = True) -> dict[s
 
 def tumours(seeds: Iterable[int], *, progress: bool) -> list[dict[str, Any]]:
     """Find the malignant among benign tumours: `model`, `seed`, `score`, `auroc` of each."""
-    from tqdm.auto import tqdm
+    from ...engine.progress import bar as tqdm
 
     try:
         from sklearn.datasets import load_breast_cancer
