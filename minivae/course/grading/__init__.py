@@ -52,7 +52,8 @@ Only `name` is needed. Behind the letters of an input may stand what values it h
 The points of an exercise are those for its gradients, times the square of the share that is right:
 the first half is the easy one. Which gradients count is never what a student returns: it is what
 `gradients` lists, else what the truth has, else what the inputs say, else all arguments; parameters
-of a class that nobody has named count together as one. Where a gradient differs from the slope of the value on purpose, as
+of a class that nobody has named count together as one.
+Where a gradient differs from the slope of the value on purpose, as
 one that is stopped, or divided by the number of examples, the solution's own gradient decides.
 
 **What is said.** right, wrong, "right, but ..." with a habit, or not checked, with the reason;
