@@ -206,7 +206,8 @@ class Sandbox:
             if not isinstance(answer, dict) or len(answer) != 1:
                 raise messages.MessageError("it is no answer")
         except queue.Empty:
-            self._die(f"it took longer than {self.span.seconds:.3g} s and was stopped")
+            seconds = max(round(self.span.seconds, 1), 0.1)
+            self._die(f"it took longer than {seconds:g} s and was stopped")
         except (EOFError, OSError, ValueError) as error:
             self._die(self._how_it_ended(error))
         except messages.MessageError:
