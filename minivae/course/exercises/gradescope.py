@@ -14,6 +14,7 @@ python3 -m venv /autograder/venv
 shopt -s nullglob
 wheels=(/autograder/source/*.whl)
 /autograder/venv/bin/pip install "${{wheels[@]:-minivae=={version}}}"
+chmod -R go-rwx /autograder/source  # the solutions are root's, and a submission runs as nobody
 """
 
 
@@ -21,10 +22,11 @@ def run_autograder() -> str:
     """Gradescope's `run_autograder`: it runs for each submission."""
     return """\
 #!/usr/bin/env bash
-# Grades one submission; the results are written whatever the submission does.
+# Grades one submission; the results are written whatever the submission does. If the machine cannot
+# confine it, nothing is graded; in this container, which holds one submission, you may --insist.
 /autograder/venv/bin/minivae check /autograder/submission \\
     --points /autograder/source/rubric.toml \\
-    --gradescope /autograder/results/results.json
+    --gradescope /autograder/results/results.json --force
 # An exit code other than 0 would mean that the autograder itself has failed.
 if [ -s /autograder/results/results.json ]; then exit 0; else exit 1; fi
 """

@@ -25,6 +25,7 @@ right if it is right at each.
     title = "Homework 3"
     solution = "solution.py"     # beside the rubric; its forward passes are the truth
     file = "homework.py"         # of a submission with several files (default: any)
+    packages = ["sklearn"]       # installed ones that it may import, besides NumPy and SciPy
     visibility = "visible"       # Gradescope's: hidden, after_due_date, after_published
     hint = "mistake"             # how much is told: verdict, gradient, line, mistake or edit
 
@@ -33,7 +34,7 @@ right if it is right at each.
     points = 4                   # 1
     contract_points = 1          # lost by changing inputs in place and the like (0)
     forward_points = 1           # for the values of forward, where it was to be written too (0)
-    gradients = ["x", "W"]       # those that count (default: what the inputs or the truth say)
+    gradients = ["x", "W"]       # those that count (default: the truth's, or the inputs')
     kind = "linear"              # instead of a solution: an operation of minivae is the truth
     inputs = {x = "B I", W = "I O", b = "O"}
     fixed = []                   # arguments without a gradient
@@ -49,7 +50,10 @@ Only `name` is needed. Behind the letters of an input may stand what values it h
 `unit` (between 0 and 1), `binary`, `one_hot`, `simplex` (rows that sum to 1), `mask`, `labels:L`
 (whole numbers below the size L), `away` (from 0). An entry of a dict is `"params.W1" = "D H"`.
 The points of an exercise are those for its gradients, times the square of the share that is right:
-the first half is the easy one. Where a gradient differs from the slope of the value on purpose, as
+the first half is the easy one. Which gradients count is never what a student returns: it is what
+`gradients` lists, else what the truth has, else what the inputs say, else all arguments; parameters
+of a class that nobody has named count together as one.
+Where a gradient differs from the slope of the value on purpose, as
 one that is stopped, or divided by the number of examples, the solution's own gradient decides.
 
 **What is said.** right, wrong, "right, but ..." with a habit, or not checked, with the reason;
@@ -61,13 +65,21 @@ the functions make of them. Numerical gradients, comparisons, the diagnosis and 
 in the grader's process, so there is nothing in the student's process to be patched, printed, forged
 or read; a forged answer is a claim about a gradient, and is compared like any other.
 
-What is defended, on Linux, without any privilege: endless loops (the process group is killed after
-`--timeout`), memory and processor time, `sys.exit`, `os._exit` and crashes, output of any length,
-new processes, signals to others, sockets, and reading or writing any file but those of the Python
-installation and a scratch folder with a copy of the submission. `Grade.defences` lists what was
-in force: "seccomp" stands for the system calls, "landlock" for the files (Linux 5.13 or newer),
-"nobody" for the user that root turned into. The results are written by the grader after the process
-has ended, in any case, and hold no traceback of the grader's.
+What is defended, on Linux. A submission reads its own files, Python's library, NumPy, SciPy and
+minivae without its exercises and their solutions, and no other file: in a mount namespace nothing
+else is there ("view" in `Grade.defences`), and Landlock refuses what is not on the same list. It
+writes into its scratch folder, at most 32 MB. It has no rights of root ("capabilities", "nobody"),
+and of system calls only those that computing needs ("seccomp"): no processes, signals to others,
+sockets, shared memory or mounts. All this needs no privilege where the system lets users make
+namespaces, or has Landlock (5.13 or newer). Where something is missing, the report says so, and
+with a rubric nothing is graded unless somebody insists.
+
+There is one deadline for a submission, `timeout`, which its exercises share: each gets an equal
+part of what is left. It holds for the grader's own work on the answers, too, as does the memory;
+what is interrupted there is "not checked". What was drawn to check it, the inputs, the upstream
+gradients and the entries that are compared, comes from a seed that is fresh each time and stands in
+`Grade.seed`. The results are written by the grader after the process has ended, in any case, and
+hold no traceback of the grader's.
 
 What is not defended:
 
@@ -79,14 +91,12 @@ What is not defended:
   or copy from a library that is installed.
 - Habits (changes in place, another result the second time) are watched inside the student's
   process. A file that patches the watching hides its habits, and nothing else.
-- Elsewhere than on Linux, or where "seccomp" and "landlock" are missing from `Grade.defences`, the
-  file can read and change what the user can, use the network, kill the grader, and leave a process
-  behind in a session of its own. On Windows there is no limit on memory either, and a process that
-  the file starts may go on. Grade in a container, as Gradescope does, or as a user who owns
-  nothing.
+- Elsewhere than on Linux, the file can read and change what the user can, use the network, kill the
+  grader, and leave a process behind in a session of its own. On Windows there is no limit on memory
+  either, and a process that the file starts may go on. Grade in a container, as Gradescope does, or
+  as a user who owns nothing, and insist.
 - What a student's exception says, up to 300 characters, is shown to the student, and what the file
   prints is shown by the command, but never in Gradescope's results.
-- A file can fill the scratch folder with files of 1 MB, until its time is over.
 """
 
 from .batch import grade_folder, grades_csv, write_csv

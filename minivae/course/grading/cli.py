@@ -20,7 +20,8 @@ exit codes:
   3  right, but ...: a habit is worth a word, such as noise of its own or work in place
   4  not checked: something could not be paired, called or compared; the report says what would help
 
-the file is run in another process, with a limit on its time and memory
+the file is run in another process, which can read and do no more than it needs, with a limit on
+its time, its memory and what it writes; where a system cannot confine it, grading needs --insist
 """
 
 

@@ -49,6 +49,8 @@ class ExerciseGrade:
         An `example()` for the student to edit, where nothing could be tried.
     crash : str
         The exception with which the doctor itself failed before any point, and its line.
+    doubtful : bool
+        Whether the problem may be the reader's: it did not understand the code.
     guessed : bool
         Whether the inputs are a guess.
     asked : tuple of str
@@ -72,6 +74,7 @@ class ExerciseGrade:
     example: str = ""
     trusted: bool = False
     crash: str = ""
+    doubtful: bool = False
     guessed: bool = False
     asked: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
@@ -158,7 +161,7 @@ class ExerciseGrade:
     @property
     def is_open(self) -> bool:
         """Whether a person must look: what was not checked may be right, for all that is known."""
-        if self.crash or any(p.crash or p.doubtful for p in self.deciding):
+        if self.crash or self.doubtful or any(p.crash or p.doubtful for p in self.deciding):
             return True
         if self.counts and self.called_otherwise:
             return True

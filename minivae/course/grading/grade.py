@@ -104,14 +104,14 @@ class Grade:
     def __str__(self) -> str:
         lines = []
         if self.problem:
-            lines += textwrap.wrap(f"{self.file}: {self.problem}", WIDTH)
+            lines.append(_filled(f"{self.file}: {self.problem}"))
         lines += ["\n" + exercise.text for exercise in self.exercises]
         for problem in self.left_out:
             note = (
                 f"left out, since it could not be run at guessed inputs: {problem}; if it returns "
             )
             note += "a loss and its gradients, write an example() that returns its arguments"
-            lines.append("\n" + textwrap.fill(note, WIDTH))
+            lines.append("\n" + _filled(note))
         if self.exercises:
             line = f"\n{self.file}: {tally(exercise.verdict for exercise in self.exercises)}"
             if any(exercise.counts for exercise in self.exercises):
@@ -119,5 +119,10 @@ class Grade:
             lines.append(line)
         if self.defences and (can := undefended(self.defences)):
             note = f"note: on this system, the code that was checked could {can}"
-            lines[:0] = [textwrap.fill(note, WIDTH), ""]
+            lines[:0] = [_filled(note), ""]
         return printable("\n".join(lines).strip("\n"))
+
+
+def _filled(text: str) -> str:
+    """Text in lines, of which none but the first begins at the margin, as a verdict does."""
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ")

@@ -9,6 +9,7 @@ from ...errors import OptionError
 from ...files import write_atomically
 from .exercise_grade import ExerciseGrade
 from .grade import Grade
+from .words import printable
 
 MAX_OUTPUT = 20_000
 
@@ -31,10 +32,12 @@ def results(grade: Grade) -> dict[str, Any]:
         for exercise in grade.exercises
     ]
     if not tests:
-        tests = [failed_test(grade.file, grade.problem)]
+        tests = [failed_test(grade.file, printable(grade.problem))]
+        if grade.is_open:
+            del tests[0]["score"]
     return {
         **_score(grade),
-        "output": grade.problem,
+        "output": printable(grade.problem),
         "output_format": "text",
         "execution_time": round(grade.seconds),
         "visibility": "visible",

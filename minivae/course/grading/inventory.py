@@ -6,7 +6,7 @@ from typing import Any
 from .discover import Target, discover
 from .files import files_of
 from .lane import Lane
-from .words import SandboxError, StudentError, one_line
+from .words import NotReadError, SandboxError, StudentError, one_line
 
 
 class Inventory:
@@ -21,13 +21,17 @@ class Inventory:
     targets, examples, failures, notes : dict
         By file: what can be checked, what `example()` returned or why it did not, why nothing of
         it is known, and what loading it left out.
+    unread : set of Path
+        Those of which nothing is known by no fault of theirs.
     """
 
     def __init__(self, path: Path, wanted: str) -> None:
-        self.files, self.problem = files_of(path, wanted)
+        self.files, problem = files_of(path, wanted)
+        self.problem = one_line(problem)
         self.targets: dict[Path, list[Target]] = {}
         self.examples: dict[Path, Any] = {}
         self.failures: dict[Path, str] = {}
+        self.unread: set[Path] = set()
         self.notes: dict[Path, list[str]] = {}
 
     def look(self, file: Path, lane: Lane) -> list[Target]:
@@ -45,6 +49,7 @@ class Inventory:
             self.targets[file] = [target for target in found if _has_names(target)]
         except (StudentError, SandboxError) as error:
             self.failures[file] = f"{one_line(file.name)} cannot be read: {error}"
+            self.unread |= {file} if isinstance(error, NotReadError) else set()
             return []
         self.notes[file] = sandbox.notes
         try:

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .limits import Limits, Span
-from .scratch import copy_submission, new_scratch, remove
+from .scratch import copy_submission, new_scratch, remove, taken
 from .words import (
     NotReadError,
     SandboxError,
@@ -77,7 +77,7 @@ class Sandbox:
         self.path, self.limits, self.packages = path, limits, packages
         self.process: subprocess.Popen | None = None
         self.defences: list[str] = []
-        self.died = ""
+        self.died, self.filled = "", False
         self.notes: list[str] = []
         self._printed = bytearray()
         self._answers: queue.Queue[bytes | Exception] = queue.Queue()
@@ -137,6 +137,8 @@ class Sandbox:
             "confine": self.limits.confine,
         }
         self.defences = self._exchange({"limits": limits})
+        if "view" not in self.defences:  # which has a limit of its own
+            threading.Thread(target=self._watch_disk, daemon=True).start()
         if not self.limits.insist and (can := undefended(self.defences)):
             raise UnsafeError(
                 f"{one_line(self.path.name)} was not run: on this system its code could {can}; "
@@ -165,6 +167,14 @@ class Sandbox:
         with stream, contextlib.suppress(OSError, ValueError):
             while data := stream.read1(65536):
                 self._printed += data[: max(0, MAX_PRINTED - len(self._printed))]
+
+    def _watch_disk(self) -> None:
+        while self.process is not None and self.process.poll() is None:
+            if taken(self.scratch) > messages.SCRATCH_BYTES:
+                self.filled = True
+                return self.kill()
+            time.sleep(0.2)
+        return None
 
     @property
     def printed(self) -> str:
@@ -196,7 +206,8 @@ class Sandbox:
             if not isinstance(answer, dict) or len(answer) != 1:
                 raise messages.MessageError("it is no answer")
         except queue.Empty:
-            self._die(f"it took longer than {self.span.seconds:.3g} s and was stopped")
+            seconds = max(round(self.span.seconds, 1), 0.1)
+            self._die(f"it took longer than {seconds:g} s and was stopped")
         except (EOFError, OSError, ValueError) as error:
             self._die(self._how_it_ended(error))
         except messages.MessageError:
@@ -221,6 +232,8 @@ class Sandbox:
             code = self.process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
             return "it closed the grader's channel and was stopped"
+        if self.filled:
+            return f"it wrote more than {messages.SCRATCH_BYTES >> 20} MB and was stopped"
         if code >= 0:
             return f"it ended the program (exit code {code}) before it answered"
         try:

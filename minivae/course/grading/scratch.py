@@ -42,6 +42,16 @@ def copy_submission(scratch: Path, path: Path, top: Path | None, *, alone: bool)
     return (scratch / places[path.resolve()]).with_suffix(".py")
 
 
+def taken(folder: Path) -> int:
+    """Bytes of the files in a folder, as far as it can be read."""
+    total = 0
+    for top, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(top, name)).st_size
+    return total
+
+
 def remove(folder: Path) -> None:
     """Remove a folder, however deep, and whatever its owner has forbidden.
 

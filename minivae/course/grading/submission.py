@@ -8,9 +8,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ...check.gradients import crash_line
 from ...check.report.result import NOT_CHECKED
 from ...check.verdict.conventions.names import is_base
-from ...errors import OptionError
+from ...errors import MinivaeError, OptionError
 from .discover import Target, choose, names_of
 from .example import example_text
 from .exercise_grade import ExerciseGrade, empty_grade
@@ -22,9 +23,9 @@ from .points import GUESSED, points_of
 from .remote import NoLossError
 from .rubric import Exercise, Rubric
 from .search import NoGuessError
-from .trial import SLOW, try_points, unharmed
+from .trial import CRASHED, SLOW, try_points, unharmed
 from .truth import Solution
-from .words import SandboxError, StudentError, one_line
+from .words import NotReadError, SandboxError, StudentError, one_line
 
 LOSS = re.compile(r"loss|cost|elbo|nll|objective|criterion|cross_?entropy", re.IGNORECASE)
 """What a function is called that must be checked, if it returns several things."""
@@ -91,7 +92,12 @@ def grade_file(
     if alone is None:
         alone = rubric is not None and not path.is_dir()
     with limited_memory(memory), Submission(path, rubric, limits, alone, jobs, seed) as submission:
-        submission.fill(grade, rubric, solution, name)
+        try:
+            submission.fill(grade, rubric, solution, name)
+        except MinivaeError:
+            raise
+        except (Exception, Overrun) as error:  # something that nobody thought of
+            grade.problem, grade.crash = CRASHED, crash_line(error)
     grade.printed, grade.defences = submission.printed, submission.defences
     grade.seconds = time.monotonic() - start
     return grade
@@ -234,6 +240,7 @@ class Submission:
                 missing = missing or f"{target.name}: {error}"
         notes = "; ".join(note for file in found.files for note in found.notes.get(file, ()))
         grade.problem = f"{missing} What failed was passed over: {notes}" if notes else missing
+        grade.doubtful = bool(found.unread)
         return grade
 
     def _run(
@@ -260,7 +267,7 @@ class Submission:
         except NoLossError:
             raise
         except (OptionError, StudentError) as error:
-            grade.problem = str(error)
+            grade.problem, grade.doubtful = str(error), isinstance(error, NotReadError)
             return grade
         except SandboxError as error:
             grade.problem = f"{target.name}: {error}"

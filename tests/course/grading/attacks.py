@@ -1,12 +1,11 @@
-"""Tricks of hostile submissions, each really carried out; `python -m tests.course.grading.attacks`
-prints a table of how many were tried and how many failed to be stopped.
+"""Tricks of hostile submissions, each really carried out; `python
+tests/course/grading/attacks.py` prints a table of how many were tried and how many got through.
 
 A trick of SYSTEM or of the secrets runs when the file is imported and prints what came of it. A
 trick of NUMBERS is a wrong backward pass that tries to be called right. A trick of LIMITS tries to
 cost the grader more than it was given.
 """
 
-import json
 import os
 import sys
 import sysconfig
@@ -122,12 +121,6 @@ SYSTEM = {
         import minivae.course.exercises.solutions.linear
         return True
         """,
-    "numbers of the check": """
-        import gc
-        words = ('expected', 'numerical', 'truth')
-        return any(w in str(k) for o in gc.get_objects() if type(o) is dict
-                   for k in list(o)[:50] for w in words)
-        """,
 }  # fmt: skip
 
 PROLOGUE = """
@@ -171,7 +164,8 @@ NUMBERS = {
             def __eq__(self, other): return np.ones(self.shape, bool)
             def __sub__(self, other): return np.zeros(self.shape)
         def linear_backward(dout, cache):
-            return tuple(np.zeros(s).view(Same) for s in (cache[0].shape, cache[1].shape, dout[0].shape))
+            shapes = cache[0].shape, cache[1].shape, dout[0].shape
+            return tuple(np.zeros(s).view(Same) for s in shapes)
         """,
     "a patched session": IN_SESSION + """
 type(session).backward = lambda self, **k: {"returned": {"verdict": "right", "score": 4},
@@ -229,7 +223,7 @@ session.pair = None
         guesses = {s: np.random.default_rng(s).standard_normal(3) for s in range(300)}
         def linear_backward(dout, cache):
             x, W = cache
-            if any(np.allclose(g[0], [x.flat[0], dout.flat[0]]).__bool__() for g in guesses.values()):
+            if any(np.isclose(g, [[x.flat[0]], [dout.flat[0]]]).any() for g in guesses.values()):
                 return dout @ W.T, x.T @ dout, dout.sum(0)
             return 0 * x, 0 * W, 0 * dout[0]
         """,
@@ -282,12 +276,13 @@ LIMITS = {
     "def long_backward(dout, x):\n    return 3001 * dout\n",
     "a deep list": "def linear_backward(dout, cache):\n    a = []\n"
     "    for i in range(10**5): a = [a]\n    return a\n",
-    "a list in itself": "def linear_backward(dout, cache):\n    a = []\n    a.append(a)\n    return a\n",
+    "a list in itself": "def linear_backward(dout, cache):\n"
+    "    a = []\n    a.append(a)\n    return a\n",
     "sixty functions that sleep": """
         import time
         def forward(x): time.sleep(0.3); return x * 2, x
         def backward(dout, cache): return dout * 2
-        for i in range(60): globals()[f"g{i}_forward"], globals()[f"g{i}_backward"] = forward, backward
+        for i in range(60): globals().update({f"g{i}_forward": forward, f"g{i}_backward": backward})
         """,
     "all memory": "a = [np.ones(2**24) for i in range(10**4)]\n",
     "gradients of 60 MB": "def linear_backward(dout, cache):\n    return (np.zeros(2**22),) * 2\n",
@@ -300,11 +295,12 @@ LIMITS = {
                 while True: pass
         def linear_forward(x, W, b): return x @ W + b, (x, W, Slow())
         """,
-    "a number with many digits": "def linear_backward(dout, cache):\n    return 10**(10**7), 1, 1\n",
+    "a number with many digits": "def linear_backward(dout, cache):\n"
+    "    return 10**(10**7), 1, 1\n",
     "shapes without end": "def linear_forward(x, W, b):\n    return np.zeros((2**20, 8)), (x, W)\n",
 }  # fmt: skip
 """Each is put behind a right linear layer, and has SECONDS."""
-SECONDS, MEMORY = 4.0, 1024
+SECONDS, MEMORY, SLACK = 4.0, 1024, 4.0
 
 RUBRIC = """
 [[exercise]]
@@ -399,8 +395,6 @@ def _run(folder, source):
     path.write_text(source)
     path.parent.chmod(0o755)
     printed = grade_file(path, timeout=60, memory=1024).printed
-    rows = [line.split("\t") for line in printed.splitlines() if "\t" in line or "  " in line]
-    # A tab is printed as a space.
     rows = [line.rpartition(" ")[::2] for line in printed.splitlines()]
     return [(name, worked == "WORKED") for name, worked in rows if worked in ("WORKED", "failed")]
 
@@ -443,16 +437,16 @@ def _status(key):
 
 def left_behind():
     """Scratch folders that are still there."""
-    return set(Path(tempfile.gettempdir()).glob("minivae-*/"))
+    return sorted(Path(tempfile.gettempdir()).glob("minivae-*/"))
 
 
 def main():
     """Carry out every trick, and print the table."""
     rows = Counter()
     failed = []
-    before = left_behind()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        tempfile.tempdir = str(folder)
         for kind, found in (
             ("the system", system_tricks(folder)),
             ("secrets", secret_tricks(folder)),
@@ -468,9 +462,10 @@ def main():
             rows["limits", "tried"] += 1
             grade, seconds, grown = limit_trick(folder, trick)
             print(f"  {trick:40s} {seconds:5.1f} s {grown:6.0f} MB  {grade.verdict}", flush=True)
-            if seconds > 2 * SECONDS or grown > MEMORY or "Error: max" in json.dumps(grade.crash):
+            if seconds > SECONDS + SLACK or grown > MEMORY or "Recursion" in str(grade.to_dict()):
                 failed.append(("limits", f"{trick}: {seconds:.1f} s, {grown:.0f} MB"))
-        failed += [("limits", f"left {path}") for path in left_behind() - before]
+        failed += [("limits", f"left {path}") for path in left_behind()]
+        tempfile.tempdir = None
     print(f"{'kind':15s} {'tried':>6s} {'got through':>12s}")
     for kind in ("the system", "secrets", "numbers", "limits"):
         through = sum(k == kind for k, _ in failed)

@@ -410,11 +410,18 @@ def test_link_to_the_solution_is_not_followed(student, tmp_path, rubric):
 TAKEN = {
     "all of it": "from ada import *\n",
     "its names": "from ada import linear_forward, linear_backward\n",
-    "as a module": "import ada\nlinear_forward, linear_backward = ada.linear_forward, ada.linear_backward\n",
+    "as a module": """
+    import ada
+    linear_forward, linear_backward = ada.linear_forward, ada.linear_backward
+    """,
     "behind a name": LINEAR.replace(
         "    x, W = cache\n", "    import ada\n    return ada.linear_backward(dout, cache)\n"
     ),
-    "as text": "import os, sys\nfor place in ['.', *sys.path]:\n    exec(open(os.path.join(place, 'ada.py')).read())\n",
+    "as text": """
+    import os, sys
+    for place in (".", *sys.path):
+        exec(open(os.path.join(place, "ada.py")).read())
+    """,
 }
 
 

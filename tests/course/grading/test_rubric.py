@@ -243,7 +243,7 @@ def test_class_with_sizes_of_the_rubric(graded):
     }
     grade = graded(source, exercise)
     assert grade.exercises[0].gradients == {"x": "right", "W": "right", "b": "wrong"}
-    assert grade.score == pytest.approx((2 / 3) ** 2, abs=1e-4)
+    assert grade.score == 0.25  # the input's; the parameters, which nobody named, are one
 
 
 def test_specs():

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+SCRATCH_BYTES = 32 * 2**20
+"""What a submission may write, in all; both sides keep an eye on it."""
 TOKEN = 16
 MAX_BYTES = 64 * 2**20
 """Arrays in one message; with the tree, that has a limit of its own, a body is a little longer."""

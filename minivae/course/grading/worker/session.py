@@ -20,6 +20,7 @@ import numpy as np
 
 from .describing import Described
 from .loading import Loading, imports_its_package, packages
+from .nested import replaced
 from .patience import patience
 
 KEPT = 8
@@ -282,24 +283,13 @@ class Session:
     ) -> dict[str, Any] | None:
         """Run forward on a tape; `names` has, in the place of each array, what it is called."""
         flat: dict[str, np.ndarray] = {}
-        _replaced(arguments, names, flat.setdefault)
+        replaced(arguments, names, flat.setdefault)
         self.settle(frozen, watch)
 
         def run(traced: dict[str, np.ndarray]) -> list[Any]:
-            call = self.pair.forward(_replaced(arguments, names, lambda name, _: traced[name]))
+            call = self.pair.forward(replaced(arguments, names, lambda name, _: traced[name]))
             several = isinstance(call.outputs, tuple | list)
             return list(call.outputs) if several else [call.outputs]
 
         tape = self.tape.record(run, flat)
         return self.tape.pack(tape)
-
-
-def _replaced(value: Any, names: Any, replace: Callable[[str, np.ndarray], Any]) -> Any:
-    """Arguments with other things in the place of the arrays that have a name."""
-    if isinstance(value, dict):
-        return {key: _replaced(inner, names[key], replace) for key, inner in value.items()}
-    if isinstance(value, tuple | list):
-        pairs = zip(value, names, strict=True)
-        return type(value)(_replaced(inner, name, replace) for inner, name in pairs)
-    named = isinstance(value, np.ndarray) and isinstance(names, str)
-    return replace(names, value) if named else value

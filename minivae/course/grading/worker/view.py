@@ -12,6 +12,7 @@ import os
 import shutil
 import struct
 
+from .messages import SCRATCH_BYTES
 from .places import DEVICES, Places
 
 NEW_MOUNTS, NEW_USER = 0x00020000, 0x10000000
@@ -23,7 +24,7 @@ DETACH = 2
 MOUNT_SETATTR = 442
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
-SCRATCH_BYTES, SCRATCH_FILES = 32 * 2**20, 4096
+SCRATCH_FILES = 4096
 
 
 class System:
