@@ -45,6 +45,7 @@ from ..engine import (
     Backend,
     Case,
     array_module,
+    door,
     empty,
     kernel,
     matmul,
@@ -55,11 +56,12 @@ from ..engine import (
 from ..errors import OptionError, ShapeError
 from . import linear, patches
 from .conv2d import Conv2d, as_matrix
-from .windows import Pair, Sides, pixels, times, whole
+from .windows import Pair, Sides, Zeros, pixels, times, whole
 
 
+@door
 def forward(
-    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Pair
+    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Zeros
 ) -> tuple[Array, tuple]:
     """Convolve, transposed: x (B, h, w, C), W (kh, kw, O, C), b (O,) -> y (B, H, W, O).
 
@@ -71,6 +73,7 @@ def forward(
     return patches.backward(P, size, stride, padding) + b, (x, W, stride, padding)  # (2)
 
 
+@door
 def backward(
     dy: Array, x: Array, W: Array, stride: Pair, padding: Sides
 ) -> tuple[Array, Array, Array]:
@@ -107,7 +110,7 @@ def check_channels(x: Array, W: Array, b: Array) -> None:
 
 @kernel("numba", of=forward)
 def forward_numba(
-    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Pair
+    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Zeros
 ) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     check_channels(x, W, b)
@@ -141,7 +144,7 @@ def backward_numba(
 
 @kernel("cuda", of=forward)
 def forward_cuda(
-    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Pair
+    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Zeros
 ) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     check_channels(x, W, b)
@@ -200,7 +203,7 @@ class ConvTranspose2d(Conv2d):
         *,
         stride: int | Pair = 1,
         padding: Any = "valid",
-        output_padding: int | Pair = 0,
+        output_padding: int | Zeros = 0,
         bias: bool = True,
         rng: np.random.Generator,
         init: str = "glorot",
@@ -254,7 +257,7 @@ class ConvTranspose2d(Conv2d):
         self.backward(dy)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(B, h, w, c_in) -> (B, H, W, c_out)."""
+        """From a shape (B, h, w, c_in) to (B, H, W, c_out)."""
         windows = (shape[1], shape[2])
         size = pixels(windows, self.kernel, **self.placed(windows))
         return (shape[0], *size, self.c_out)

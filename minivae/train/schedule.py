@@ -3,9 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from ..engine.door import door
 from ..errors import OptionError
 
 
+@door
 @dataclass(frozen=True)
 class BetaSchedule:
     r"""How $\beta$ grows from 0 while training (KL warm-up).

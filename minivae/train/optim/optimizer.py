@@ -16,11 +16,13 @@ import numpy as np
 
 from ...engine.available import require_memory
 from ...engine.backend import Array
+from ...engine.door import door
 from ...engine.params import Params
-from ...errors import CheckpointError, NonFiniteError, OptionError
+from ...errors import CheckpointError, NonFiniteError, OptionError, UndefinedError
 from .guard import _GUARD_CUDA, _SQUARE_CUDA, check_finite
 
 
+@door
 class Optimizer:
     """Base: refuse a gradient that is not finite, clip, update.
 
@@ -149,7 +151,7 @@ class Optimizer:
 
     def update(self, params: Params) -> None:
         """Apply the rule; `step` has checked and clipped the gradient."""
-        raise TypeError(f"{type(self).__name__} must define update")
+        raise UndefinedError(f"{type(self).__name__} must define update; write it.")
 
     def load_state(self, t: int, state: dict[str, np.ndarray], params: Params) -> None:
         """Take over step count and moments, from the host, of an optimizer of the same kind.
