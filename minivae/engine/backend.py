@@ -159,9 +159,9 @@ def get_backend(backend: str | Backend) -> Backend:
     """
     if isinstance(backend, Backend):
         return backend
-    if backend == "auto":
-        backend = default_backend()
     known_by_name = isinstance(backend, str)
+    if known_by_name and backend == "auto":
+        backend = default_backend()
     if known_by_name and backend not in _BACKENDS and backend in _FACTORIES:
         register(_FACTORIES[backend]())
     if not known_by_name or backend not in _BACKENDS:
@@ -264,7 +264,7 @@ def float_dtype(dtype: Any) -> np.dtype:
         resolved = None
     if resolved is None or resolved not in (np.dtype("float32"), np.dtype("float64")):
         raise DtypeError(
-            f"dtype {dtype!r} was given, but minivae computes in 'float32' (to train) "
+            f"dtype {shown(dtype)} was given, but minivae computes in 'float32' (to train) "
             "or 'float64' (to check); choose one of the two."
         )
     return resolved

@@ -30,6 +30,9 @@ class Model(Declared, listed=False):
     `draw_noise`, `forward`, `backward`, and what it can.
     """
 
+    past_the_door = frozenset({"normal"})
+    """What looks at nothing itself: `noise.normal` does."""
+
     parts = ("encoder", "decoder")
     """What the two halves are called in `params`."""
 

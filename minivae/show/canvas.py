@@ -134,6 +134,7 @@ def lighten(ax: "Axes") -> None:
     ax.set_axisbelow(True)
 
 
+@door
 def show(canvas: np.ndarray, title: str, ax: "Axes | None") -> "Axes":
     """Draw an RGB picture, canvas (H, W, 3), without `ax` pixel for pixel in its own figure."""
     own = ax is None

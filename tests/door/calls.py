@@ -3,18 +3,31 @@
 import contextlib
 import inspect
 import io
+import random
 import signal
+import traceback
+import typing
 import warnings
+from collections import abc
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from minivae.errors import MinivaeError
 
-from .absurd import absurd, means_nothing
+from .absurd import absurd, means_nothing, plain
 from .public import names
 from .valid import arguments, instance
 
 INSIDE = {
+    **dict.fromkeys(
+        [
+            f"minivae.train.optim.{name}.update"
+            for name in ("optimizer.Optimizer", "sgd.SGD", "momentum.Momentum", "adam.Adam")
+        ],
+        "called by `step`, which has looked",
+    ),
     "minivae.uses.estimator.estimator.VAEEstimator": "keeps what it is given; `fit` looks at it",
     "minivae.uses.estimator.estimator.VAEEstimator.get_params": "asked by scikit-learn",
     "minivae.models.vae.VAE.check_run": "asked by the command",
@@ -122,6 +135,46 @@ def one(call, found, name, make):
     return (*outcome(call, positional, keywords), twin)
 
 
-def nothing(hint, value):
-    """Whether a value means nothing there; also what has no own answer."""
-    return means_nothing(hint, value)
+@dataclass
+class Attempt:
+    """One absurd call."""
+
+    target: str
+    name: str
+    label: str
+    result: str
+    error: BaseException | None
+
+    @property
+    def said(self):
+        """Result, and error with its place."""
+        if self.error is None:
+            return self.result
+        frames = traceback.extract_tb(self.error.__traceback__)[-1:-4:-1]
+        place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+        return f"{self.result}: {type(self.error).__name__} {str(self.error)[:80]!r} {place}"
+
+
+HUGE = {"10**9", "10**30", "10**400"}
+LONG = {"seed", "epochs", "rows", "sizes", "budget", "out", "path", "folder"}
+"""Parameters by which a call may take long and mean it: what runs into the limit is no failure."""
+
+
+def attempts(rooms, folder, share=1.0, chance=None):
+    """Try absurd values in all places of public names in some rooms, or a share of them."""
+    chance = chance or random.Random(0)
+    for target, call, found in targets(rooms):
+        for name, label, hint, parameter, make in sweep(found, folder):
+            if chance.random() >= share or (make() is None and parameter.default is None):
+                continue
+            if (typing.get_origin(plain(hint)) or plain(hint)) is abc.Callable and label in (
+                "class",
+                "lambda",
+            ):
+                continue  # a function of the user's may raise what it likes
+            result, error, twin = one(call, found, name, make)
+            if result == "ok" and means_nothing(hint, twin):
+                result = "silent"
+            if result == "slow" and name in LONG:
+                result = "long"
+            yield Attempt(target, name, label, result, error)

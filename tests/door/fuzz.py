@@ -3,24 +3,23 @@
 import argparse
 import collections
 import os
-import random
 import resource
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from door.calls import nothing, one, sweep, targets
+from door.calls import attempts
+
+BAD = ("foreign", "silent", "slow")
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("rooms", nargs="*")
     parser.add_argument("--share", type=float, default=1.0)
-    parser.add_argument("--show", type=int, default=2)
-    parser.add_argument("--silent", action="store_true", help="list what was accepted in silence")
+    parser.add_argument("--show", type=int, default=3, help="at most so many of each name")
     options = parser.parse_args()
     import matplotlib
 
@@ -29,39 +28,18 @@ def main():
     folder = Path(tempfile.mkdtemp())
     os.chdir(folder)
     (folder / "runs").mkdir()
-    chance = random.Random(0)
     counts = collections.defaultdict(collections.Counter)
     bad = collections.defaultdict(list)
-    for target, call, found in targets(options.rooms):
-        room = target.split(".")[1]
-        for name, label, hint, parameter, make in sweep(found, folder):
-            if chance.random() > options.share:
-                continue
-            if make() is None and parameter.default is None:
-                continue
-            result, error, twin = one(call, found, name, make)
-            if result == "ok" and nothing(hint, twin):
-                result = "silent"
-            counts[room][result] += 1
-            if result in ("foreign", "slow", "silent"):
-                where = ""
-                if error is not None:
-                    frames = traceback.extract_tb(error.__traceback__)
-                    where = " < ".join(
-                        f"{Path(f.filename).name}:{f.lineno}" for f in frames[-1:-4:-1]
-                    )
-                bad[target].append(
-                    f"{result:8}{name}={label}: {type(error).__name__} {str(error)[:70]!r} {where}"
-                )
+    for attempt in attempts(options.rooms, folder, options.share):
+        counts[attempt.target.split(".")[1]][attempt.result] += 1
+        if attempt.result in BAD:
+            bad[attempt.target].append(f"{attempt.name}={attempt.label}: {attempt.said}")
     for target, lines in bad.items():
-        print(target, len(lines))
-        for line in lines[: options.show]:
-            print("    ", line)
-    total = collections.Counter()
+        print(target, len(lines), *lines[: options.show], sep="\n    ")
     for room, counter in counts.items():
-        total += counter
-        print(f"{room:10}", dict(counter))
-    print(f"{'all':10}", sum(total.values()), dict(total))
+        print(f"{room:10} {sum(counter.values()):6}", dict(counter))
+    total = sum(counts.values(), collections.Counter())
+    print(f"all        {sum(total.values()):6}", dict(total))
     return 1 if bad else 0
 
 

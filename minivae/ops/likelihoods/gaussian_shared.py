@@ -116,7 +116,7 @@ class GaussianShared(Likelihood):
         is worth its price where it explains more than $e^v$.
         """
         if spread > 0:
-            self.params["logvar"][...] = 2 * np.log(spread)
+            self.params["logvar"][...] = 2 * np.log(float(spread))
 
     def mean(self, out: Array) -> Array:
         """Mean (B, D)."""

@@ -34,6 +34,9 @@ class Optimizer:
         Largest norm of the whole gradient.
     """
 
+    past_the_door = frozenset({"update"})
+    """Called by `step` alone, which has looked."""
+
     kind = ""
     """Name of the rule in a configuration."""
     moments: tuple[str, ...] = ()
