@@ -4,6 +4,8 @@ Every error that minivae raises on purpose is a `MinivaeError`, so one `except` 
 Each one is also the built-in exception that a Python programmer would expect in its place.
 """
 
+from typing import Any
+
 
 class MinivaeError(Exception):
     """Root of every error that minivae raises on purpose."""
@@ -45,5 +47,30 @@ class StateError(MinivaeError, RuntimeError):
     """Something was called before what it needs, such as `backward` before `forward`."""
 
 
+class UndefinedError(MinivaeError, TypeError):
+    """A class does not define a method that it must, for it was asked for."""
+
+
+class CallError(MinivaeError, TypeError):
+    """A function was called with too few arguments, too many, or names that it does not have."""
+
+
 class DerivationError(MinivaeError, ValueError):
     """A formula is broken, no line cites an equation, or a line cites one that is not there."""
+
+
+def shown(value: Any) -> str:
+    """A value in a sentence: short, on one line, and never an exception of its own."""
+    kind = type(value).__name__
+    if hasattr(value, "shape") and hasattr(value, "dtype") and len(value.shape):
+        return f"an array of {value.dtype} with shape {tuple(value.shape)}"
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    try:
+        text = ascii(value) if not isinstance(value, str) else repr(value)
+    except Exception:  # a foreign object's own
+        return f"a {kind}"
+    short = text if len(text) <= 60 else f"{text[:57]}..."
+    if " at 0x" in text or "\n" in text:
+        return f"a {kind}"
+    return short if isinstance(value, str | int | float | complex) else f"{short} (a {kind})"

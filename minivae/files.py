@@ -49,6 +49,8 @@ def open_file(path: str | Path) -> BufferedReader:
 
 def write_atomically(path: Path, write: Any) -> None:
     """Call `write(file)` on a temporary file beside `path`, then rename it to `path`."""
+    if not path.name:
+        raise OptionError("a file was to be written, but the path given has no name; give it one.")
     temporary = _beside(path)
     with held():
         try:

@@ -10,6 +10,8 @@ import numpy as np
 
 from .. import ops
 from ..engine.backend import Array
+from ..engine.door import door
+from ..engine.kinds import Whole
 from ..models import MODELS, NETWORKS
 from ..models.base import Model
 from ..models.declare import Player
@@ -20,7 +22,8 @@ from .report.text import table
 from .values import ValueCheck, check_values
 
 
-def check_all(seed: int = 0) -> list[Report]:
+@door
+def check_all(seed: Whole = 0) -> list[Report]:
     """Check every operation, and small models of every kind: for each player, its own gradient.
 
     Returns
@@ -33,7 +36,8 @@ def check_all(seed: int = 0) -> list[Report]:
     return [*reports, *(r for kind in MODELS.values() for r in check_models(kind, seed))]
 
 
-def check_models(kind: type[Model], seed: int = 0) -> list[Report]:
+@door
+def check_models(kind: type[Model], seed: Whole = 0) -> list[Report]:
     """Check small models of a kind, on every network: each player's gradient.
 
     Parameters
@@ -64,7 +68,7 @@ def check_models(kind: type[Model], seed: int = 0) -> list[Report]:
     return reports
 
 
-def _check_player(model: Model, player: Player, x: Array, noise: Array, seed: int) -> Report:
+def _check_player(model: Model, player: Player, x: Array, noise: Array, seed: Whole) -> Report:
     """Check the gradient of one player's loss for its own parameters, the others' held fixed."""
     params = player.params
 

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.case import Case
-from ..engine.layer import Layer
+from ..engine import Case, Layer, Whole, door
 from ..errors import OptionError
 from ..models.base import Model
 from ..ops import find_case
@@ -52,6 +51,7 @@ from .verdict.stopped import StoppedError
 from .verdict.subject import Subject, from_case, from_layer, from_model
 
 
+@door
 def check_gradients(
     target: Any,
     backward: Callable | None = None,
@@ -64,7 +64,7 @@ def check_gradients(
     max_entries: int = 150,
     sizes: dict[str, int] | None = None,
     strict: bool = False,
-    seed: int = 0,
+    seed: Whole = 0,
 ) -> Report:
     """Check a backward pass; say whether it is right, and if not, what is likely wrong.
 
@@ -133,6 +133,7 @@ def check_gradients(
             params.theta[...], params.grad[...] = kept
 
 
+@door
 def assert_gradients(*args: Any, **options: Any) -> None:
     """Like `check_gradients`, for tests: raise `AssertionError` with the report unless right."""
     report = check_gradients(*args, **options)
@@ -193,7 +194,7 @@ def check_subject(
     dtype: str = "float64",
     tolerance: float | None = None,
     max_entries: int = 150,
-    seed: int = 0,
+    seed: Whole = 0,
 ) -> Report:
     """Run the check on a subject; see `check_gradients`."""
     dtype = subject.dtype or dtype

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from ..errors import OptionError
 from ..interrupts import exit_code, terminable
-from .voice import Voice
+from .voice import Voice, clean
 
 ORDER = (
     "train sample reconstruct explore evaluate anomaly augment compare "  # noqa: SIM905
@@ -65,7 +65,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where the options are listed; exit with 2."""
-        self.exit(2, f"minivae: {message}; `{self.prog} --help` lists what there is.\n")
+        self.exit(2, f"minivae: {clean(message)}; `{self.prog} --help` lists what there is.\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         status, message = 2, str(error)
     end = "" if message.endswith((".", "?")) else "."
-    print(f"minivae: {message}{end}", file=sys.stderr)
+    print(f"minivae: {clean(message)}{end}", file=sys.stderr)
     return status
 
 

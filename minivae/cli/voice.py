@@ -16,8 +16,14 @@ def width(most: int = 96) -> int:
     return min(most, shutil.get_terminal_size().columns)
 
 
+def clean(text: object) -> str:
+    """Text without what would control a terminal: names of files and columns may hold it."""
+    said = str(text).expandtabs(1)
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in said)
+
+
 class Voice:
-    """Says what a command has to say, as the user wants to hear it.
+    """Says what a command has to say, as the user wants to hear it, and never controls a terminal.
 
     Parameters
     ----------
@@ -40,19 +46,19 @@ class Voice:
     def say(self, text: str = "", **how: Any) -> None:
         """Say a line of the result to people."""
         if not (self.quiet or self.as_json):
-            print(text, **how)
+            print(clean(text), **how)
 
     def note(self, text: str) -> None:
         """Remark on something beside the result."""
         if not self.quiet:
-            print(text, file=sys.stderr)
+            print(clean(text), file=sys.stderr)
 
     def wrote(self, *paths: str | Path) -> None:
         """Name what was written."""
         self.files += map(str, paths)
         if not self.as_json:
             for path in paths:
-                print(path)
+                print(clean(path))
 
     def tell(self, **numbers: Any) -> None:
         """Add to the JSON object."""

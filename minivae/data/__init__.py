@@ -15,6 +15,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..engine.door import door
 from ..errors import DataError, OptionError
 from . import download, embedded, files
 from .dataset import Dataset, thin
@@ -30,6 +31,7 @@ NAMES = (*embedded.EMBEDDED, *download.SOURCES)
 """The data sets that `load` knows by name."""
 
 
+@door
 @dataclass(frozen=True)
 class Available:
     """A data set that `load` knows by name, and where it is now.
@@ -57,6 +59,7 @@ class Available:
     shape: tuple[int, ...]
 
 
+@door
 def load(
     name_or_path: str | PathLike,
     *,
@@ -125,6 +128,7 @@ def load(
     return data if limit is None else thin(data, limit)
 
 
+@door
 def fetch(name: str) -> Path:
     """Make sure that a data set is on this machine, verified, and say where.
 

@@ -6,17 +6,21 @@ from typing import Any
 import numpy as np
 
 from ..engine.backend import Backend
+from ..engine.door import door
+from ..engine.kinds import Count, Whole
 
 ROWS = 500
 """Rows that a function is applied to at once, where nothing else is asked for."""
 
 
-def batches(n: int, batch: int) -> Iterator[slice]:
+@door
+def batches(n: Whole, batch: Count) -> Iterator[slice]:
     """Slices that cover n rows, the last one ragged."""
     for start in range(0, n, batch):
         yield slice(start, min(start + batch, n))
 
 
+@door
 def by_rows(
     backend: Backend, function: Callable, *arrays: Any, rows: int = ROWS, title: str = ""
 ) -> Any:

@@ -25,12 +25,14 @@ from math import prod
 
 import numpy as np
 
+from ..engine.door import door
 from ..errors import DataError, DtypeError, ShapeError
 from .hold_out import HOLD_OUT, class_by_class, held_out_rows
 from .pixels import Pixels
 from .tables.form import Form
 
 
+@door
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """A training set and, where there is one, a test set.
@@ -126,6 +128,7 @@ class Dataset:
         return text + ")"
 
 
+@door
 def thin(data: Dataset, limit: int) -> Dataset:
     """Keep at most `limit` rows of the training set and at most `limit` of the test set.
 
@@ -148,6 +151,7 @@ def thin(data: Dataset, limit: int) -> Dataset:
     return replace(data, pixels_train=train, y_train=y_train, pixels_test=test, y_test=y_test)
 
 
+@door
 def from_arrays(
     name: str,
     x: np.ndarray,
@@ -164,10 +168,10 @@ def from_arrays(
     ----------
     name : str
         Begins every error message, so the file's name serves best.
-    x, x_test : ndarray, shape (N, D), (N, H, W) or (N, H, W, C)
-        Numbers of any kind; `C = 1` is dropped from the shape.
-    y, y_test : ndarray, shape (N,), optional
-        Whole numbers, or strings, which become `labels`.
+    x, x_test : ndarray
+        Numbers of any kind, (N, D), (N, H, W) or (N, H, W, C); `C = 1` is dropped from the shape.
+    y, y_test : ndarray, optional
+        Whole numbers, or strings, which become `labels`, one for each example.
     labels : tuple of str, optional
         Names of the classes that `y` counts.
     notes : tuple of str

@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.door import door
 from ..errors import OptionError
 from . import NAMES, load, load_image
 from .dataset import from_arrays
 from .images import is_picture, picture_files
-from .pixels import Pixels
+from .pixels import Pixels, RowNumbers, in_range
 from .tables.form import Field, Form
 from .tables.options import TableOptions
 from .tables.reading import is_table, read_table
 
 
+@door
 @dataclass(frozen=True, eq=False)
 class Examples:
     """Rows of a source.
@@ -61,8 +63,9 @@ class Examples:
     def __len__(self) -> int:
         return len(self.x)
 
-    def select(self, rows: np.ndarray) -> "Examples":
-        """These rows, by their numbers."""
+    def select(self, rows: RowNumbers) -> "Examples":
+        """These rows, by their numbers (N,)."""
+        in_range(rows, len(self))
         return replace(
             self,
             x=self.x.select(rows) if isinstance(self.x, Pixels) else self.x[rows],
@@ -117,6 +120,7 @@ class Examples:
         return self.select(rows), kept
 
 
+@door
 def read(
     source: str | Path | np.ndarray,
     part: str = "test",

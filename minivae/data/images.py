@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.door import door
 from ..errors import DataError
 from ..files import open_file
 
@@ -29,11 +30,13 @@ FILMS = frozenset(["GIF", "WEBP", "PNG", "TIFF"])
 """Formats, by Pillow's names, that may hold several pictures; a JPEG may hold a small preview."""
 
 
+@door
 def is_picture(path: Path) -> bool:
     """Whether this names a picture and no folder."""
     return path.suffix.lower() in KINDS and not path.is_dir()
 
 
+@door
 def load_image(path: str | Path) -> np.ndarray:
     """Read a picture.
 
@@ -123,6 +126,7 @@ def _pixels(image: Any) -> np.ndarray:
     return np.asarray(image.convert("L" if grey else "RGB")) / np.float32(255)
 
 
+@door
 def read_folder(folder: Path) -> dict[str, Any]:
     """Read a folder of pictures, or of one subfolder of pictures for each class.
 
@@ -168,6 +172,7 @@ def read_folder(folder: Path) -> dict[str, Any]:
     }
 
 
+@door
 def picture_files(folder: Path) -> list[Path]:
     """The files that `read_folder` reads, in its order."""
     return _pictures(folder) or [file for files in _classes(folder).values() for file in files]
@@ -192,6 +197,8 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder that is there; give one of pictures.")
     return sorted(file for file in folder.iterdir() if is_picture(file) and not _is_nobodys(file))
 
 

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..engine.backend import Indices
+from ..engine.door import door
 from ..errors import DataError
 from .dataset import Dataset
 from .pixels import Pixels
 
 
+@door
 def class_names(data: Dataset) -> tuple[str, ...]:
     """Names of a data set's classes, each of which has a training example.
 
@@ -58,6 +61,7 @@ def class_names(data: Dataset) -> tuple[str, ...]:
     return names
 
 
+@door
 def labelled(x: np.ndarray | Pixels, y: np.ndarray, n_classes: int) -> np.ndarray | Pixels:
     """Append labels to rows, as one-hot vectors.
 
@@ -99,7 +103,8 @@ def labelled(x: np.ndarray | Pixels, y: np.ndarray, n_classes: int) -> np.ndarra
     return np.concatenate([x[:], one_hot], axis=1)
 
 
-def numbers_of(data: Dataset, y: np.ndarray | None, names: Sequence[str]) -> np.ndarray:
+@door
+def numbers_of(data: Dataset, y: Indices | None, names: Sequence[str]) -> np.ndarray:
     """Class numbers (N,) that labels of a data set have in a model which knows classes by name.
 
     Parameters
@@ -134,7 +139,15 @@ def numbers_of(data: Dataset, y: np.ndarray | None, names: Sequence[str]) -> np.
     return np.array([number[name] for name in called], int)[place]
 
 
-def named(y: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Classes (N,) as a file holds them: numbers, or names where these are not 0, 1, 2, ...."""
+@door
+def named(y: Indices, names: Sequence[str]) -> np.ndarray:
+    """Classes y (N,) as a file holds them: numbers, or names where these are not 0, 1, 2, ...."""
     numbered = list(names) == [str(k) for k in range(len(names))]
-    return y if numbered else np.array(names)[y]
+    if numbered:
+        return y
+    if y.size and not (y.min() >= 0 and y.max() < len(names)):
+        raise DataError(
+            f"classes {y.min()} to {y.max()} were given with {len(names)} names; give a name for "
+            "each class, counted from 0."
+        )
+    return np.array(names)[y]

@@ -4,10 +4,12 @@ The 60,000 training images of MNIST are 47 MB as bytes and 188 MB as float32, of
 step needs 128 rows. So the bytes are kept, and rows become float32 when they are fetched.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from ..engine.door import door
+from ..engine.kinds import Kind
 from ..errors import DtypeError, OptionError, ShapeError
 from .minibatch import gather
 
@@ -15,6 +17,30 @@ ROWS = 1000
 """Rows that are float32 at once where all of them are gone through."""
 
 
+RowNumbers = Annotated[
+    Any,
+    Kind(
+        "a NumPy array of row numbers (N,), or of as many True and False as there are rows",
+        lambda value: (
+            isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iub"
+        ),
+        mend="take them from `numpy.flatnonzero`",
+    ),
+]
+"""Which rows, by their numbers."""
+
+
+def in_range(rows: Any, n: int) -> None:
+    """Raise `ShapeError` for numbers of rows that are not among `n`."""
+    if isinstance(rows, slice) or not len(rows):
+        return
+    mask = rows.dtype.kind == "b"
+    if len(rows) != n if mask else not (rows.min() >= -n and rows.max() < n):
+        given = f"{len(rows)} True and False" if mask else f"rows {rows.min()} to {rows.max()}"
+        raise ShapeError(f"{given} were asked for, but there are {n} rows; ask for those.")
+
+
+@door
 class Pixels:
     """Bytes that stand for the float32 array `bytes / divisor`.
 
@@ -91,8 +117,9 @@ class Pixels:
             raise ValueError("the float32 array of Pixels has to be made; leave out copy=False.")
         return self[:] if dtype is None else self[:].astype(dtype, copy=False)
 
-    def select(self, rows: Any) -> "Pixels":
+    def select(self, rows: RowNumbers | slice) -> "Pixels":
         """Return these rows as `Pixels`."""
+        in_range(rows, len(self))
         return Pixels(self.bytes[rows], self.divisor)
 
     def min(self) -> np.float32:

@@ -18,20 +18,51 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from ..errors import BackendError, DtypeError, OutOfMemoryError
-
-Array = Any
-"""An array of the backend in use: `numpy.ndarray` on "numpy"."""
+from ..errors import BackendError, DtypeError, OutOfMemoryError, shown
+from .door import door
+from .kinds import Kind
 
 _BACKENDS: dict[str, "Backend"] = {}
 _FACTORIES: dict[str, Callable[[], "Backend"]] = {}
 _KERNELS: dict[tuple[str, Callable], Callable] = {}
 
 
+def is_array(value: Any) -> bool:
+    """Whether this is an array of a backend."""
+    return any(isinstance(value, backend.array_type) for backend in _BACKENDS.values())
+
+
+_AN_ARRAY = Kind(
+    "an array of a backend",
+    is_array,
+    BackendError,
+    "make one with `backend.asarray(values, 'float64')`",
+    "float",
+)
+
+Array = Annotated[Any, _AN_ARRAY]
+"""An array of the backend in use: `numpy.ndarray` on "numpy"."""
+
+Real = Annotated[Any, _AN_ARRAY._replace(computes="real")]
+"""An `Array` that has no complex form: data, noise, masks, and what an operation has a kink in."""
+
+Indices = Annotated[
+    Any,
+    Kind(
+        "an array of whole numbers, of a backend",
+        lambda value: is_array(value) and value.dtype.kind in "iu",
+        DtypeError,
+        "take it from the forward pass",
+    ),
+]
+"""An array of positions in another."""
+
+
+@door
 @dataclass(frozen=True, eq=False)
 class Backend:
     """An array library and the two crossings between it and the host.
@@ -59,6 +90,8 @@ class Backend:
         `ahead(draw, steps)` gives `draw(step)` for each step, in order, as `map` does. Where there
         is a device, what several steps need is drawn at once, and fetched while earlier ones run.
     """
+
+    past_the_door: ClassVar[frozenset[str]] = frozenset({"call"})
 
     name: str
     xp: ModuleType
@@ -96,17 +129,19 @@ class Backend:
             Its options.
         """
         kernel = _KERNELS.get((self.name, reference))
-        if kernel is None:
-            return reference(*arrays, **options)
+        if kernel is None:  # past the door: a layer has looked at its inputs
+            return getattr(reference, "__wrapped__", reference)(*arrays, **options)
         return kernel(*arrays, **options, **out) if out else kernel(*arrays, **options)
 
 
+@door
 def register(backend: Backend) -> Backend:
     """Make a backend known to `get_backend` and `array_module`."""
     _BACKENDS[backend.name] = backend
     return backend
 
 
+@door
 def register_later(name: str, load: Callable[[], Backend]) -> None:
     """Make a backend known that `load` makes when it is first asked for."""
     _FACTORIES[name] = load
@@ -125,13 +160,14 @@ def get_backend(backend: str | Backend) -> Backend:
     """
     if isinstance(backend, Backend):
         return backend
-    if backend == "auto":
+    known_by_name = isinstance(backend, str)
+    if known_by_name and backend == "auto":
         backend = default_backend()
-    if backend not in _BACKENDS and backend in _FACTORIES:
+    if known_by_name and backend not in _BACKENDS and backend in _FACTORIES:
         register(_FACTORIES[backend]())
-    if backend not in _BACKENDS:
+    if not known_by_name or backend not in _BACKENDS:
         known = ", ".join(repr(name) for name in backend_names())
-        raise BackendError(f"backend {backend!r} does not exist; choose one of: {known}.")
+        raise BackendError(f"backend {shown(backend)} does not exist; choose one of: {known}.")
     if backend == "numba" and not compiles():
         raise BackendError(
             "the backend 'numba' was asked for, but Numba compiles nothing while "
@@ -145,6 +181,7 @@ def backend_names() -> list[str]:
     return list(dict.fromkeys([*_BACKENDS, *_FACTORIES]))
 
 
+@door
 def kernel(backend: str, *, of: Callable) -> Callable[[Callable], Callable]:
     """Register the decorated function as the form of the reference `of` on one backend.
 
@@ -218,7 +255,8 @@ def array_module(*arrays: Array) -> ModuleType:
     return backends[0].xp
 
 
-def erf(x: Array) -> Array:
+@door
+def erf(x: Real) -> Array:
     """Error function, elementwise, in the dtype of `x`."""
     return _backend_of(x).erf(x)
 
@@ -237,7 +275,7 @@ def float_dtype(dtype: Any) -> np.dtype:
         resolved = None
     if resolved is None or resolved not in (np.dtype("float32"), np.dtype("float64")):
         raise DtypeError(
-            f"dtype {dtype!r} was given, but minivae computes in 'float32' (to train) "
+            f"dtype {shown(dtype)} was given, but minivae computes in 'float32' (to train) "
             "or 'float64' (to check); choose one of the two."
         )
     return resolved

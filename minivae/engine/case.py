@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
+from .backend import float_dtype
+from .door import door
+from .kinds import Whole
 from .layer import Layer
 
 SIZES = {
@@ -30,6 +33,7 @@ def undeclared(**how: Any) -> Layer:
     raise OptionError("this case names no layer; give it layer=lambda **how: ..., or layer=None.")
 
 
+@door
 @dataclass(frozen=True)
 class Case:
     """An operation and how to draw arguments for it.
@@ -80,10 +84,11 @@ class Case:
     def draw(
         self,
         rng: np.random.Generator,
-        sizes: dict[str, int] | None = None,
-        dtype: str = "float64",
+        sizes: dict[str, Whole] | None = None,
+        dtype: Any = "float64",
     ) -> dict[str, np.ndarray]:
         """Draw all array arguments at random, for `forward(**arguments, **case.options)`."""
+        dtype = float_dtype(dtype)
         sizes = {**SIZES, **self.sizes, **(sizes or {})}
         arguments = {
             name: rng.standard_normal([sizes[letter] for letter in axes])
@@ -106,6 +111,7 @@ class Case:
         return [array for name, array in packed.items() if name not in layer.params]
 
 
+@door
 def away_from(*kinks: float, margin: float = 0.1) -> Callable[[dict, np.random.Generator], dict]:
     """Make a `prepare` that moves every number at least `margin` away from each kink."""
 

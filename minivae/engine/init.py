@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .door import door
+from .kinds import Count, Inside
+
 Initialiser = Callable[..., np.ndarray]
 """`initialiser(rng, n_in, n_out, shape)`: weights of that shape, (n_in, n_out) unless it is given.
 Each output sums over `n_in` numbers, and each input acts on `n_out`; a convolution says which."""
@@ -20,13 +23,13 @@ INITIALISERS: dict[str, Initialiser] = {}
 
 def initialiser(function: Initialiser) -> Initialiser:
     """Enter the decorated function among the initialisers."""
-    INITIALISERS[function.__name__] = function
-    return function
+    checked = INITIALISERS[function.__name__] = door(function)
+    return checked
 
 
 @initialiser
 def glorot(
-    rng: np.random.Generator, n_in: int, n_out: int, shape: tuple[int, ...] = ()
+    rng: np.random.Generator, n_in: Count, n_out: Count, shape: tuple[int, ...] = ()
 ) -> np.ndarray:
     r"""Glorot uniform: $W \sim U(-a, a)$, $a = \sqrt{6 / (n_{in} + n_{out})}$.
 
@@ -41,7 +44,9 @@ def glorot(
 
 
 @initialiser
-def he(rng: np.random.Generator, n_in: int, n_out: int, shape: tuple[int, ...] = ()) -> np.ndarray:
+def he(
+    rng: np.random.Generator, n_in: Count, n_out: Count, shape: tuple[int, ...] = ()
+) -> np.ndarray:
     r"""He normal: $W \sim N(0, 2 / n_{in})$.
 
     For ReLU and its relatives (He et al. 2015, equation 10).
@@ -55,13 +60,14 @@ def he(rng: np.random.Generator, n_in: int, n_out: int, shape: tuple[int, ...] =
 
 @initialiser
 def zeros(
-    rng: np.random.Generator, n_in: int, n_out: int, shape: tuple[int, ...] = ()
+    rng: np.random.Generator, n_in: Count, n_out: Count, shape: tuple[int, ...] = ()
 ) -> np.ndarray:
     """All zeros: the layer starts as its bias alone."""
     return np.zeros(shape or (n_in, n_out))
 
 
-def logit(p: np.ndarray, clip: float = 1e-3) -> np.ndarray:
+@door
+def logit(p: np.ndarray, clip: Inside = 1e-3) -> np.ndarray:
     r"""Logit $\ln p - \ln(1 - p)$ of probabilities clipped to [clip, 1 - clip].
 
     As the bias of a Bernoulli decoder's last layer, the logit of the training mean makes the model

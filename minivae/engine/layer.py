@@ -7,16 +7,19 @@
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence, Sized
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import BackendError, DtypeError, OptionError, ShapeError, StateError
+from ..errors import BackendError, DtypeError, OptionError, ShapeError, StateError, UndefinedError
 from .backend import Array, Backend, get_backend
+from .door import door
 from .params import Params
+from .shapes import NEVER_NONE
 
 
+@door
 class Layer:
     """Base of all layers: parameters, backend, cache, and the checks at the door.
 
@@ -38,6 +41,11 @@ class Layer:
         Runs an operation on the layer's backend, see `Backend.call`.
     """
 
+    past_the_door: ClassVar[frozenset[str]] = frozenset(
+        {"forward", "backward", "backward_params", "upstream", "grads", "saved", "expect"}
+    )
+    """Methods of a step, which look at their arrays themselves, by `expect`."""
+
     needs_noise = False
     """Whether `forward` takes a noise array as a second argument (dropout's mask)."""
 
@@ -55,13 +63,17 @@ class Layer:
         self.cache: tuple | None = None
         self._fitting: set[tuple] = set()
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        door(cls)
+
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output and remember what `backward` needs; a layer says of which inputs."""
-        raise TypeError(f"{type(self).__name__} must define forward")
+        raise UndefinedError(f"{type(self).__name__} must define forward; write it.")
 
     def backward(self, *dy: Any, **options: Any) -> Any:
         """Given dL/dy, overwrite the parameters' gradients and return dL/dx."""
-        raise TypeError(f"{type(self).__name__} must define backward")
+        raise UndefinedError(f"{type(self).__name__} must define backward; write it.")
 
     def backward_params(self, *dy: Any, **options: Any) -> None:
         """Like `backward`, where the input is data, whose gradient nobody asks for."""
@@ -69,7 +81,7 @@ class Layer:
 
     def draw_noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
         """Draw on the host what `forward` takes for an input of `shape`, where `needs_noise`."""
-        raise TypeError(f"{type(self).__name__} must define draw_noise")
+        raise UndefinedError(f"{type(self).__name__} must define draw_noise; write it.")
 
     def saved(self) -> tuple:
         """Return the cache of the last forward pass.
@@ -132,7 +144,8 @@ class Layer:
     def _fits(self, have: tuple[int, ...], shape: tuple[int | str, ...]) -> bool:
         """Whether a shape is the one expected; remembered, for a training asks again each step."""
         fits = len(have) == len(shape) and all(
-            size == want or isinstance(want, str) for size, want in zip(have, shape, strict=True)
+            size == want or (isinstance(want, str) and (size > 0 or want not in NEVER_NONE))
+            for size, want in zip(have, shape, strict=True)
         )
         if fits and len(self._fitting) < 100:
             self._fitting.add((have, shape))
@@ -159,6 +172,8 @@ class Reshape(Layer):
         Shape of one example. One number that is -1 follows from the others.
     """
 
+    past_the_door = frozenset()
+
     def __init__(
         self, *shape: int, dtype: str = "float32", backend: str | Backend = "auto"
     ) -> None:
@@ -177,12 +192,12 @@ class Reshape(Layer):
             ) from None
 
     def backward(self, dy: Array) -> Array:
-        """Return dy in the shape of x."""
+        """Return dy (B, ...) in the shape of x."""
         (shape,) = self.saved()
         return dy.reshape(shape)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(B, ...) -> (B, *shape)."""
+        """From a shape (B, ...) to (B, *shape)."""
         each = math.prod(shape[1:])
         known = math.prod(n for n in self.shape if n != -1)
         return (shape[0], *(each // max(1, known) if n == -1 else n for n in self.shape))
@@ -215,7 +230,7 @@ class Sequential(Layer):
 
         Parameters
         ----------
-        x : array, (B, D)
+        x : array
             Input of the first layer.
         noise : sequence of arrays, optional
             One array for each layer with `needs_noise`, in order (a list of them for a
@@ -228,9 +243,10 @@ class Sequential(Layer):
             Output of the last layer.
         """
         noisy = [layer for layer in self.layers if layer.needs_noise]
-        if noise is not None and len(noise) != len(noisy):
+        n = len(noise) if isinstance(noise, Sized) else "no"
+        if noise is not None and n != len(noisy):
             raise ShapeError(
-                f"{len(noise)} noise arrays were given, but {len(noisy)} layers take one; "
+                f"{n} noise arrays were given, but {len(noisy)} layers take one; "
                 "make them with `draw_noise`."
             )
         given = iter(() if noise is None else noise)

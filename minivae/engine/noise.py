@@ -28,9 +28,11 @@ from .cpu.elementary import log, turn
 from .cpu.loop import loop, together
 from .cpu.team import COSTLY, in_parts
 from .cpu.workspace import empty
+from .door import door
 from .gpu.kernels import Elementwise
 
 
+@door
 def normal(
     rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, backend: Backend
 ) -> Array:
@@ -42,7 +44,7 @@ def normal(
         Gives one uniform number for each normal one, and one more for each row of an odd width:
         pairs lie within a row, so the noise of an example does not depend on how many examples are
         drawn for at once.
-    shape : tuple of int, (..., Z)
+    shape : tuple of int, (..., width)
         Shape.
     dtype : {float32, float64}
         dtype of the noise.
@@ -61,8 +63,9 @@ def normal(
     return noise if width == 2 * pairs else backend.xp.ascontiguousarray(noise[..., :width])
 
 
+@door
 def from_uniform(u: Array) -> Array:
-    """Standard normal numbers (n, 2) from uniform ones in [0, 1), (n, 2)."""
+    """Standard normal numbers (n, 2) from uniform ones in [0, 1), u (n, 2)."""
     xp = array_module(u)
     r = xp.sqrt(-2 * xp.log(1 - u[:, 0]))  # (1)
     angle = 2 * math.pi * u[:, 1]

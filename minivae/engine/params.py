@@ -23,12 +23,15 @@ of a model share the one switch.
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError, shown
 from .available import require_memory
 from .backend import Array, Backend, float_dtype, get_backend
+from .door import door
+from .kinds import Whole
 
 
 class Switch:
@@ -52,6 +55,7 @@ class Switch:
         return Switch, ()
 
 
+@door
 class Params:
     """Named parameters and their gradients, as views of one flat pair.
 
@@ -76,12 +80,17 @@ class Params:
         Whether this is a step of training, of the whole model; see above.
     """
 
+    past_the_door: ClassVar[frozenset[str]] = frozenset(
+        {"__getitem__", "grad_of", "carried_of", "set_grads"}
+    )
+    """Methods of a step, which look at what they are given themselves."""
+
     def __init__(
         self,
-        shapes: dict[str, tuple[int, ...]],
+        shapes: dict[str, tuple[Whole, ...]],
         dtype: "str | np.dtype" = "float32",
         backend: str | Backend = "auto",
-        carried: dict[str, tuple[int, ...]] | None = None,
+        carried: dict[str, tuple[Whole, ...]] | None = None,
     ) -> None:
         self.backend = get_backend(backend)
         self.dtype = float_dtype(dtype)
@@ -121,6 +130,8 @@ class Params:
         OptionError
             If the parts differ in dtype or backend, or one belongs to another pair already.
         """
+        if not parts:
+            raise OptionError("Params.join was given no part; give it at least one.")
         first = next(iter(parts.values()))
         shapes = _prefixed({prefix: part.shapes for prefix, part in parts.items()})
         carried = _prefixed({prefix: part.carried_shapes for prefix, part in parts.items()})
@@ -164,21 +175,21 @@ class Params:
         """View of one parameter, in its shape."""
         try:
             return self._values[name]
-        except KeyError:
+        except (KeyError, TypeError):
             raise self._unknown(name) from None
 
     def grad_of(self, name: str) -> Array:
         """View of one parameter's gradient, in its shape."""
         try:
             return self._grads[name]
-        except KeyError:
+        except (KeyError, TypeError):
             raise self._unknown(name) from None
 
     def carried_of(self, name: str) -> Array:
         """View of one array of numbers that a step carries on, in its shape."""
         try:
             return self._carried[name]
-        except KeyError:
+        except (KeyError, TypeError):
             known = ", ".join(self.carried_shapes) or "none"
             raise OptionError(f"nothing called {name!r} is carried; there are: {known}.") from None
 
@@ -201,6 +212,9 @@ class Params:
             view = self.grad_of(name)
             if grad is view:  # a kernel has written it where it belongs
                 continue
+            ours = isinstance(grad, self.backend.array_type)
+            if not ours or grad.dtype.kind not in "biuf":
+                raise DtypeError(f"the gradient of {name!r} is {shown(grad)}; give real numbers.")
             if grad.shape != view.shape:
                 raise ShapeError(
                     f"the gradient of {name!r} has shape {grad.shape}, but the parameter has "
@@ -221,8 +235,8 @@ class Params:
                 return name
         raise ShapeError(f"entry {index} was asked for, but theta has entries 0 to {stop - 1}.")
 
-    def load(self, theta: Array, carried: Array | None = None) -> None:
-        """Copy `theta` (P,), and `carried` (C,) if it is given, from the host into these.
+    def load(self, theta: Any, carried: Any = None) -> None:
+        """Copy `theta`, and `carried` if it is given, from the host into these.
 
         Raises
         ------
@@ -231,7 +245,7 @@ class Params:
         """
         given = {"theta": theta} if carried is None else {"theta": theta, "carried": carried}
         here = {"theta": self.theta, "carried": self.carried}
-        hosts = {name: np.asarray(self.backend.to_host(array)) for name, array in given.items()}
+        hosts = {name: self._numbers(name, array) for name, array in given.items()}
         for name, array in hosts.items():
             if array.shape != here[name].shape:
                 raise ShapeError(
@@ -241,6 +255,15 @@ class Params:
                 )
         for name, array in hosts.items():
             here[name][...] = self.backend.asarray(array, self.dtype)
+
+    def _numbers(self, name: str, given: Any) -> np.ndarray:
+        try:
+            array = np.asarray(self.backend.to_host(given))
+        except ValueError:
+            array = np.empty(0, object)  # lists of several lengths
+        if array.dtype.kind not in "biuf":
+            raise DtypeError(f"{name}={shown(given)} was given; give an array of real numbers.")
+        return array
 
     def __getstate__(self) -> dict:
         views = ("_values", "_grads", "_carried")

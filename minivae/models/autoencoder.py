@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..engine.backend import Array
+from ..engine.kinds import Whole
 from ..engine.layer import Layer
 from ..errors import OptionError
 from .base import Model
@@ -42,7 +43,7 @@ class Autoencoder(Model):
         """Mean image (B, n_pixels) that x (B, n_data) is decoded to."""
         return self.decode(self.encode(x))
 
-    def draw_noise(self, rng: np.random.Generator, batch: int) -> None:
+    def draw_noise(self, rng: np.random.Generator, batch: Whole) -> None:
         """An autoencoder takes no noise."""
 
     def forward(self, x: Array, noise: None = None, beta: float = 1.0) -> Terms:

@@ -8,10 +8,11 @@ import numpy as np
 
 from ..engine.backend import Array, Backend, get_backend
 from ..engine.cpu.workspace import Workspace
+from ..engine.kinds import Count, Whole
 from ..engine.layer import Layer
 from ..engine.noise import normal
 from ..engine.params import Params
-from ..errors import MinivaeError, OptionError, ShapeError
+from ..errors import CallError, OptionError, ShapeError, UndefinedError
 from ..ops import LIKELIHOODS
 from .declare import Declared
 from .halves import Halves, last_bias
@@ -28,6 +29,9 @@ class Model(Declared, listed=False):
     subclass: it says what it is in the attributes of `Declared`, and defines `_make_encoder`,
     `draw_noise`, `forward`, `backward`, and what it can.
     """
+
+    past_the_door = frozenset({"normal"})
+    """What looks at nothing itself: `noise.normal` does."""
 
     parts = ("encoder", "decoder")
     """What the two halves are called in `params`."""
@@ -62,12 +66,7 @@ class Model(Declared, listed=False):
             raise OptionError(
                 f"likelihood={likelihood!r} was given; choose one of: {', '.join(LIKELIHOODS)}."
             )
-        if not isinstance(rng, np.random.Generator):
-            raise OptionError(
-                f"rng={rng!r} was given, but the initial weights are drawn by a generator; pass "
-                "rng=numpy.random.default_rng(seed)."
-            )
-        shape: Any = [n_pixels] if np.ndim(n_pixels) == 0 else n_pixels or [n_pixels]
+        shape = list(n_pixels) or [0] if isinstance(n_pixels, Sequence) else [n_pixels]
         self.shape = check_widths(shape, "n_pixels")
         self.n_pixels = math.prod(self.shape)
         (self.latent,) = check_widths([latent], "latent")
@@ -84,9 +83,7 @@ class Model(Declared, listed=False):
         self.activation: str = getattr(self.halves.network, "activation", "")
         try:
             self.likelihood = LIKELIHOODS[likelihood](**self.likelihood_options, **self.where)
-        except MinivaeError:
-            raise  # it says itself what is wrong, such as an unknown dtype
-        except TypeError:
+        except CallError:
             raise OptionError(
                 f"likelihood_options={self.likelihood_options} was given, "
                 f"but the {likelihood} likelihood does not take that."
@@ -98,7 +95,7 @@ class Model(Declared, listed=False):
         self.params = Params.join({**halves, "likelihood": self.likelihood.params})
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
-        raise TypeError(f"{type(self).__name__} must define _make_encoder")
+        raise UndefinedError(f"{type(self).__name__} must define _make_encoder; write it.")
 
     def _make_decoder(self, rng: np.random.Generator) -> Layer:
         """Network from the latents, and what is given beside them, to the likelihood."""
@@ -144,7 +141,7 @@ class Model(Declared, listed=False):
         sizes |= {"n_pixels": 7, "latent": 2, "dtype": "float64"}
         return cls(**{**sizes, **cls.examples[0], **options}, network=network, rng=rng)
 
-    def draw_rows(self, rng: np.random.Generator, n: int) -> np.ndarray:
+    def draw_rows(self, rng: np.random.Generator, n: Whole) -> np.ndarray:
         """Draw host rows (n, n_pixels) in [0, 1), as `prepare` takes them, for a check."""
         return rng.random((n, self.n_pixels))
 
@@ -210,7 +207,7 @@ class Model(Declared, listed=False):
 
     def sample(
         self,
-        n: int,
+        n: Count,
         rng: np.random.Generator,
         *,
         temperature: float = 1.0,
@@ -247,20 +244,20 @@ class Model(Declared, listed=False):
         """Standard normal noise in the model's dtype, drawn on the host."""
         return normal(rng, shape, self.params.dtype, self.backend)
 
-    def draw_noise(self, rng: np.random.Generator, batch: int) -> Array | None:
+    def draw_noise(self, rng: np.random.Generator, batch: Whole) -> Array | None:
         """Draw the noise of one step for `batch` examples; None if the model takes none."""
-        raise TypeError(f"{type(self).__name__} must define draw_noise")
+        raise UndefinedError(f"{type(self).__name__} must define draw_noise; write it.")
 
     def forward(self, x: Array, noise: Array | None, beta: float = 1.0) -> Any:
         """Compute the loss and its terms for x (B, n_data): `Terms`, or `Losses` by other names."""
-        raise TypeError(f"{type(self).__name__} must define forward")
+        raise UndefinedError(f"{type(self).__name__} must define forward; write it.")
 
     def backward(self) -> None:
         """Overwrite `params.grad` with the gradient of the last forward pass's loss."""
-        raise TypeError(f"{type(self).__name__} must define backward")
+        raise UndefinedError(f"{type(self).__name__} must define backward; write it.")
 
     def step(self, x: Array, noise: Array | None, beta: float = 1.0) -> Any:
-        """One forward and one backward pass: the terms, and `params.grad` overwritten.
+        """Forward and backward pass for x (B, ...): the terms, and `params.grad` overwritten.
 
         Updating is the optimizer's: `optimizer.step(model.params)`.
         """

@@ -30,6 +30,7 @@ from ..data.batches import by_rows
 from ..data.pixels import Pixels
 from ..engine.backend import Array, Backend, get_backend
 from ..engine.cpu.workspace import Workspace
+from ..engine.kinds import Rows, Whole
 from ..engine.layer import Sequential
 from ..engine.params import Params
 from ..errors import OptionError, ShapeError
@@ -45,7 +46,7 @@ from .objectives import Terms
 class CrossEntropy(Categorical):
     """Categorical likelihood of one label with C classes: logits and one-hot labels (B, C)."""
 
-    def note(self, x: np.ndarray) -> str:
+    def note(self, x: Rows) -> str:
         """Any examples will do: only their labels have a likelihood here."""
         return ""
 
@@ -133,11 +134,11 @@ class Classifier(Declared, listed=False):
         """Logits (B, C) for x (B, D)."""
         return self.head.forward(self.features(x))
 
-    def draw_noise(self, rng: np.random.Generator, batch: int) -> None:
+    def draw_noise(self, rng: np.random.Generator, batch: Whole) -> None:
         """A classifier takes no noise."""
 
     def forward(self, rows: Array, noise: None = None, beta: float = 1.0) -> Terms:
-        """Compute the loss, the batch mean of nll, for rows with labels (B, D + C)."""
+        """Compute the loss, the batch mean of nll, for rows (B, N), which end in labels."""
         x, y = rows[:, : self.n_pixels], rows[:, self.n_pixels :]
         nll = self.likelihood.forward(self.logits(x), y)
         xp = self.backend.xp
@@ -154,15 +155,15 @@ class Classifier(Declared, listed=False):
     step = Model.step
 
     def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
-        """Most probable class (N,) of host data (N, D)."""
+        """Most probable class (N,) of host data x (N, ...)."""
         return by_rows(self.backend, lambda rows: self.logits(self.prepare(rows)).argmax(axis=1), x)
 
     def embed(self, x: np.ndarray | Pixels) -> np.ndarray:
-        """Features (N, F) of host data (N, D)."""
+        """Features (N, F) of host data x (N, ...)."""
         return by_rows(self.backend, lambda rows: self.features(self.prepare(rows)), x)
 
     def accuracy(self, x: np.ndarray | Pixels, y: np.ndarray) -> float:
-        """Share of host data (N, D) whose most probable class is their label (N,)."""
+        """Share of host data x (N, ...) whose most probable class is their label y (N,)."""
         return float(np.mean(self.predict(x) == y))
 
     def __repr__(self) -> str:

@@ -35,7 +35,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.backend import Array
+from ..engine.backend import Array, Indices
+from ..engine.kinds import Count, Whole
 from ..engine.layer import Layer
 from ..errors import OptionError, ShapeError, StateError
 from ..ops import Linear
@@ -156,7 +157,7 @@ class ConditionalVAE(VAE):
         """Everything that builds a model of these sizes again, as JSON types."""
         return {**super().config, "labels": list(self.labels)}
 
-    def draw_rows(self, rng: np.random.Generator, n: int) -> np.ndarray:
+    def draw_rows(self, rng: np.random.Generator, n: Whole) -> np.ndarray:
         """Draw host rows with labels (n, n_pixels + C), for a check; the classes take turns."""
         turns = np.arange(n) % len(self.labels)
         return np.concatenate([super().draw_rows(rng, n), np.eye(len(self.labels))[turns]], axis=1)
@@ -183,16 +184,16 @@ class ConditionalVAE(VAE):
         return self.backend.xp.concatenate([pixels, y], axis=1)
 
     def observed(self, x: Array) -> Array:
-        """Return the part of x (B, n_data + C) that the likelihood is of: the data (B, n_data)."""
+        """Return the part of x (B, N) that the likelihood is of: the data (B, n_data)."""
         return x[:, : self.n_data]
 
     def encode(self, x: Array) -> tuple[Array, Array]:
-        """Return mu and logvar (B, Z) of q(z | x, y) for x (B, n_data + C)."""
+        """Return mu and logvar (B, Z) of q(z | x, y) for x (B, N)."""
         self.decoder.given(x[:, self.n_data :])
         return super().encode(x)
 
     def reconstruct(self, x: Array) -> Array:
-        """Mean image (B, n_pixels) decoded from the posterior mean and the label."""
+        """Mean image (B, n_pixels) for x (B, N), from the posterior mean and the label."""
         mu, _ = self.encode(x)
         return self.decode(mu, x[:, self.n_data :])
 
@@ -214,7 +215,7 @@ class ConditionalVAE(VAE):
 
     def sample(
         self,
-        n: int,
+        n: Count,
         rng: np.random.Generator,
         *,
         temperature: float = 1.0,
@@ -239,14 +240,19 @@ class ConditionalVAE(VAE):
         return super().sample(n, rng, temperature=temperature, draw=draw)
 
     def forward(self, x: Array, noise: Array, beta: float = 1.0) -> Terms:
-        """Compute the loss and its terms for x (B, n_data + C) and eps from `draw_noise`."""
+        """Compute the loss and its terms for x (B, N) and eps from `draw_noise`."""
         data, y = x[:, : self.n_data], x[:, self.n_data :]
         self.decoder.given(y)
         mu, logvar = self.encoder.forward(x)
         return self.objective.forward(data, mu, logvar, noise, beta)
 
-    def one_hot(self, classes: np.ndarray) -> Array:
-        """One-hot labels (N, C) on the model's backend, for class numbers (N,)."""
+    def one_hot(self, classes: Indices) -> Array:
+        """One-hot labels (N, C) on the model's backend, for classes (N,), which are numbers."""
+        if classes.size and not (classes.min() >= 0 and classes.max() < len(self.labels)):
+            raise OptionError(
+                f"the classes {classes.min()} to {classes.max()} were given, but there are "
+                f"{len(self.labels)}, counted from 0; give numbers below that."
+            )
         return self.backend.asarray(np.eye(len(self.labels))[classes], self.params.dtype)
 
     def find(self, label: str | int) -> int:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from ..engine.backend import Array
+from ..engine.door import door
 from ..engine.params import Params
 from ..errors import OptionError
 from .registry import MODELS, Option, enter
@@ -123,6 +124,7 @@ class Declared:
     def __init_subclass__(cls, *, listed: bool = True, **options: Any) -> None:
         """Enter the class into `MODELS`, unless it is a base of others and `listed` is False."""
         super().__init_subclass__(**options)
+        door(cls)
         own = vars(cls)
         if "title" not in own:
             cls.title = f"a {cls.__name__}"

@@ -51,6 +51,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.backend import Array
+from ..engine.kinds import Count, Whole
 from ..engine.layer import Layer
 from ..errors import OptionError, StateError
 from ..ops import LIKELIHOODS, Activation, Bernoulli
@@ -166,7 +167,7 @@ class GAN(Model):
             Player("generator", "g_loss", self.generator.params),
         )
 
-    def draw_noise(self, rng: np.random.Generator, batch: int) -> Array:
+    def draw_noise(self, rng: np.random.Generator, batch: Whole) -> Array:
         """Draw the latents z (B, Z) of one step."""
         return self.normal(rng, (batch, self.latent))
 
@@ -176,7 +177,7 @@ class GAN(Model):
         return out if self.squash is None else self.squash.forward(out)
 
     def discriminator_forward(self, x: Array, fake: Array) -> Array:
-        """Loss (B,) of the discriminator on real x and fakes (B, n_pixels), nats."""
+        """Loss (B,) of the discriminator on real x (B, n_pixels) and fake (B, n_pixels), nats."""
         xp, B = self.backend.xp, len(x)
         labels = xp.zeros((len(x) + len(fake), 1), x.dtype)
         labels[:B] = 1 - self.label_smoothing
@@ -271,7 +272,7 @@ class GAN(Model):
 
     def sample(
         self,
-        n: int,
+        n: Count,
         rng: np.random.Generator,
         *,
         temperature: float = 1.0,

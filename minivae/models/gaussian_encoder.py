@@ -44,7 +44,7 @@ class GaussianEncoder(Layer):
     ) -> None:
         options: dict[str, Any] = {"dtype": dtype, "backend": backend}
         super().__init__(**options)
-        self.trunk = Sequential(*trunk) if trunk else None
+        self.trunk = Sequential(*trunk) if len(trunk) else None
         # The two heads lie side by side in one layer: columns 0 to Z-1 are mu, the rest logvar.
         self.heads = Linear(n_features, 2 * latent, rng=rng, init="zeros", **options)
         for head in (slice(0, latent), slice(latent, 2 * latent)):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.backend import Backend
+from ..engine.door import door
 from ..engine.layer import Layer, Sequential
 from ..errors import OptionError
 from ..ops import ACTIVATIONS, Dense, Linear
@@ -14,6 +15,7 @@ from .network import Network
 from .registry import Option
 
 
+@door
 class MLP(Network):
     """Dense layers; the decoder's widths are those of the trunk in reverse."""
 
@@ -52,6 +54,7 @@ class MLP(Network):
         return f"{'-'.join(map(str, (n_in, *self.hidden, n_out)))}, {self.activation}"
 
 
+@door
 def dense_layers(widths: Sequence[int], activation: str, **how: Any) -> list[Layer]:
     """Dense layers of the given widths, each with its activation; none for a single width."""
     return [
@@ -59,6 +62,7 @@ def dense_layers(widths: Sequence[int], activation: str, **how: Any) -> list[Lay
     ]
 
 
+@door
 def mlp(
     widths: Sequence[int],
     *,

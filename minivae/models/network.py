@@ -7,14 +7,16 @@ is one new file. `mlp.py` is one. In its place a model takes any layers (`halves
 
 from typing import Any, ClassVar
 
+from ..engine.door import door
 from ..engine.layer import Layer
-from ..errors import OptionError
+from ..errors import OptionError, UndefinedError
 from .registry import NETWORKS, Option, enter, settle
 
 DEFAULT = "mlp"
 """Name of the network that is taken if no other is asked for."""
 
 
+@door
 class Network:
     """Base of the named networks: how a trunk and a decoder are built for data of a shape."""
 
@@ -37,6 +39,7 @@ class Network:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        door(cls)
         enter(cls, "name", NETWORKS)
 
     def __init__(self, **given: Any) -> None:
@@ -58,7 +61,7 @@ class Network:
         list of Layer
             None at all for features that are the data. Their `output_shape` is asked for.
         """
-        raise TypeError(f"{type(self).__name__} must define trunk")
+        raise UndefinedError(f"{type(self).__name__} must define trunk; write it.")
 
     def decoder(self, n_in: int, shape: tuple[int, ...], n_out: int, **how: Any) -> Layer:
         """Build the layer from latents (B, n_in) to `n_out` numbers for each datum of `shape`.
@@ -66,13 +69,14 @@ class Network:
         They may have any shape. Laid in a row, the numbers of a value lie side by side in the order
         of the values, as the last axis of an image has them.
         """
-        raise TypeError(f"{type(self).__name__} must define decoder")
+        raise UndefinedError(f"{type(self).__name__} must define decoder; write it.")
 
     def between(self, n_in: int, n_out: int) -> str:
         """Say in few words what leads from `n_in` to `n_out` numbers, for a model's `repr`."""
         return f"{n_in}-{self.name}-{n_out}"
 
 
+@door
 def find_network(name: str) -> type[Network]:
     """Return the network of that name.
 

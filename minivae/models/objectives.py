@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine.backend import Array, array_module
+from ..engine.door import door
 from ..engine.layer import Layer
 from ..errors import OptionError, ShapeError, StateError
 from ..ops import KL, Likelihood, LogMeanExp, Reparameterize, fork, kl, log_weights
@@ -63,6 +64,7 @@ def _saved(objective: "ELBO | ImportanceWeighted") -> tuple:
     return objective.cache
 
 
+@door
 class ELBO:
     """Negative ELBO of a Gaussian encoder and any decoder, with its backward pass.
 
@@ -108,6 +110,7 @@ class ELBO:
         return dmu, dlogvar
 
 
+@door
 class ImportanceWeighted:
     """Negative importance-weighted bound with K samples, with its backward pass.
 

@@ -53,7 +53,7 @@ class Planes(Layer):
         return self.backend.xp.concatenate([image.reshape(len(dy), -1), numbers], axis=1)  # (2)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(B, H W C + K) -> (B, H, W, C + K)."""
+        """From a shape (B, K) of rows to (B, H, W, C)."""
         return (shape[0], *self.shape[:2], self.shape[2] + self.given)
 
     def __repr__(self) -> str:

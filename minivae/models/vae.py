@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.backend import Array
+from ..engine.kinds import Whole
 from ..errors import OptionError
 from .base import Model
 from .gaussian_encoder import GaussianEncoder
@@ -147,7 +148,7 @@ class VAE(Model):
         mu, _ = self.encode(x)
         return self.decode(mu)
 
-    def draw_noise(self, rng: np.random.Generator, batch: int) -> Array:
+    def draw_noise(self, rng: np.random.Generator, batch: Whole) -> Array:
         """Draw eps for one step: (B, Z), or (B, K, Z) with K samples."""
         middle = () if self.samples is None else (self.samples,)
         return self.normal(rng, (batch, *middle, self.latent))

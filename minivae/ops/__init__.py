@@ -9,6 +9,7 @@ Nothing here draws noise, holds data or knows a model: whatever an operation nee
 from typing import TYPE_CHECKING, Any
 
 from ..engine.case import Case
+from ..engine.door import door
 from ..errors import OptionError
 from . import registry
 from .activations import ACTIVATIONS, Activation
@@ -50,6 +51,7 @@ _LAYERS = registry.layers_of(MODULES)
 globals().update({module.__name__.rpartition(".")[2]: module for module in MODULES}, **_LAYERS)
 
 
+@door
 def find_case(name: str) -> Case:
     """Return the case of that name."""
     for case in CASES:

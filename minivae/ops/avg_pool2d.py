@@ -23,6 +23,7 @@ from ..engine import (
     Case,
     Elementwise,
     array_module,
+    door,
     empty,
     get_backend,
     in_parts,
@@ -35,6 +36,7 @@ from .pooling import Pool2d, places_of
 from .windows import Pair, Sides
 
 
+@door
 def forward(x: Array, window: Pair, stride: Pair, padding: Sides) -> tuple[Array, tuple]:
     """Pool x (B, H, W, C) -> y (B, h, w, C)."""
     xp, size = array_module(x), x.shape[1:3]
@@ -45,8 +47,9 @@ def forward(x: Array, window: Pair, stride: Pair, padding: Sides) -> tuple[Array
     return P.sum(axis=(3, 4)) / m, (m, size, window, stride, padding)  # (2)
 
 
+@door
 def backward(dy: Array, m: Array, size: Pair, window: Pair, stride: Pair, padding: Sides) -> Array:
-    """Gradient dx (B, H, W, C) from dy (B, h, w, C)."""
+    """Gradient dx (B, H, W, C) from dy (B, h, w, C); m (1, h, w, 1) counts pixels."""
     xp = array_module(dy, m)
     B, h, w, C = dy.shape
     dP = xp.broadcast_to((dy / m)[:, :, :, None, None], (B, h, w, *window, C))  # (3)

@@ -55,16 +55,19 @@ from ..engine import (
     Case,
     Layer,
     Reduction,
+    door,
     kernel,
     loop,
     sum_in_parts,
 )
+from ..engine.kinds import Positive, Share
 from ..errors import OptionError, ShapeError
 from . import standardise
 from .standardise import in_rows, one_by_root
 
 
-def forward(x: Array, gain: Array, bias: Array, eps: float) -> tuple[Array, tuple]:
+@door
+def forward(x: Array, gain: Array, bias: Array, eps: Positive) -> tuple[Array, tuple]:
     """Normalise x (..., C) by the moments of all its rows, with gain and bias (C,)."""
     rows = x.reshape(-1, x.shape[-1])
     mean = rows.sum(axis=0) / _count(x)  # (1)
@@ -73,10 +76,11 @@ def forward(x: Array, gain: Array, bias: Array, eps: float) -> tuple[Array, tupl
     return standardise.forward(x, gain, bias, mean, var, eps)  # (3)
 
 
+@door
 def backward(
-    dy: Array, x: Array, mean: Array, var: Array, gain: Array, eps: float
+    dy: Array, x: Array, mean: Array, var: Array, gain: Array, eps: Positive
 ) -> tuple[Array, Array, Array]:
-    """Gradients from dy (..., C): dx (..., C), dgain (C,), dbias (C,)."""
+    """Gradients from dy (..., C) and moments mean, var (C,): dx (..., C), dgain, dbias (C,)."""
     own, dgain, dbias = standardise.backward(dy, x, mean, var, gain, eps)  # (4), own: dh r
     r = one_by_root(var, eps)
     h = (x - mean) * r
@@ -117,7 +121,7 @@ def _squares(x, total, mean):  # noqa: ANN001, ANN202
 
 
 @kernel("numba", of=forward)
-def forward_numba(x: Array, gain: Array, bias: Array, eps: float) -> tuple[Array, tuple]:
+def forward_numba(x: Array, gain: Array, bias: Array, eps: Positive) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     rows, total = in_rows(x, gain=gain, bias=bias), np.empty(gain.shape)
     sum_in_parts(_sums, (rows,), total, least=COSTLY)
@@ -147,7 +151,7 @@ _VARIANCE = Reduction(
 
 
 @kernel("cuda", of=forward)
-def forward_cuda(x: Array, gain: Array, bias: Array, eps: float) -> tuple[Array, tuple]:
+def forward_cuda(x: Array, gain: Array, bias: Array, eps: Positive) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     rows, share = x.reshape(-1, x.shape[-1]), 1 / _count(x)
     mean = rows.sum(axis=0) * share  # (1)
@@ -187,8 +191,8 @@ class BatchNorm(Layer):
         self,
         channels: int,
         *,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
+        momentum: Share = 0.1,
+        eps: Positive = 1e-5,
         dtype: str = "float32",
         backend: str | Backend = "auto",
     ) -> None:

@@ -20,8 +20,10 @@ from ..engine import (
     Case,
     Elementwise,
     Layer,
+    Real,
     array_module,
     away_from,
+    door,
     empty,
     kernel,
     loop,
@@ -30,12 +32,14 @@ from ..engine import (
 from ..errors import OptionError, ShapeError
 
 
-def forward(x: Array, low: float, high: float) -> tuple[Array, tuple]:
+@door
+def forward(x: Real, low: float, high: float) -> tuple[Array, tuple]:
     """Clamp x, any shape, to [low, high]."""
     xp = array_module(x)
     return xp.minimum(xp.maximum(x, low), high), (x, low, high)  # (1)
 
 
+@door
 def backward(dy: Array, x: Array, low: float, high: float) -> Array:
     """Gradient dx, in the shape of dy."""
     return dy * ((low < x) & (x < high))  # (2)

@@ -21,32 +21,36 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import SIZES, Array, Backend, Case, get_backend, kernel
+from ..engine import SIZES, Array, Backend, Case, door, get_backend, kernel
+from ..engine.kinds import Count
 from ..errors import ShapeError
 from . import conv2d
 from .conv2d import Conv2d
-from .windows import Pair, whole
+from .windows import Zeros, whole
 
 
-def forward(x: Array, W: Array, b: Array, stride: int, padding: Pair) -> tuple[Array, tuple]:
+@door
+def forward(x: Array, W: Array, b: Array, stride: Count, padding: Zeros) -> tuple[Array, tuple]:
     """Convolve: x (B, T, C), W (k, C, O), b (O,) -> y (B, t, O); padding is (left, right)."""
     return _there(conv2d.forward, x, W, b, stride, padding)
 
 
+@door
 def backward(dy: Array, *cache: Any) -> tuple[Array, Array, Array]:
     """Gradients from dy (B, t, O): dx (B, T, C), dW (k, C, O), db (O,)."""
     dx, dW, db = conv2d.backward(dy[:, None], *cache)
     return dx[:, 0], dW[0], db  # (2)
 
 
+@door
 def backward_params(dy: Array, *cache: Any) -> tuple[Array, Array]:
-    """Gradients dW, db alone, where x is data and nobody asks for dx."""
+    """Gradients dW, db alone from dy (B, t, O), where x is data and nobody asks for dx."""
     dW, db = conv2d.backward_params(dy[:, None], *cache)
     return dW[0], db  # (2)
 
 
 def _there(
-    of_images: Callable, x: Array, W: Array, b: Array, stride: int, padding: Pair
+    of_images: Callable, x: Array, W: Array, b: Array, stride: Count, padding: Zeros
 ) -> tuple[Array, tuple]:
     y, cache = of_images(x[:, None], W[None], b, (1, stride), ((0, 0), padding))  # (1)
     return y[:, 0], cache
@@ -68,7 +72,7 @@ def _make_kernels(name: str) -> None:
 
     @kernel(name, of=forward)
     def forward_there(
-        x: Array, W: Array, b: Array, stride: int, padding: Pair
+        x: Array, W: Array, b: Array, stride: Count, padding: Zeros
     ) -> tuple[Array, tuple]:
         if x.ndim != 3 or W.ndim != 3 or x.shape[2] != W.shape[1] or b.shape != W.shape[2:]:
             raise ShapeError(
@@ -148,7 +152,7 @@ class Conv1d(Conv2d):
         self.params.set_grads(W=dW, b=db)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(B, T, c_in) -> (B, t, c_out)."""
+        """From a shape (B, T, c_in) to (B, t, c_out)."""
         B, _, t, c_out = super().output_shape((shape[0], 1, *shape[1:]))
         return (B, t, c_out)
 

@@ -42,6 +42,7 @@ from ..engine import (
     Backend,
     Case,
     Layer,
+    door,
     empty,
     in_parts,
     kernel,
@@ -54,6 +55,7 @@ from .scratch import check_channels, lay_patches, multiply_patches
 from .windows import Pair, Sides, check_padding, count, sides_for, times, whole
 
 
+@door
 def forward(x: Array, W: Array, b: Array, stride: Pair, padding: Sides) -> tuple[Array, tuple]:
     """Convolve: x (B, H, W, C), W (kh, kw, C, O), b (O,) -> y (B, h, w, O)."""
     P, where = patches.forward(x, W.shape[:2], stride, padding)  # (1)
@@ -62,20 +64,28 @@ def forward(x: Array, W: Array, b: Array, stride: Pair, padding: Sides) -> tuple
     return y.reshape(*P.shape[:3], len(b)), (P, W, *where)
 
 
+@door
 def backward(
     dy: Array, P: Array, W: Array, size: Pair, stride: Pair, padding: Sides
 ) -> tuple[Array, Array, Array]:
-    """Gradients from dy (B, h, w, O): dx (B, H, W, C), dW (kh, kw, C, O), db (O,)."""
+    """Gradients from dy (B, h, w, O): dx (B, H, W, C), dW (kh, kw, C, O), db (O,).
+
+    P (B, h, w, kh, kw, C) are the patches of x.
+    """
     W2, rows = as_matrix(W), dy.reshape(-1, W.shape[3])
     dP, dW, db = linear.backward(rows, P.reshape(-1, len(W2)), W2)  # (3)
     dx = patches.backward(dP.reshape(P.shape), size, stride, padding)  # (4)
     return dx, dW.reshape(W.shape), db
 
 
+@door
 def backward_params(
     dy: Array, P: Array, W: Array, size: Pair, stride: Pair, padding: Sides
 ) -> tuple[Array, Array]:
-    """Gradients dW, db alone, where x is data and nobody asks for dx."""
+    """Gradients dW (kh, kw, C, O), db (O,) alone from dy (B, h, w, O), where x is data.
+
+    P (B, h, w, kh, kw, C) are the patches of x.
+    """
     W2, rows = as_matrix(W), dy.reshape(-1, W.shape[3])
     dW, db = linear.backward_params(rows, P.reshape(-1, len(W2)), W2)  # (3)
     return dW.reshape(W.shape), db
@@ -277,7 +287,7 @@ class Conv2d(Layer):
         return self.none["b"] if self.none else self.params["b"]
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(B, H, W, c_in) -> (B, h, w, c_out)."""
+        """From a shape (B, H, W, c_in) to (B, h, w, c_out)."""
         size = (shape[1], shape[2])
         return (shape[0], *count(size, self.kernel, self.stride, self.sides(size)), self.c_out)
 

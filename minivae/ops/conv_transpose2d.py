@@ -45,6 +45,7 @@ from ..engine import (
     Backend,
     Case,
     array_module,
+    door,
     empty,
     kernel,
     sum_in_parts,
@@ -54,11 +55,12 @@ from ..errors import OptionError
 from . import linear, patches
 from .conv2d import Conv2d, as_matrix
 from .scratch import check_channels, lay_patches, multiply_patches
-from .windows import Pair, Sides, pixels, times, whole
+from .windows import Pair, Sides, Zeros, pixels, times, whole
 
 
+@door
 def forward(
-    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Pair
+    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Zeros
 ) -> tuple[Array, tuple]:
     """Convolve, transposed: x (B, h, w, C), W (kh, kw, O, C), b (O,) -> y (B, H, W, O).
 
@@ -70,6 +72,7 @@ def forward(
     return patches.backward(P, size, stride, padding) + b, (x, W, stride, padding)  # (2)
 
 
+@door
 def backward(
     dy: Array, x: Array, W: Array, stride: Pair, padding: Sides
 ) -> tuple[Array, Array, Array]:
@@ -88,7 +91,7 @@ def backward(
 
 @kernel("numba", of=forward)
 def forward_numba(
-    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Pair
+    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Zeros
 ) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     check_channels(x, W, b, (3, 2))
@@ -124,7 +127,7 @@ def backward_numba(
 
 @kernel("cuda", of=forward)
 def forward_cuda(
-    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Pair
+    x: Array, W: Array, b: Array, stride: Pair, padding: Sides, extra: Zeros
 ) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     check_channels(x, W, b, (3, 2))
@@ -183,7 +186,7 @@ class ConvTranspose2d(Conv2d):
         *,
         stride: int | Pair = 1,
         padding: Any = "valid",
-        output_padding: int | Pair = 0,
+        output_padding: int | Zeros = 0,
         bias: bool = True,
         rng: np.random.Generator,
         init: str = "glorot",
@@ -237,7 +240,7 @@ class ConvTranspose2d(Conv2d):
         self.backward(dy)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(B, h, w, c_in) -> (B, H, W, c_out)."""
+        """From a shape (B, h, w, c_in) to (B, H, W, c_out)."""
         windows = (shape[1], shape[2])
         size = pixels(windows, self.kernel, **self.placed(windows))
         return (shape[0], *size, self.c_out)

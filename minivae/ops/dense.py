@@ -18,6 +18,7 @@ long as reading them from memory. Adding the bias and applying $f$ can share one
 """
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from ..engine import (
     Case,
     Elementwise,
     Loop,
+    door,
     empty,
     get_backend,
     in_parts,
@@ -45,26 +47,29 @@ from .activations.base import f, find, slope
 from .linear import Linear, product
 
 
+@door
 def forward(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, tuple]:
     """Compute `y = f(x W + b)`: x (B, I), W (I, O), b (O,) -> y (B, O)."""
     a, _ = linear.forward(x, W, b)  # (1)
-    y, saved = ACTIVATIONS[activation].forward(a)  # (2)
+    y, saved = find(activation).forward(a)  # (2)
     return y, (x, W, activation, *saved)
 
 
+@door
 def backward(
-    dy: Array, x: Array, W: Array, activation: str, *saved: Array
+    dy: Array, x: Array, W: Array, activation: str, *saved: Any
 ) -> tuple[Array, Array, Array]:
     """Gradients from dy (B, O): dx (B, I), dW (I, O), db (O,)."""
-    da = ACTIVATIONS[activation].backward(dy, *saved)  # (3)
+    da = find(activation).backward(dy, *saved)  # (3)
     return linear.backward(da, x, W)  # (4)
 
 
+@door
 def backward_params(
-    dy: Array, x: Array, W: Array, activation: str, *saved: Array
+    dy: Array, x: Array, W: Array, activation: str, *saved: Any
 ) -> tuple[Array, Array]:
-    """Gradients dW, db alone, where x is data and nobody asks for dx: a product less."""
-    da = ACTIVATIONS[activation].backward(dy, *saved)  # (3)
+    """Gradients dW (I, O), db (O,) from dy (B, O), where nobody asks for that of x (B, I)."""
+    da = find(activation).backward(dy, *saved)  # (3)
     return linear.backward_params(da, x, W)  # (4)
 
 

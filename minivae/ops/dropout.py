@@ -17,16 +17,31 @@ Source: Srivastava et al. (2014), section 10 (the inverted form).
 
 import numpy as np
 
-from ..engine import Array, Backend, Case, Elementwise, Layer, empty, kernel, loop, together
+from ..engine import (
+    Array,
+    Backend,
+    Case,
+    Elementwise,
+    Layer,
+    Real,
+    door,
+    empty,
+    kernel,
+    loop,
+    together,
+)
+from ..engine.kinds import Part
 from ..errors import OptionError
 
 
-def forward(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:
+@door
+def forward(x: Array, mask: Real, keep: Part) -> tuple[Array, tuple]:
     """Drop entries of x, any shape, where mask is 0."""
     return x * mask / keep, (mask, keep)  # (1)
 
 
-def backward(dy: Array, mask: Array, keep: float) -> Array:
+@door
+def backward(dy: Array, mask: Array, keep: Part) -> Array:
     """Gradient dx, in the shape of dy."""
     return dy * mask / keep  # (2)
 
@@ -42,7 +57,7 @@ def _mask(x, mask, scale, y):  # noqa: ANN001, ANN202
 
 
 @kernel("numba", of=forward)
-def forward_numba(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:
+def forward_numba(x: Array, mask: Array, keep: Part) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     x, mask = together(x=x, mask=mask)
     y = empty(x.shape, x.dtype)
@@ -51,7 +66,7 @@ def forward_numba(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:
 
 
 @kernel("numba", of=backward)
-def backward_numba(dy: Array, mask: Array, keep: float) -> Array:
+def backward_numba(dy: Array, mask: Array, keep: Part) -> Array:
     """Kernel of `backward`: the same product."""
     return forward_numba(dy, mask, keep)[0]
 
@@ -64,7 +79,7 @@ _MASK_CUDA = Elementwise(
 
 
 @kernel("cuda", of=forward)
-def forward_cuda(x: Array, mask: Array, keep: float) -> tuple[Array, tuple]:
+def forward_cuda(x: Array, mask: Array, keep: Part) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     return _MASK_CUDA(x, mask, keep), (mask, keep)
 
@@ -88,7 +103,7 @@ class Dropout(Layer):
     needs_noise = True
 
     def __init__(
-        self, keep: float, *, dtype: str = "float32", backend: str | Backend = "auto"
+        self, keep: Part, *, dtype: str = "float32", backend: str | Backend = "auto"
     ) -> None:
         if not 0 < keep <= 1:
             raise OptionError(f"keep={keep} was given, but it is a probability in (0, 1].")

@@ -20,22 +20,26 @@ The forward pass computes nothing, so a model takes $x$ wherever it needs it; on
 backward pass is a call.
 """
 
-from ..engine import Array, Case, array_module
+from ..engine import Array, Case, array_module, door
+from ..engine.kinds import Count
 
 
-def forward(x: Array, n: int) -> tuple[Array, tuple]:
+@door
+def forward(x: Array, n: Count) -> tuple[Array, tuple]:
     """Give x (B, ...) to n branches: y (B, n, ...), a view, which holds each row n times."""
     xp = array_module(x)
     return xp.broadcast_to(x[:, None], (len(x), n, *x.shape[1:])), ()  # (1)
 
 
+@door
 def backward(dy: Array) -> Array:
     """Gradient dx (B, ...) from what n branches send back, dy (B, n, ...)."""
     return dy.sum(axis=1)  # (2)
 
 
+@door
 def backward_two(dy_1: Array, dy_2: Array) -> Array:
-    """Gradient dx of what feeds two branches, in its shape: the sum of what they send back."""
+    """Gradient dx of what feeds two branches, in the shape of both, dy_1 and dy_2: their sum."""
     return dy_1 + dy_2  # (2)
 
 

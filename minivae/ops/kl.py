@@ -30,10 +30,22 @@ than the standard normal: `kl_between.py`.
 Source: Kingma and Welling (2014), appendix B.
 """
 
-from ..engine import Array, Case, Elementwise, Layer, array_module, empty, kernel, loop, together
+from ..engine import (
+    Array,
+    Case,
+    Elementwise,
+    Layer,
+    array_module,
+    door,
+    empty,
+    kernel,
+    loop,
+    together,
+)
 from ..engine.cpu.elementary import expm1
 
 
+@door
 def forward(mu: Array, logvar: Array) -> tuple[Array, tuple]:
     """KL of N(mu, exp(logvar)) from N(0, 1): (B, Z) nats for mu, logvar (B, Z)."""
     xp = array_module(mu, logvar)
@@ -42,8 +54,9 @@ def forward(mu: Array, logvar: Array) -> tuple[Array, tuple]:
     return kl, (mu, excess)
 
 
+@door
 def backward(dkl: Array, mu: Array, excess: Array) -> tuple[Array, Array]:
-    """Gradients dmu, dlogvar (B, Z) from dkl (B, Z); excess is exp(logvar) - 1."""
+    """Gradients dmu, dlogvar (B, Z) from dkl (B, Z); excess (B, Z) is exp(logvar) - 1."""
     dmu = dkl * mu  # (2)
     dlogvar = dkl * 0.5 * excess  # (3)
     return dmu, dlogvar

@@ -29,9 +29,10 @@ $$ d\text{logvar}_p = -d\text{logvar}_q - \tfrac12 dKL \, (\mu_q - \mu_p) \, \de
 All arrays are (B, Z). Against the standard normal, $\mu_p = \text{logvar}_p = 0$, it is `kl.py`.
 """
 
-from ..engine import Array, Case, Elementwise, Layer, array_module, kernel
+from ..engine import Array, Case, Elementwise, Layer, array_module, door, kernel
 
 
+@door
 def between_forward(
     mu_q: Array, logvar_q: Array, mu_p: Array, logvar_p: Array
 ) -> tuple[Array, tuple]:
@@ -45,10 +46,14 @@ def between_forward(
     return kl, (difference, delta, excess)
 
 
+@door
 def between_backward(
     dkl: Array, difference: Array, delta: Array, excess: Array
 ) -> tuple[Array, Array, Array, Array]:
-    """Gradients dmu_q, dlogvar_q, dmu_p, dlogvar_p (B, Z) from dkl (B, Z)."""
+    """Gradients dmu_q, dlogvar_q, dmu_p, dlogvar_p (B, Z) from dkl (B, Z).
+
+    difference, delta and excess (B, Z) are those of the forward pass.
+    """
     dmu_q = dkl * delta  # (2)
     dmu_p = -dmu_q  # (2)
     dlogvar_q = dkl * 0.5 * excess  # (3)

@@ -36,6 +36,7 @@ from ..engine import (
     Layer,
     Reduction,
     array_module,
+    door,
     empty,
     in_parts,
     kernel,
@@ -44,10 +45,12 @@ from ..engine import (
     sum_in_parts,
     together,
 )
+from ..engine.kinds import Positive
 from ..errors import OptionError, ShapeError
 
 
-def forward(x: Array, gain: Array, bias: Array, eps: float) -> tuple[Array, tuple]:
+@door
+def forward(x: Array, gain: Array, bias: Array, eps: Positive) -> tuple[Array, tuple]:
     """Normalise each row of x (..., D), with gain and bias (D,)."""
     xp = array_module(x, gain, bias)
     deviation = x - x.mean(axis=-1, keepdims=True)
@@ -56,8 +59,9 @@ def forward(x: Array, gain: Array, bias: Array, eps: float) -> tuple[Array, tupl
     return gain * h + bias, (h, r, gain)  # (2)
 
 
+@door
 def backward(dy: Array, h: Array, r: Array, gain: Array) -> tuple[Array, Array, Array]:
-    """Gradients from dy (..., D): dx (..., D), dgain (D,), dbias (D,)."""
+    """Gradients from dy (..., D), h (..., D), r (..., 1): dx (..., D), dgain, dbias (D,)."""
     rows = tuple(range(dy.ndim - 1))
     dh = gain * dy
     through_mean = dh.mean(axis=-1, keepdims=True)
@@ -107,7 +111,7 @@ def _normalise_back(dy, h, r, dx, total, gain):  # noqa: ANN001, ANN202
 
 
 @kernel("numba", of=forward)
-def forward_numba(x: Array, gain: Array, bias: Array, eps: float) -> tuple[Array, tuple]:
+def forward_numba(x: Array, gain: Array, bias: Array, eps: Positive) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     for name, array in {"gain": gain, "bias": bias}.items():
         if array.shape != x.shape[-1:]:
@@ -179,7 +183,7 @@ _DGAIN = Reduction("layer_norm_dgain", "T dy, T h", "T dgain", "dy * h", "dgain 
 
 
 @kernel("cuda", of=forward)
-def forward_cuda(x: Array, gain: Array, bias: Array, eps: float) -> tuple[Array, tuple]:
+def forward_cuda(x: Array, gain: Array, bias: Array, eps: Positive) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     share, along = 1 / x.shape[-1], {"axis": -1, "keepdims": True}
     mean = _MEAN(x, share, **along)
@@ -227,7 +231,7 @@ class LayerNorm(Layer):
         self,
         width: int,
         *,
-        eps: float = 1e-5,
+        eps: Positive = 1e-5,
         dtype: str = "float32",
         backend: str | Backend = "auto",
     ) -> None:

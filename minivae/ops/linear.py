@@ -35,6 +35,7 @@ from ..engine import (
     Case,
     Layer,
     array_module,
+    door,
     empty,
     in_parts,
     kernel,
@@ -47,11 +48,13 @@ from ..engine import (
 from ..errors import OptionError, ShapeError
 
 
+@door
 def forward(x: Array, W: Array, b: Array) -> tuple[Array, tuple]:
     """Compute `y = x W + b`: x (B, I), W (I, O), b (O,) -> y (B, O)."""
     return x @ W + b, (x, W)  # (1)
 
 
+@door
 def backward(dy: Array, x: Array, W: Array) -> tuple[Array, Array, Array]:
     """Gradients from dy (B, O): dx (B, I), dW (I, O), db (O,)."""
     dx = dy @ W.T  # (2)
@@ -60,8 +63,9 @@ def backward(dy: Array, x: Array, W: Array) -> tuple[Array, Array, Array]:
     return dx, dW, db
 
 
+@door
 def backward_params(dy: Array, x: Array, W: Array) -> tuple[Array, Array]:
-    """Gradients dW, db alone, where x is data and nobody asks for dx: a product less."""
+    """Gradients dW (I, O), db (O,) from dy (B, O), where nobody asks for that of x (B, I)."""
     return x.T @ dy, dy.sum(axis=0)  # (3), (4)
 
 
@@ -237,7 +241,7 @@ class Linear(Layer):
         return {"dW": self.params.grad_of("W"), "db": self.params.grad_of("b")}
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(B, n_in) -> (B, n_out)."""
+        """From a shape (B, n_in) to (B, n_out)."""
         return (*shape[:-1], self.n_out)
 
     def __repr__(self) -> str:

@@ -29,8 +29,10 @@ from ..engine import (
     Array,
     Case,
     Elementwise,
+    Real,
     Reduction,
     array_module,
+    door,
     empty,
     in_parts,
     kernel,
@@ -41,12 +43,14 @@ from ..engine import (
 from ..errors import ShapeError
 
 
-def forward(nll: Array, z: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
+@door
+def forward(nll: Array, z: Array, logvar: Array, eps: Real) -> tuple[Array, tuple]:
     """Log-weights w (B, K) from nll (B, K), z and eps (B, K, Z), logvar (B, Z)."""
     w = -nll + 0.5 * (logvar[:, None] + eps * eps - z * z).sum(axis=-1)  # (1)
     return w, (z,)
 
 
+@door
 def backward(dw: Array, z: Array) -> tuple[Array, Array, Array]:
     """Gradients dnll (B, K), dz (B, K, Z), dlogvar (B, Z) from dw (B, K)."""
     dnll = -dw  # (2)

@@ -14,9 +14,10 @@ In the importance-weighted bound $w$ are log-weights and $\tilde w$ the normalis
 (Burda, Grosse and Salakhutdinov 2016, equations 8 and 14).
 """
 
-from ..engine import Array, Case, Elementwise, Layer, Reduction, array_module, kernel
+from ..engine import Array, Case, Elementwise, Layer, Reduction, array_module, door, kernel
 
 
+@door
 def forward(w: Array) -> tuple[Array, tuple]:
     """Log of the mean of exp(w) over the last axis: w (B, K) -> y (B,)."""
     xp = array_module(w)
@@ -27,6 +28,7 @@ def forward(w: Array) -> tuple[Array, tuple]:
     return y, (e / total,)  # (2)
 
 
+@door
 def backward(dy: Array, weights: Array) -> Array:
     """Gradient dw (B, K) from dy (B,); weights (B, K) are the softmax of w."""
     return dy[..., None] * weights  # (3)

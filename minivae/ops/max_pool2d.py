@@ -26,7 +26,10 @@ from ..engine import (
     Array,
     Case,
     Elementwise,
+    Indices,
+    Real,
     array_module,
+    door,
     empty,
     get_backend,
     in_parts,
@@ -42,7 +45,8 @@ from .windows import Pair, Sides
 NONE: Sides = ((0, 0), (0, 0))
 
 
-def forward(x: Array, window: Pair, stride: Pair, padding: Sides) -> tuple[Array, tuple]:
+@door
+def forward(x: Real, window: Pair, stride: Pair, padding: Sides) -> tuple[Array, tuple]:
     """Pool x (B, H, W, C) -> y (B, h, w, C)."""
     xp = array_module(x)
     places_of(x.shape[1:3], window, stride, padding)
@@ -53,8 +57,9 @@ def forward(x: Array, window: Pair, stride: Pair, padding: Sides) -> tuple[Array
     return P.max(axis=3), (largest, x.shape[1:3], window, stride, padding)  # (2)
 
 
+@door
 def backward(
-    dy: Array, largest: Array, size: Pair, window: Pair, stride: Pair, padding: Sides
+    dy: Array, largest: Indices, size: Pair, window: Pair, stride: Pair, padding: Sides
 ) -> Array:
     """Gradient dx (B, H, W, C) from dy (B, h, w, C); largest (B, h, w, C) are pixels of windows."""
     xp = array_module(dy)

@@ -26,20 +26,24 @@ from ..engine import (
     Array,
     Case,
     Elementwise,
+    Real,
     Reduction,
     array_module,
     away_from,
+    door,
     empty,
     kernel,
     loop,
     same_dtype,
     together,
 )
+from ..engine.kinds import Weight
 from ..errors import ShapeError
 
 
+@door
 def negative_elbo_forward(
-    nll: Array, kl: Array, beta: float = 1.0, free_bits: float = 0.0
+    nll: Real, kl: Real, beta: Weight = 1.0, free_bits: Weight = 0.0
 ) -> tuple[Array, tuple]:
     """Loss () in nats from nll (B,) and kl (B, Z)."""
     xp = array_module(nll, kl)
@@ -48,10 +52,11 @@ def negative_elbo_forward(
     return loss, (kl, kl_mean, beta, free_bits)
 
 
+@door
 def negative_elbo_backward(
-    dloss: float, kl: Array, kl_mean: Array, beta: float, free_bits: float
+    dloss: float | Array, kl: Array, kl_mean: Array, beta: Weight, free_bits: Weight
 ) -> tuple[Array, Array]:
-    """Gradients dnll (B,), dkl (B, Z) from dloss, a number."""
+    """Gradients dnll (B,), dkl (B, Z) from dloss (), a number; kl_mean (Z,) is the batch's."""
     xp = array_module(kl)
     B = kl.shape[0]
     dnll = xp.full(B, dloss / B, kl.dtype)  # (3)
@@ -94,7 +99,7 @@ def _shares(kl_mean, share, weighted_share, free_bits, dnll, dkl):  # noqa: ANN0
 
 @kernel("numba", of=negative_elbo_forward)
 def negative_elbo_forward_numba(
-    nll: Array, kl: Array, beta: float = 1.0, free_bits: float = 0.0
+    nll: Array, kl: Array, beta: Weight = 1.0, free_bits: Weight = 0.0
 ) -> tuple[Array, tuple]:
     """Kernel of `negative_elbo_forward`."""
     if nll.ndim != 1 or kl.ndim != 2 or len(nll) != len(kl):
@@ -111,7 +116,7 @@ def negative_elbo_forward_numba(
 
 @kernel("numba", of=negative_elbo_backward)
 def negative_elbo_backward_numba(
-    dloss: float, kl: Array, kl_mean: Array, beta: float, free_bits: float
+    dloss: float, kl: Array, kl_mean: Array, beta: Weight, free_bits: Weight
 ) -> tuple[Array, Array]:
     """Kernel of `negative_elbo_backward`."""
     B, number = kl.shape[0], kl.dtype.type
@@ -146,7 +151,7 @@ _SHARES_CUDA = Elementwise(
 
 @kernel("cuda", of=negative_elbo_forward)
 def negative_elbo_forward_cuda(
-    nll: Array, kl: Array, beta: float = 1.0, free_bits: float = 0.0
+    nll: Array, kl: Array, beta: Weight = 1.0, free_bits: Weight = 0.0
 ) -> tuple[Array, tuple]:
     """Kernel of `negative_elbo_forward`."""
     kl_mean = kl.mean(axis=0)  # (1)
@@ -157,7 +162,7 @@ def negative_elbo_forward_cuda(
 
 @kernel("cuda", of=negative_elbo_backward)
 def negative_elbo_backward_cuda(
-    dloss: float, kl: Array, kl_mean: Array, beta: float, free_bits: float
+    dloss: float, kl: Array, kl_mean: Array, beta: Weight, free_bits: Weight
 ) -> tuple[Array, Array]:
     """Kernel of `negative_elbo_backward`."""
     per_entry = array_module(kl).broadcast_to(kl_mean, kl.shape)

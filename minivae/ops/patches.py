@@ -33,6 +33,7 @@ from ..engine import (
     Case,
     Elementwise,
     array_module,
+    door,
     empty,
     get_backend,
     in_parts,
@@ -43,6 +44,7 @@ from ..engine import (
 from .windows import Pair, Sides, count
 
 
+@door
 def forward(x: Array, window: Pair, stride: Pair, padding: Sides) -> tuple[Array, tuple]:
     """Lay out the patches (B, h, w, kh, kw, C) of images x (B, H, W, C)."""
     xp = array_module(x)
@@ -55,6 +57,7 @@ def forward(x: Array, window: Pair, stride: Pair, padding: Sides) -> tuple[Array
     return P, ((H, W), stride, padding)
 
 
+@door
 def backward(dP: Array, size: Pair, stride: Pair, padding: Sides) -> Array:
     """Add up the gradients dP (B, h, w, kh, kw, C) of patches in dx (B, H, W, C), (H, W) = size."""
     xp = array_module(dP)

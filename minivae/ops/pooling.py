@@ -83,7 +83,7 @@ class Pool2d(Layer):
         return self.call(type(self).back, dy, *cache)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(B, H, W, C) -> (B, h, w, C)."""
+        """From a shape (B, H, W, C) to (B, h, w, C)."""
         size = (shape[1], shape[2])
         return (shape[0], *places_of(size, **self.placed(size)), shape[3])
 

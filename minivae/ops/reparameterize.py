@@ -32,19 +32,36 @@ caller takes.
 Source: Kingma and Welling (2014), section 2.4; Rezende, Mohamed and Wierstra (2014).
 """
 
-from ..engine import Array, Case, Elementwise, Layer, array_module, empty, kernel, loop, together
+from ..engine import (
+    Array,
+    Case,
+    Elementwise,
+    Layer,
+    Real,
+    array_module,
+    door,
+    empty,
+    kernel,
+    loop,
+    together,
+)
 from ..engine.cpu.elementary import exp
 
 
-def forward(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
-    """Sample z (B, Z) from mu, logvar (B, Z) and standard normal noise eps (B, Z)."""
+@door
+def forward(mu: Array, logvar: Array, eps: Real) -> tuple[Array, tuple]:
+    """Sample z (B, Z) from mu, logvar (B, Z) and standard normal noise eps (B, Z).
+
+    With K samples: from mu, logvar (B, 1, Z) and eps (B, K, Z).
+    """
     xp = array_module(mu, logvar, eps)
     s = xp.exp(0.5 * logvar) * eps  # (1)
     return mu + s, (s,)  # (2)
 
 
+@door
 def backward(dz: Array, s: Array) -> tuple[Array, Array]:
-    """Gradients dmu, dlogvar (B, Z) from dz (B, Z)."""
+    """Gradients dmu, dlogvar (B, Z) from dz, s (B, Z); with K samples dz, s (B, K, Z)."""
     dmu = dz  # (3)
     dlogvar = 0.5 * dz * s  # (4)
     return dmu, dlogvar

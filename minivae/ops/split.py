@@ -17,20 +17,24 @@ both, as `ops/fork.py` asks for.
 """
 
 from ..engine import Array, Case, array_module
+from ..engine.door import door
+from ..engine.kinds import Count
 
 
-def forward(x: Array, at: int) -> tuple[tuple[Array, Array], tuple]:
+@door
+def forward(x: Array, at: Count) -> tuple[tuple[Array, Array], tuple]:
     """Cut x (..., D) into its first `at` columns and the rest, both views."""
     return (x[..., :at], x[..., at:]), ()  # (1), (2)
 
 
+@door
 def backward(dleft: Array, dright: Array) -> Array:
-    """Gradient dx (..., D) from those of the two parts."""
+    """Gradient dx (..., D) from those of the two parts, dleft (..., L) and dright (..., R)."""
     xp = array_module(dleft, dright)
     return xp.concatenate([dleft, dright], axis=-1)  # (3)
 
 
-def _swapped(x: Array, at: int) -> tuple[Array, tuple]:
+def _swapped(x: Array, at: Count) -> tuple[Array, tuple]:
     """Both parts as the one output that a case has, the right one first, so that order counts."""
     (left, right), _ = forward(x, at)
     return array_module(x).concatenate([right, left], axis=-1), (right,)

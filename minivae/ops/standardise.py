@@ -28,6 +28,7 @@ from ..engine import (
     Elementwise,
     Reduction,
     array_module,
+    door,
     empty,
     in_parts,
     kernel,
@@ -36,21 +37,24 @@ from ..engine import (
     sum_in_parts,
     together,
 )
+from ..engine.kinds import Positive
 from ..errors import ShapeError
 
 
+@door
 def forward(
-    x: Array, gain: Array, bias: Array, mean: Array, var: Array, eps: float
+    x: Array, gain: Array, bias: Array, mean: Array, var: Array, eps: Positive
 ) -> tuple[Array, tuple]:
-    """Standardise x (..., C) by moments, gain and bias (C,)."""
+    """Standardise x (..., C) by moments mean, var (C,), with gain and bias (C,)."""
     h = (x - mean) * one_by_root(var, eps)  # (1)
     return gain * h + bias, (x, mean, var, gain, eps)  # (2)
 
 
+@door
 def backward(
-    dy: Array, x: Array, mean: Array, var: Array, gain: Array, eps: float
+    dy: Array, x: Array, mean: Array, var: Array, gain: Array, eps: Positive
 ) -> tuple[Array, Array, Array]:
-    """Gradients from dy (..., C): dx (..., C), dgain (C,), dbias (C,)."""
+    """Gradients from dy (..., C) and moments mean, var (C,): dx (..., C), dgain, dbias (C,)."""
     r = one_by_root(var, eps)
     h = (x - mean) * r
     rows = tuple(range(x.ndim - 1))
@@ -58,7 +62,7 @@ def backward(
     return gain * dy * r, dgain, dbias  # (4)
 
 
-def one_by_root(var: Array, eps: float) -> Array:
+def one_by_root(var: Array, eps: Positive) -> Array:
     """Return r, one by the standard deviation."""
     return 1 / array_module(var).sqrt(var + eps)  # (1)
 
@@ -119,7 +123,7 @@ def in_rows(x: Array, **channels: Array) -> Array:
 
 @kernel("numba", of=forward)
 def forward_numba(
-    x: Array, gain: Array, bias: Array, mean: Array, var: Array, eps: float
+    x: Array, gain: Array, bias: Array, mean: Array, var: Array, eps: Positive
 ) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     rows = in_rows(x, gain=gain, bias=bias, mean=mean, var=var)
@@ -135,7 +139,7 @@ def backward_numba(
     mean: Array,
     var: Array,
     gain: Array,
-    eps: float,
+    eps: Positive,
     dgain: Array | None = None,
     dbias: Array | None = None,
     share: float = 0.0,
@@ -184,7 +188,7 @@ _BACK = Elementwise(
 
 @kernel("cuda", of=forward)
 def forward_cuda(
-    x: Array, gain: Array, bias: Array, mean: Array, var: Array, eps: float
+    x: Array, gain: Array, bias: Array, mean: Array, var: Array, eps: Positive
 ) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     return _STANDARDISE(x, gain, bias, mean, var, eps), (x, mean, var, gain, eps)
@@ -197,7 +201,7 @@ def backward_cuda(
     mean: Array,
     var: Array,
     gain: Array,
-    eps: float,
+    eps: Positive,
     dgain: Array | None = None,
     dbias: Array | None = None,
     share: float = 0.0,

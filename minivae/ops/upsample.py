@@ -22,6 +22,7 @@ from ..engine import (
     Elementwise,
     Layer,
     array_module,
+    door,
     empty,
     get_backend,
     in_parts,
@@ -32,6 +33,7 @@ from ..engine import (
 from .windows import Pair, times, whole
 
 
+@door
 def forward(x: Array, factor: Pair) -> tuple[Array, tuple]:
     """Enlarge x (B, H, W, C) -> y (B, f H, f' W, C)."""
     xp, (B, H, W, C), (down, across) = array_module(x), x.shape, factor
@@ -39,6 +41,7 @@ def forward(x: Array, factor: Pair) -> tuple[Array, tuple]:
     return blocks.reshape(B, H * down, W * across, C), (factor,)
 
 
+@door
 def backward(dy: Array, factor: Pair) -> Array:
     """Gradient dx (B, H, W, C) from dy (B, f H, f' W, C)."""
     (B, H, W, C), (down, across) = dy.shape, factor
@@ -176,7 +179,7 @@ class Upsample(Layer):
         return self.call(backward, dy, *cache)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(B, H, W, C) -> (B, f H, f' W, C)."""
+        """From a shape (B, H, W, C) to (B, f H, f' W, C)."""
         return (shape[0], shape[1] * self.factor[0], shape[2] * self.factor[1], shape[3])
 
     def __repr__(self) -> str:

@@ -24,11 +24,16 @@ Source: Dumoulin and Visin (2016), relationships 6 and 14.
 
 from typing import Any
 
-from ..errors import OptionError, ShapeError
+import numpy as np
 
-Pair = tuple[int, int]
+from ..engine.kinds import Count, Whole
+from ..errors import OptionError, ShapeError, shown
+
+Pair = tuple[Count, Count]
 """Along height and along width."""
-Sides = tuple[Pair, Pair]
+Zeros = tuple[Whole, Whole]
+"""At both ends of one direction, or one for each direction."""
+Sides = tuple[Zeros, Zeros]
 """Zeros above and below, and to the left and to the right."""
 
 
@@ -51,7 +56,7 @@ def count(size: Pair, kernel: Pair, stride: Pair, padding: Sides) -> Pair:
     return down, across
 
 
-def pixels(windows: Pair, kernel: Pair, stride: Pair, padding: Sides, extra: Pair) -> Pair:
+def pixels(windows: Pair, kernel: Pair, stride: Pair, padding: Sides, extra: Zeros) -> Pair:
     """Size of the image that a transposed convolution makes of so many windows.
 
     Raises
@@ -88,15 +93,15 @@ def whole(name: str, value: Any, least: int) -> Pair:
     two = value if isinstance(value, tuple | list) else (value, value)
     if len(two) != 2 or not all(_is_whole(n) and n >= least for n in two):
         raise OptionError(
-            f"{name}={value!r} was given, but it is a whole number of at least {least}, or one "
-            "for the height and one for the width."
+            f"{name}={shown(value)} was given, but it is a whole number of at least {least}, or "
+            "one for the height and one for the width."
         )
     return int(two[0]), int(two[1])
 
 
 def _is_whole(value: Any) -> bool:
     try:
-        return not isinstance(value, bool | str) and int(value) == value
+        return not isinstance(value, bool | str | np.ndarray) and int(value) == value
     except (TypeError, ValueError, OverflowError):
         return False
 
@@ -109,16 +114,16 @@ def check_padding(padding: Any) -> "str | Sides":
     OptionError
         If it is neither "same" nor "valid", nor numbers of at least 0.
     """
-    if padding == "same":
-        return "same"
-    if padding == "valid":
+    if isinstance(padding, str):
+        if padding not in ("same", "valid"):
+            raise OptionError(f"padding={padding!r} was given; choose 'same', 'valid' or a number.")
+        if padding == "same":
+            return "same"
         padding = 0
-    elif isinstance(padding, str):
-        raise OptionError(f"padding={padding!r} was given; choose 'same', 'valid' or a number.")
     if isinstance(padding, tuple | list) and any(isinstance(n, tuple | list) for n in padding):
         if len(padding) != 2:
             raise OptionError(
-                f"padding={padding!r} was given, but sides are ((top, bottom), (left, right))."
+                f"padding={shown(padding)} was given, but sides are ((top, bottom), (left, right))."
             )
         return whole("padding", padding[0], 0), whole("padding", padding[1], 0)
     down, across = whole("padding", padding, 0)
@@ -135,5 +140,5 @@ def sides_for(padding: "str | Sides", size: Pair, kernel: Pair, stride: Pair) ->
     return _halves(down), _halves(across)
 
 
-def _halves(zeros: int) -> Pair:
+def _halves(zeros: int) -> Zeros:
     return zeros // 2, zeros - zeros // 2

@@ -18,6 +18,8 @@ from ..data.minibatch import gather
 from ..engine.backend import get_backend, kernels
 from ..engine.case import Case
 from ..engine.cpu.workspace import Workspace
+from ..engine.door import door
+from ..engine.kinds import Count, Positive
 from ..engine.layer import Sequential
 from ..models import VAE
 from ..ops import CASES, Linear
@@ -65,7 +67,8 @@ class Row(NamedTuple):
         return ""
 
 
-def take_turns(name: str, forms: dict[str, Callable[[], Any]], budget: float = 0.2) -> Row:
+@door
+def take_turns(name: str, forms: dict[str, Callable[[], Any]], budget: Positive = 0.2) -> Row:
     """Measure the median seconds of a call of each form.
 
     Parameters
@@ -97,7 +100,10 @@ def take_turns(name: str, forms: dict[str, Callable[[], Any]], budget: float = 0
     return Row(name, whole, unsteady)
 
 
-def operations(sizes: dict[str, int], *, dtype: str = "float32", budget: float = 0.2) -> list[Row]:
+@door
+def operations(
+    sizes: dict[str, int], *, dtype: str = "float32", budget: Positive = 0.2
+) -> list[Row]:
     """Measure each operation, forward and backward together.
 
     Parameters
@@ -159,7 +165,8 @@ def _both_passes(case: Case, arguments: dict[str, np.ndarray], backend: str) -> 
     return run
 
 
-def products(model: VAE, batch: int) -> Callable[[], None]:
+@door
+def products(model: VAE, batch: Count) -> Callable[[], None]:
     """Return a function that does the matrix products of one training step, and nothing else."""
     dtype = model.params.dtype
     rows = batch * (model.samples or 1)
@@ -185,8 +192,14 @@ def products(model: VAE, batch: int) -> Callable[[], None]:
     return run
 
 
+@door
 def training_step(
-    *, hidden: tuple[int, ...], latent: int, batch: int, pixels: int = 784, budget: float = 1.0
+    *,
+    hidden: tuple[int, ...],
+    latent: int,
+    batch: Count,
+    pixels: Count = 784,
+    budget: Positive = 1.0,
 ) -> Row:
     """Measure a training step of a VAE: fetching, noise, forward, loss, backward, Adam.
 
@@ -215,7 +228,7 @@ def training_step(
     return take_turns(f"VAE {widths}, batch {batch}", forms, budget)
 
 
-def _step(model: VAE, optimizer: Adam, data: np.ndarray, batch: int) -> Callable[[], None]:
+def _step(model: VAE, optimizer: Adam, data: np.ndarray, batch: Count) -> Callable[[], None]:
     rng = np.random.default_rng(1)
 
     def run() -> None:
@@ -237,6 +250,7 @@ def threads() -> str:
     return f"BLAS may use all {os.cpu_count()} cores"
 
 
+@door
 def draw(rows: list[Row], step: Row, ax: Any = None) -> Any:
     """Draw the bars: how many times as fast the kernels are, and the parts of a step.
 

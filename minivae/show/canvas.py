@@ -7,10 +7,12 @@ examples fills it pixel for pixel, each pixel of the data magnified by a whole n
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from ..engine.door import door
+from ..engine.kinds import Between, Count, Whole
 from ..errors import OptionError, ShapeError
 from ..files import write_atomically
 
@@ -24,12 +26,18 @@ LARGEST = 9000
 """Pixels, in each direction, of the largest picture: about 10,000 digits."""
 
 
+Inches = Annotated[float, Between(0, 1000, "(]")]
+"""Size of a figure."""
+
+
+@door
 def has_picture(shape: Sequence[int]) -> bool:
     """Tell whether examples of this shape are pictures: (H, W), or (H, W, 3) for RGB."""
     return len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
 
 
-def new_figure(width: float, height: float) -> "Figure":
+@door
+def new_figure(width: Inches, height: Inches) -> "Figure":
     """Make a figure of this size in inches, whose canvas needs no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -39,15 +47,16 @@ def new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
+@door
 def grid(
     x: np.ndarray,
-    cells: Sequence[tuple[int, int]],
+    cells: Sequence[tuple[Whole, Whole]],
     shape: Sequence[int],
     limits: tuple[float, float],
     *,
-    group: int = 1,
-    size: int = 84,
-    gap: int = 4,
+    group: Count = 1,
+    size: Count = 84,
+    gap: Whole = 4,
 ) -> np.ndarray:
     """Paint examples into the cells of a white RGB picture.
 
@@ -91,6 +100,10 @@ def grid(
             f"an array of shape {x.shape} was given; expected at least one row of "
             f"{math.prod(shape)} values for examples of shape {shape}."
         )
+    if len(cells) != len(x):
+        raise ShapeError(f"{len(x)} examples and {len(cells)} cells were given; give one for each.")
+    if not limits[0] < limits[1]:
+        raise OptionError(f"limits={limits} were given; give the darkest value, then the lightest.")
     step = math.ceil(max(shape[:2]) / (4 * size))
     factor = max(1, round(size / max(shape[:2])))
     H, W = (math.ceil(n / step) * factor for n in shape[:2])
@@ -113,6 +126,7 @@ def grid(
     return canvas
 
 
+@door
 def lighten(ax: "Axes") -> None:
     """Take away two sides of the frame, and lay a faint grid under the data."""
     ax.spines[["top", "right"]].set_visible(False)
@@ -120,8 +134,9 @@ def lighten(ax: "Axes") -> None:
     ax.set_axisbelow(True)
 
 
+@door
 def show(canvas: np.ndarray, title: str, ax: "Axes | None") -> "Axes":
-    """Draw an RGB picture (height, width, 3), without `ax` pixel for pixel in its own figure."""
+    """Draw an RGB picture, canvas (H, W, 3), without `ax` pixel for pixel in its own figure."""
     own = ax is None
     height, width = canvas.shape[:2]
     if own:
@@ -141,6 +156,7 @@ def show(canvas: np.ndarray, title: str, ax: "Axes | None") -> "Axes":
     return ax
 
 
+@door
 def save(drawn: "Axes | Figure", path: str | Path) -> None:
     """Write a PNG file of a figure, or of the figure that axes are in.
 

@@ -1,7 +1,6 @@
 """Pictures of data, latents and training: each function takes `ax=` and returns the axes.
 
-Without `ax` a picture gets a figure of its own (see `canvas.py`); `save` writes it to a file.
-matplotlib is imported by the functions, when something is drawn.
+Without `ax` a picture gets its own figure (`canvas.py`). To draw is what imports matplotlib.
 """
 
 import math
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine import Count, door
 from ..errors import OptionError, ShapeError
 from ..models import MODELS
 from ..models.base import Model
@@ -54,11 +54,12 @@ MARKERS = "o^sDvP*X"
 """The first ten classes are discs; where there are more, the colours return with another marker."""
 
 
+@door
 def images(
     x: np.ndarray,
     shape: Sequence[int],
     *,
-    columns: int | None = None,
+    columns: Count | None = None,
     limits: tuple[float, float] = (0.0, 1.0),
     title: str = "",
     ax: "Axes | None" = None,
@@ -90,12 +91,13 @@ def images(
     return show(grid(x, cells, shape, limits), title, ax)
 
 
+@door
 def reconstructions(
     originals: np.ndarray,
     rebuilt: np.ndarray,
     shape: Sequence[int],
     *,
-    columns: int = 10,
+    columns: Count = 10,
     limits: tuple[float, float] = (0.0, 1.0),
     title: str = "",
     ax: "Axes | None" = None,
@@ -125,6 +127,7 @@ def reconstructions(
     return show(grid(x, above + below, shape, limits, group=2), title, ax)
 
 
+@door
 def manifold(
     model: Model,
     shape: Sequence[int],
@@ -160,6 +163,7 @@ def manifold(
     return show(canvas, title, ax)
 
 
+@door
 def latent(
     z: np.ndarray,
     y: np.ndarray | None = None,
@@ -231,6 +235,7 @@ def latent(
     return ax
 
 
+@door
 def curve(history: list[dict[str, Any]], term: str, *, ax: "Axes | None" = None) -> "Axes":
     """Draw one term of the training and of the validation against the epoch, in nats.
 
@@ -276,6 +281,7 @@ def curve(history: list[dict[str, Any]], term: str, *, ax: "Axes | None" = None)
     return ax
 
 
+@door
 def curves(history: list[dict[str, Any]], terms: Sequence[str] = ("loss", "nll", "kl")) -> "Figure":
     """Draw several terms of a history in one figure, each in axes of its own (see `curve`)."""
     figure = new_figure(4.2 * len(terms), 3.6)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.backend import Backend, get_backend
+from ..engine.door import door
 from ..errors import CheckpointError, MinivaeError, ShapeError
 from ..files import open_file, write_atomically
 from ..models import MODELS
@@ -37,6 +38,7 @@ RNG = "PCG64"
 """The bit generator of `numpy.random.default_rng`, whose state is a few whole numbers."""
 
 
+@door
 def save_checkpoint(path: str | Path, training: Training, extra: dict | None = None) -> None:
     """Write a run, as it is after an epoch.
 
@@ -101,6 +103,7 @@ def save_checkpoint(path: str | Path, training: Training, extra: dict | None = N
         ) from error
 
 
+@door
 def load_checkpoint(
     path: str | Path, backend: str | Backend = "auto", *, model: Model | None = None
 ) -> tuple[Training, dict[str, Any]]:
@@ -139,7 +142,7 @@ def load_checkpoint(
         model = _build(meta["model"], backend) if model is None else _same(meta["model"], model)
         params = model.params
         # Without any, an empty array: then a model that needs some is refused.
-        params.load(arrays["theta"], arrays.get("carried", np.zeros(0)))
+        params.load(arrays["theta"], arrays.get("carried", arrays["theta"][:0]))
         best = {"theta": arrays.get("best_theta"), "carried": arrays.get("best_carried")}
         for name, array in best.items():
             shape = getattr(params, name).shape

@@ -6,19 +6,22 @@ generator, so that each example meets the same noise however the rows are groupe
 training step does, so the numbers do not depend on how many threads there are either.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..data.batches import batches
 from ..data.pixels import Pixels
 from ..engine.cpu.workspace import Workspace
+from ..engine.door import door
+from ..engine.kinds import Between, Count
 from ..errors import OptionError
 from ..models.base import Model
 
 
+@door
 def evaluate(
-    model: Model, x: np.ndarray | Pixels, *, rng: np.random.Generator, batch: int = 500
+    model: Model, x: np.ndarray | Pixels, *, rng: np.random.Generator, batch: Count = 500
 ) -> dict[str, Any]:
     """Mean terms of a model over data.
 
@@ -69,13 +72,14 @@ def evaluate(
     return numbers | {f"{name}_per_dim": mean for name, mean in means.items() if mean.ndim}
 
 
+@door
 def log_likelihood(
     model: Model,
     x: np.ndarray | Pixels,
     *,
     rng: np.random.Generator,
-    samples: int = 5000,
-    rows: int = 5000,
+    samples: Annotated[int, Between(1, 10**7, "[]")] = 5000,
+    rows: Count = 5000,
 ) -> np.ndarray:
     r"""Estimate ln p(x) by the importance-weighted bound, in chunks that bound the memory.
 

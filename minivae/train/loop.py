@@ -17,6 +17,7 @@ from ..data.minibatch import gather
 from ..data.pixels import Pixels
 from ..engine.backend import Array, kernel, memory_in_a_sentence
 from ..engine.cpu.workspace import empty
+from ..engine.door import door
 from ..engine.gpu.kernels import Elementwise
 from ..errors import DataError, NonFiniteError, OptionError
 from .evaluate import evaluate
@@ -66,6 +67,7 @@ def tally_cuda(loss: Array, *terms_and_totals: Array) -> None:
 @memory_in_a_sentence(
     "use a smaller batch or model, or fewer data; the weights are those of the last whole update"
 )
+@door
 def fit(
     training: Training,
     x: np.ndarray | Pixels,
@@ -212,6 +214,7 @@ def fit(
     return training
 
 
+@door
 def validate(training: Training, x_val: np.ndarray | Pixels) -> dict[str, float]:
     """Validation terms of the run's model, with noise that is the same every time."""
     rng = np.random.default_rng([training.settings.seed, STREAMS["noise"]])

@@ -1,20 +1,25 @@
 """Data as a run is trained and validated on them: grey, or binary pixels drawn from the grey."""
 
+import math
+
 import numpy as np
 
 from ..data.batches import batches
 from ..data.pixels import Pixels
+from ..engine.door import door
 from ..errors import DataError
 from .settings import STREAMS, Settings
 
 
+@door
 def as_rows(x: np.ndarray | Pixels) -> np.ndarray | Pixels:
-    """Examples (N, D) as rows; those in a shape, (N, *shape), are laid in rows."""
-    return x if isinstance(x, Pixels) or x.ndim == 2 else x.reshape(len(x), -1)
+    """Examples x (N, ...) as rows; those in a shape are laid in rows."""
+    return x if isinstance(x, Pixels) or x.ndim == 2 else x.reshape(len(x), math.prod(x.shape[1:]))
 
 
+@door
 def binarize(x: np.ndarray | Pixels, rng: np.random.Generator) -> np.ndarray | Pixels:
-    """Draw binary pixels: each grey value in [0, 1] is the probability of a 1.
+    """Draw binary pixels: each grey value in [0, 1] of x (N, ...) is the probability of a 1.
 
     `Pixels` give `Pixels` of zeros and ones. The noise is drawn row by row, so it is the same
     however many rows are drawn at once.
@@ -25,6 +30,7 @@ def binarize(x: np.ndarray | Pixels, rng: np.random.Generator) -> np.ndarray | P
     return Pixels(drawn, 1) if isinstance(x, Pixels) else drawn
 
 
+@door
 def prepare_data(x: np.ndarray | Pixels, settings: Settings, part: str) -> np.ndarray | Pixels:
     """Data of one part, "train" or "val", as they stay for the whole run.
 

@@ -23,6 +23,7 @@ from ..data import Dataset, Pixels
 from ..data.labelled import labelled, numbers_of
 from ..data.tables.form import Form
 from ..engine.backend import Backend
+from ..engine.door import door
 from ..errors import CheckpointError, OptionError
 from ..files import first_free, write_atomically
 from ..interrupts import held
@@ -45,6 +46,7 @@ OPTION_KEYS = {"data", "limit", "backend"}
 """Options that are read back from a run."""
 
 
+@door
 @dataclass
 class Run:
     """A training and the folder that it is kept in.
@@ -165,24 +167,26 @@ class Run:
         return prepare_data(x, self.training.settings, "val"), y, part
 
     def pixels(self, x: np.ndarray) -> np.ndarray:
-        """Rows without the labels that a conditional VAE takes beside them."""
+        """Rows x (N, M) without the labels that a conditional VAE takes beside them."""
         return x[:, : self.training.model.n_pixels]
 
     def codes(self, x: np.ndarray | Pixels) -> np.ndarray:
-        """Latents (N, Z) of host data: the posterior means, or an autoencoder's codes."""
+        """Latents (N, Z) of host data x (N, ...): posterior means, or an autoencoder's codes."""
         return encode(self.training.model, x)[0]
 
     def reconstruct(self, x: np.ndarray | Pixels) -> np.ndarray:
-        """Reconstructions (N, n_pixels) of host data."""
+        """Reconstructions (N, n_pixels) of host data x (N, ...)."""
         return reconstruct(self.training.model, x)
 
 
+@door
 def source_of(name_or_path: str) -> str:
     """Name of a data set, or a path that is valid in every working directory."""
     known = name_or_path in datasets.NAMES
     return name_or_path if known else str(Path(name_or_path).expanduser().resolve())
 
 
+@door
 def new_folder(out: str | Path | None, name: str) -> Path:
     """Make the folder of a new run.
 
@@ -246,6 +250,7 @@ def newest() -> Path:
     return checkpoints[-1].parent
 
 
+@door
 def open_run(path: str | Path, backend: str | Backend = "auto") -> Run:
     """Read a run.
 

@@ -3,9 +3,12 @@
 import math
 from dataclasses import dataclass
 
+from ..engine.door import door
+from ..engine.kinds import Count, Whole
 from ..errors import OptionError
 
 
+@door
 @dataclass(frozen=True)
 class BetaSchedule:
     r"""How $\beta$ grows from 0 while training (KL warm-up).
@@ -48,6 +51,7 @@ class BetaSchedule:
 LR_KINDS = ("constant", "linear", "cosine")
 
 
+@door
 @dataclass(frozen=True)
 class LrSchedule:
     r"""What the learning rate is multiplied with at each step: it warms up, and then falls.
@@ -71,8 +75,8 @@ class LrSchedule:
     """
 
     kind: str = "constant"
-    warmup: int = 0
-    total: int = 1
+    warmup: Whole = 0
+    total: Count = 1
 
     def __post_init__(self) -> None:
         if self.kind not in LR_KINDS:
@@ -89,7 +93,7 @@ class LrSchedule:
         """Whether it is not 1 all the time."""
         return self.kind != "constant" or self.warmup > 0
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: Whole) -> float:
         """Factor at a step, counted from 0."""
         if step < self.warmup:
             return (step + 1) / self.warmup

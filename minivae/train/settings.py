@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.door import door
 from ..errors import OptionError, StateError
 from ..models.base import Model
 from .optim.optimizer import Optimizer
@@ -19,6 +20,7 @@ STREAMS = {"train": 1, "val": 2, "noise": 3}
 on, noise of the validation. To NumPy the seeds s and [s, 0] are the same, hence none is 0."""
 
 
+@door
 @dataclass(frozen=True)
 class Settings:
     """How to train.
@@ -105,6 +107,7 @@ class Settings:
         return LrSchedule(self.lr_schedule, warmup, self.epochs * steps_per_epoch)
 
 
+@door
 @dataclass
 class Training:
     """A run at the end of an epoch: what is needed to go on.

@@ -15,6 +15,7 @@ its class. It puts in what somebody knows about pictures; a VAE has only the dat
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from ..data.batches import by_rows
 from ..data.labelled import labelled
 from ..data.pixels import Pixels
 from ..engine.backend import Array, get_backend
+from ..engine.door import door
+from ..engine.kinds import Between, Count, Weight, Whole
 from ..errors import DataError, OptionError, ShapeError
 from ..models.conditional import ConditionalVAE
 from ..models.rows import encode
@@ -31,6 +34,7 @@ from ..train.optim.adam import Adam
 from ..train.settings import Settings, Training
 
 
+@door
 def train_generator(
     x: np.ndarray | Pixels,
     y: np.ndarray,
@@ -42,7 +46,7 @@ def train_generator(
     batch: int = 128,
     likelihood: str = "bernoulli",
     binarize: bool = True,
-    seed: int = 0,
+    seed: Whole = 0,
     backend: str = "auto",
     progress: bool = False,
 ) -> ConditionalVAE:
@@ -76,6 +80,7 @@ def train_generator(
     return fit(Training(model, Adam(), rng, settings), rows, progress=progress).model
 
 
+@door
 def from_prior(
     model: ConditionalVAE, y: np.ndarray, rng: np.random.Generator, *, temperature: float = 1.0
 ) -> np.ndarray:
@@ -84,6 +89,7 @@ def from_prior(
     return _decoded(model, noise, y)
 
 
+@door
 def from_posterior(
     model: ConditionalVAE,
     x: np.ndarray,
@@ -129,7 +135,10 @@ def _checked(temperature: float) -> np.float32:
     return np.float32(temperature)
 
 
-def in_turn(y: np.ndarray, per_class: int, n_classes: int) -> np.ndarray:
+@door
+def in_turn(
+    y: np.ndarray, per_class: Annotated[int, Between(1, 10**7, "[]")], n_classes: Count
+) -> np.ndarray:
     """Row numbers of `per_class` examples of each class, which take turns where they are too few.
 
     Returns
@@ -142,20 +151,22 @@ def in_turn(y: np.ndarray, per_class: int, n_classes: int) -> np.ndarray:
     DataError
         If a class has no example.
     """
-    rows = [np.flatnonzero(y == k) for k in range(n_classes)]
-    empty = [k for k, found in enumerate(rows) if not len(found)]
-    if empty:
-        raise DataError(f"class {empty[0]} has no example; give at least one of each class.")
+    rows = []
+    for k in range(n_classes):
+        rows.append(np.flatnonzero(y == k))
+        if not len(rows[-1]):
+            raise DataError(f"class {k} has no example; give at least one of each class.")
     return np.concatenate([np.resize(found, per_class) for found in rows])
 
 
+@door
 def jitter(
     x: np.ndarray,
     shape: Sequence[int],
     rng: np.random.Generator,
     *,
-    shift: float = 2.0,
-    degrees: float = 15.0,
+    shift: Weight = 2.0,
+    degrees: Weight = 15.0,
 ) -> np.ndarray:
     """Shift and turn each picture at random, with bilinear interpolation and 0 around it.
 

@@ -34,12 +34,16 @@ The interval covers the true rate with probability $1 - \alpha$ or more, for any
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from ..engine.door import door
+from ..engine.kinds import Between
 from ..errors import DataError, OptionError
 
 
+@door
 @dataclass(frozen=True)
 class Interval:
     """An estimate and its confidence interval.
@@ -59,6 +63,7 @@ class Interval:
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
+@door
 def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
     """Confidence interval of a mean, by Student's distribution.
 
@@ -87,6 +92,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95
     return Interval(mean, mean - half, mean + half)
 
 
+@door
 def proportion_interval(k: int, n: int, confidence: float = 0.95) -> Interval:
     """Clopper and Pearson's confidence interval of a proportion, k successes in n trials.
 
@@ -119,7 +125,8 @@ def _root(increasing: Callable[[float], float], low: float, high: float) -> floa
     return high
 
 
-def student_quantile(p: float, dof: int) -> float:
+@door
+def student_quantile(p: float, dof: Annotated[int, Between(1, 10**6, "[]")]) -> float:
     """Quantile of Student's distribution: t with P(T <= t) = p.
 
     Parameters

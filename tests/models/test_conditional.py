@@ -170,7 +170,7 @@ def test_log_likelihood_is_that_of_the_weights_given_the_label(each_backend):
 def trained():
     digits = load("digits8")
     rng = np.random.default_rng(0)
-    model = ConditionalVAE(64, (64,), 4, labels="0123456789", rng=rng)
+    model = ConditionalVAE(64, (64,), 4, labels=tuple("0123456789"), rng=rng)
     training = Training(model, Adam(3e-3), rng, Settings(epochs=25, batch=50))
     rows = [
         labelled(x, y, 10)
@@ -242,7 +242,8 @@ def test_what_it_cannot_take_is_refused(refuses):
     with refuses(OptionError, "a name for each class"):
         ConditionalVAE(D, labels=(), rng=rng)
     with refuses(StateError, "before `given`"):
-        ConditionalVAE(D, (3,), 2, labels="ab", rng=rng).decoder.forward(np.zeros((1, 2), "f4"))
+        labels = ("a", "b")
+        ConditionalVAE(D, (3,), 2, labels=labels, rng=rng).decoder.forward(np.zeros((1, 2), "f4"))
     with refuses(ShapeError, "labels of 2 examples"):
         model.decode(np.zeros((3, Z)), model.one_hot(np.array([0, 1])))
     model.forward(rows, noise)

@@ -439,7 +439,7 @@ def with_likelihood():
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: model(ConditionalVAE, labels="ab"), OptionError, "kind 'cvae'"),
+        (lambda: model(ConditionalVAE, labels=("a", "b")), OptionError, "kind 'cvae'"),
         (with_likelihood, OptionError, "'other pixels'"),
         (lambda: with_layer(Clamp(0, 1)), OptionError, "a Clamp layer"),
         (lambda: model(latent=1), OptionError, "1 latent dimension"),

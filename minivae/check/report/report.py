@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.door import door
+from ...engine.kinds import Indent
 from .html import report_html
 from .result import ArrayCheck, Result
 from .text import report_text
 
 
+@door
 class Report(Result):
     """What `check_gradients` found, as text, HTML, dict and JSON."""
 
@@ -27,7 +30,7 @@ class Report(Result):
             "gradients": [_array_dict(array) for array in self.shown],
         }
 
-    def to_json(self, indent: int | None = 2) -> str:
+    def to_json(self, indent: Indent | None = 2) -> str:
         """`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=indent)
 

@@ -14,6 +14,7 @@ dimensions or the batch, which is found out and said.
 from collections.abc import Callable
 from typing import Any
 
+from ...engine.door import door
 from ...errors import OptionError
 from .bounds import check_bounds
 from .kl import check_kl_value
@@ -23,6 +24,7 @@ from .sampler import check_sampler
 from .scale import check_loss_scale
 
 
+@door
 def check_values(
     *,
     reparameterize: Callable | None = None,

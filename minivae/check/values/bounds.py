@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.door import door
+from ...engine.kinds import Count, Whole
+from ...errors import ShapeError
 from ..report.result import RIGHT, WRONG
 from .bound_parts import TOLERANCES, combination, kl_part
 from .matching import Reduction
@@ -26,16 +29,17 @@ ERRORS = 5.0
 MIXED = "an example alone gives another value than in a batch: examples are mixed; "
 
 
+@door
 @value_check(NAME)
 def check_bounds(
     elbo: Any,
     iwae: Any,
     *,
-    data_dims: int = 11,
-    latent: int = 2,
+    data_dims: Count = 11,
+    latent: Count = 2,
     x: np.ndarray | None = None,
     dtype: str = "float64",
-    seed: int = 0,
+    seed: Whole = 0,
 ) -> ValueCheck:
     """Check an ELBO and an importance-weighted bound of the same decoder against each other.
 
@@ -65,6 +69,8 @@ def check_bounds(
     if x is None:
         x = (rng.random((4, data_dims)) < 0.4).astype(float)
     x = np.asarray(x, float)
+    if x.ndim != 2 or not x.size:
+        raise ShapeError(f"x has shape {x.shape}, but data are (B, D); give at least one example.")
     B = len(x)
     shape = (B, latent)
     mu, logvar = 0.8 * rng.standard_normal(shape), 0.6 * rng.standard_normal(shape) - 0.4

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.door import door
+from ...engine.kinds import Whole
 from ..report.result import RIGHT, WRONG
 from .matching import (
     Match,
@@ -124,7 +126,7 @@ FEATURES = {
 
 
 def probe_kl(
-    kl: Callable, dtype: str, seed: int
+    kl: Callable, dtype: str, seed: Whole
 ) -> tuple[list[Probe], list[np.ndarray], Match | None]:
     """Points, the values of `kl` there, and the formula that they match."""
     probes = draw_heads(seed)
@@ -138,7 +140,7 @@ def probe_kl(
     return probes, outputs, find_match(outputs, probes, VARIANTS, TOLERANCES[dtype])
 
 
-def draw_heads(seed: int) -> list[Probe]:
+def draw_heads(seed: Whole) -> list[Probe]:
     """Several pairs (mu, logvar) of two sizes, as float32 holds them."""
     rng = np.random.default_rng(seed)
     sizes = [(5, 7), (3, 11)] * 6
@@ -164,8 +166,9 @@ def judge_kl(match: Match) -> tuple[str, str]:
     return key, "; ".join(said)
 
 
+@door
 @value_check(NAME)
-def check_kl_value(kl: Any, *, dtype: str = "float64", seed: int = 0) -> ValueCheck:
+def check_kl_value(kl: Any, *, dtype: str = "float64", seed: Whole = 0) -> ValueCheck:
     """Check the value of a KL from the standard normal prior.
 
     Parameters

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.door import door
+from ...engine.kinds import Whole
 from ...errors import OptionError
 from ..report.result import RIGHT, WRONG
 from .formulas import BERNOULLI, CATEGORICAL, FEATURES, GAUSSIAN, fixed, sigmoid
@@ -22,6 +24,7 @@ FAR = {"float64": 30.0, "float32": 12.0}
 """A logit far out, where a probability rounds to 1 only if it must."""
 
 
+@door
 @value_check("value of the likelihood")
 def check_likelihood(
     nll: Any,
@@ -29,7 +32,7 @@ def check_likelihood(
     *,
     sigma: float = 1.0,
     dtype: str = "float64",
-    seed: int = 0,
+    seed: Whole = 0,
 ) -> ValueCheck:
     """Check the value of a negative log-likelihood, in nats.
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.door import door
+from ...engine.kinds import Indent, Whole
 from ..report.result import NOT_CHECKED, RIGHT, WRONG
 from ..report.text import WIDTH
 from ..verdict.frozen import frozen_randomness
@@ -18,6 +20,7 @@ TOLERANCES = {"float64": 1e-6, "float32": 1e-4}
 """Relative difference between a value and its reference that passes."""
 
 
+@door
 @dataclass(frozen=True)
 class ValueCheck:
     """What a value check found.
@@ -61,7 +64,7 @@ class ValueCheck:
             "numbers": numbers,
         }
 
-    def to_json(self, indent: int | None = 2) -> str:
+    def to_json(self, indent: Indent | None = 2) -> str:
         """`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=indent)
 
@@ -86,7 +89,7 @@ def value_check(name: str) -> Callable:
 
     def decorate(check: Callable) -> Callable:
         @functools.wraps(check)
-        def run(*args: Any, seed: int = 0, **options: Any) -> ValueCheck:
+        def run(*args: Any, seed: Whole = 0, **options: Any) -> ValueCheck:
             try:
                 with frozen_randomness(seed), np.errstate(all="ignore"):
                     return check(*args, seed=seed, **options)

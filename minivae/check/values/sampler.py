@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.door import door
+from ...engine.kinds import Whole
 from ..report.result import RIGHT, WRONG
 from .kl import closed_form, judge_kl, probe_kl
 from .result import NoAnswerError, ValueCheck, call, show, value_check
@@ -45,9 +47,10 @@ KEYS = {"log_sigma_head": "variance_for_std"}
 KL_HEADS = {"": "logvar"} | {k: k for k in ("log_sigma_head", "sigma_head", "variance_head")}
 
 
+@door
 @value_check(NAME)
 def check_sampler(
-    reparameterize: Any, kl: Any = None, *, dtype: str = "float64", seed: int = 0
+    reparameterize: Any, kl: Any = None, *, dtype: str = "float64", seed: Whole = 0
 ) -> ValueCheck:
     """Check that samples have the mean, the spread and the KL that they should have.
 
@@ -142,7 +145,7 @@ def check_sampler(
 
 
 def _draw(
-    reparameterize: Callable, dtype: str, seed: int, positive: bool
+    reparameterize: Callable, dtype: str, seed: Whole, positive: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mu and head (B, Z), samples z (B, SAMPLES, Z)."""
     rng = np.random.default_rng(seed + 1)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.door import door
+from ...engine.kinds import Whole
 from ...errors import OptionError
 from ..report.result import NOT_CHECKED, RIGHT, WRONG
 from .formulas import HALF_LN_2PI, bernoulli_terms
@@ -29,9 +31,10 @@ FAMILIES = [
 ]
 
 
+@door
 @value_check(NAME)
 def check_loss_scale(
-    loss: Any, n_dims: int = 784, kl: Any = None, *, dtype: str = "float64", seed: int = 0
+    loss: Any, n_dims: int = 784, kl: Any = None, *, dtype: str = "float64", seed: Whole = 0
 ) -> ValueCheck:
     """Find out whether a reconstruction loss is summed or averaged, and what beta that means.
 
@@ -163,7 +166,7 @@ def _by_replication(loss: Callable, probe: Probe, dtype: str) -> Match | None:
     return None
 
 
-def _kl_scale(kl: Any, dtype: str, seed: int) -> tuple[float, str, str, str]:
+def _kl_scale(kl: Any, dtype: str, seed: Whole) -> tuple[float, str, str, str]:
     """Scale of the KL next to a sum, its batch reduction, words, and "/Z" if it is averaged."""
     if kl is None:
         return 1.0, "", "the KL counts as summed over the latent dimensions", ""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...engine.door import door
 from ...errors import OptionError
 from ..grading.inputs import SIZES, parse_spec, size_of
 from ..grading.rubric import Exercise
@@ -12,6 +13,7 @@ from ..grading.rubric import Exercise
 SOLUTIONS = Path(__file__).parent / "solutions"
 
 
+@door
 @dataclass(frozen=True)
 class Task(Exercise):
     """An exercise that is there to be handed out: its forward pass is given, in a solved file.
@@ -102,6 +104,7 @@ EXERCISES = (
 """All exercises, the easier ones first."""
 
 
+@door
 def choose(names: Sequence[str] | None = None) -> tuple[Task, ...]:
     """Exercises of these names, in the order of `EXERCISES`; all by default.
 

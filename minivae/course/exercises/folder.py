@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ...engine.door import door
 from ...errors import OptionError
 from ...files import refuse_what_exists, write_new_files
 from ..grading.rubric import Rubric, to_toml
@@ -16,6 +17,7 @@ TITLE = "Exercises: backward passes by hand"
 NOTEBOOK, RUBRIC, SOLUTION = "exercises.ipynb", "rubric.toml", "solution.py"
 
 
+@door
 def write_exercises(
     folder: str | Path,
     only: Sequence[str] | None = None,
@@ -56,6 +58,7 @@ def write_exercises(
     return _write(Path(folder).expanduser(), files)
 
 
+@door
 def write_solutions(
     folder: str | Path,
     only: Sequence[str] | None = None,

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ...engine.door import door
 from ...errors import OptionError
 from ..score import score
 
@@ -30,6 +31,7 @@ def share(finding: "Report | ValueCheck") -> float:
     )
 
 
+@door
 class Scoresheet:
     """Points by exercise; an exercise that is graded again gets the new points.
 

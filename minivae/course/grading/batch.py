@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...check.gradients import crash_line
 from ...check.report.result import BUT, RIGHT
+from ...engine.door import door
 from ...errors import MinivaeError, OptionError
 from ...files import write_atomically
 from .exercise_grade import ExerciseGrade
@@ -19,6 +20,7 @@ from .trial import CRASHED
 from .words import one_line, printable
 
 
+@door
 def grade_folder(
     folder: str | Path,
     rubric: Rubric | None = None,
@@ -86,6 +88,7 @@ def grade_folder(
     return grades
 
 
+@door
 def grades_csv(grades: list[Grade], rubric: Rubric | None = None) -> str:
     """Grades as a table: a row each, with a column for each exercise."""
     if rubric is not None:
@@ -116,6 +119,7 @@ def _points(grade: Grade | ExerciseGrade) -> str:
     return "" if grade.is_open and not grade.score else f"{grade.score:g}"
 
 
+@door
 def write_csv(path: str | Path, grades: list[Grade], rubric: Rubric | None = None) -> None:
     """Write `grades_csv` to a file, as a whole or not at all."""
     text = grades_csv(grades, rubric)

@@ -97,7 +97,7 @@ def _single(options: argparse.Namespace) -> int:
     """Grade one submission; with --gradescope, results are written also if that fails."""
     from ...check.gradients import crash_line
     from ...check.report.result import EXIT_CODES, NOT_CHECKED
-    from ...errors import MinivaeError
+    from ...errors import MinivaeError, OptionError
     from .gradescope import failure, results, write_results
     from .rubric import load_rubric
     from .submission import grade_file
@@ -130,11 +130,13 @@ def _single(options: argparse.Namespace) -> int:
         return EXIT_CODES[NOT_CHECKED]
     if options.gradescope:
         write_results(options.gradescope, content)
+    unreadable = bool(grade.problem) and not Path(path).exists()
+    if unreadable and not options.json:
+        raise OptionError(f"{grade.problem}; name a file or folder that is there")
     print(grade.to_json() if options.json else grade)
     if grade.printed and not options.json:
         lines = grade.printed[:2000].rstrip().split("\n")
         print("\nthe file printed:", *lines, sep="\n| ")  # so that no line is one of the report
-    unreadable = grade.problem and not Path(path).exists()
     return 2 if unreadable else grade.exit_code
 
 

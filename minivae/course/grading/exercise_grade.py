@@ -7,6 +7,7 @@ from typing import Any
 from ...check.report.report import Report
 from ...check.report.result import BUT, NOT_CHECKED, RIGHT, WRONG, worst_of
 from ...check.report.text import WIDTH
+from ...engine.door import door
 from ..score import score
 from .point_result import PointResult
 from .rubric import Exercise
@@ -23,6 +24,7 @@ EDIT = (
 )
 
 
+@door
 @dataclass
 class ExerciseGrade:
     """One exercise of a submission.

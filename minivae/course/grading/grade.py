@@ -8,10 +8,13 @@ from typing import Any
 
 from ...check.report.result import BUT, EXIT_CODES, NOT_CHECKED, RIGHT, worst_of
 from ...check.report.text import WIDTH, tally
+from ...engine.door import door
+from ...engine.kinds import Indent
 from .exercise_grade import ExerciseGrade
 from .words import printable, undefended
 
 
+@door
 @dataclass
 class Grade:
     """A whole submission.
@@ -97,7 +100,7 @@ class Grade:
             "exercises": [exercise.to_dict() for exercise in self.exercises],
         }
 
-    def to_json(self, indent: int | None = 2) -> str:
+    def to_json(self, indent: Indent | None = 2) -> str:
         """`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=indent)
 

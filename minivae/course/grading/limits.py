@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ...engine.door import door
 from ...errors import OptionError
 
 GRACE = 2.0
@@ -24,6 +25,7 @@ class Overrun(BaseException):
     """The time is over, while the grader itself was at work."""
 
 
+@door
 @dataclass(frozen=True)
 class Limits:
     """What a submission may take.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...check.report.told import HINTS
-from ...engine.case import Case
+from ...engine import Case, door
 from ...errors import OptionError
 from ...files import open_file
 from .inputs import NO_GRADIENT, SIZES, Spec, parse_spec
@@ -50,6 +50,7 @@ TOP_KEYS: dict[str, type | tuple[type, ...]] = {
 WORDS = {str: "text", dict: "a table", list: "a list", bool: "true or false"}
 
 
+@door
 @dataclass(frozen=True)
 class Exercise:
     """One function that is graded; the keys of the rubric."""
@@ -89,6 +90,7 @@ class Exercise:
         ]
 
 
+@door
 @dataclass(frozen=True)
 class Rubric:
     """All exercises of a sheet.
@@ -143,6 +145,7 @@ def find_kind(name: str) -> Case:
     return cases[name]
 
 
+@door
 def load_rubric(path: str | Path) -> Rubric:
     """Read a rubric.
 
@@ -162,6 +165,7 @@ def load_rubric(path: str | Path) -> Rubric:
     return rubric_from_dict(data, path)
 
 
+@door
 def rubric_from_dict(data: dict[str, Any], path: str | Path = "rubric") -> Rubric:
     """Make a rubric from the content of a TOML file; `path` is where files are looked for."""
     path = Path(path)

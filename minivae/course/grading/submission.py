@@ -11,6 +11,7 @@ from pathlib import Path
 from ...check.gradients import crash_line
 from ...check.report.result import NOT_CHECKED
 from ...check.verdict.conventions.names import is_base
+from ...engine.door import door
 from ...errors import MinivaeError, OptionError
 from .discover import Target, choose, names_of
 from .example import example_text
@@ -31,6 +32,7 @@ LOSS = re.compile(r"loss|cost|elbo|nll|objective|criterion|cross_?entropy", re.I
 """What a function is called that must be checked, if it returns several things."""
 
 
+@door
 def grade_file(
     path: str | Path,
     rubric: Rubric | None = None,

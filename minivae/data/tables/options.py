@@ -5,12 +5,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...engine.door import door
 from ...errors import OptionError
 
 MISSING_RULES = ("refuse", "median", "drop")
 """What can be done about a missing cell."""
 
 
+@door
 @dataclass(frozen=True)
 class TableOptions:
     """What somebody says about a table.

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import BackendError
+from ...errors import BackendError, UndefinedError
 from ..backend import Array, get_backend
 
 _SPECS: "list[_Spec]" = []
@@ -41,7 +41,7 @@ class _Spec:
 
     def build(self, cp: ModuleType) -> Any:
         """Make CuPy's kernel of it; nothing is compiled yet."""
-        raise TypeError(f"{type(self).__name__} must define build")
+        raise UndefinedError(f"{type(self).__name__} must define build; write it.")
 
     def __call__(self, *arrays: Array, **options: Any) -> Any:
         """Launch the kernel: inputs and, optionally, outputs in the order of the parameters."""

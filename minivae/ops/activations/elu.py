@@ -17,11 +17,12 @@ rounds to $-\alpha$ and their sum to 0; so it is computed from the input.
 Source: Clevert, Unterthiner and Hochreiter (2016).
 """
 
-from ...engine import Array, array_module, away_from, loop
+from ...engine import Array, array_module, away_from, door, loop
 from ...engine.cpu.elementary import exp, expm1
 from .base import activation, case_of
 
 
+@door
 def elu_forward(x: Array, alpha: float = 1.0) -> tuple[Array, tuple]:
     """ELU of x, any shape; minus `alpha` is where the left side goes to."""
     xp = array_module(x)
@@ -29,6 +30,7 @@ def elu_forward(x: Array, alpha: float = 1.0) -> tuple[Array, tuple]:
     return xp.where(x.real > 0, x, alpha * xp.expm1(left)), (x, alpha)  # (1)
 
 
+@door
 def elu_backward(dy: Array, x: Array, alpha: float) -> Array:
     """Gradient dx, in the shape of dy."""
     xp = array_module(dy, x)

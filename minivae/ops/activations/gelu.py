@@ -15,17 +15,19 @@ Source: Hendrycks and Gimpel (2016).
 
 import math
 
-from ...engine import Array, array_module, erf, loop
+from ...engine import Array, Real, array_module, door, erf, loop
 from ...engine.cpu.elementary import exp
 from .base import activation, case_of
 
 
-def gelu_forward(x: Array) -> tuple[Array, tuple]:
+@door
+def gelu_forward(x: Real) -> tuple[Array, tuple]:
     """Exact GELU of x, any shape."""
     Phi = 0.5 * (1 + erf(x / math.sqrt(2)))  # (1)
     return x * Phi, (x, Phi)  # (2)
 
 
+@door
 def gelu_backward(dy: Array, x: Array, Phi: Array) -> Array:
     """Gradient dx, in the shape of dy; Phi is the normal distribution function at x."""
     xp = array_module(dy, x)

@@ -13,16 +13,18 @@ An entry that is negative for every example still gets a gradient, so it can com
 Maas, Hannun and Ng (2013).
 """
 
-from ...engine import Array, array_module, away_from, loop
+from ...engine import Array, Real, array_module, away_from, door, loop
 from .base import activation, case_of
 
 
-def leaky_relu_forward(x: Array, slope: float = 0.01) -> tuple[Array, tuple]:
+@door
+def leaky_relu_forward(x: Real, slope: float = 0.01) -> tuple[Array, tuple]:
     """Leaky ReLU of x, any shape; `slope` is that of the left side."""
     xp = array_module(x)
     return xp.where(x > 0, x, slope * x), (x, slope)  # (1)
 
 
+@door
 def leaky_relu_backward(dy: Array, x: Array, slope: float) -> Array:
     """Gradient dx, in the shape of dy."""
     xp = array_module(dy, x)

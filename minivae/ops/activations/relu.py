@@ -11,16 +11,18 @@ $$ dx = dy \, [x > 0] \tag{2} $$
 Source: Nair and Hinton (2010); Glorot, Bordes and Bengio (2011).
 """
 
-from ...engine import Array, array_module, away_from, loop
+from ...engine import Array, Real, array_module, away_from, door, loop
 from .base import activation, case_of
 
 
-def relu_forward(x: Array) -> tuple[Array, tuple]:
+@door
+def relu_forward(x: Real) -> tuple[Array, tuple]:
     """ReLU of x, any shape."""
     xp = array_module(x)
     return xp.maximum(x, 0), (x,)  # (1)
 
 
+@door
 def relu_backward(dy: Array, x: Array) -> Array:
     """Gradient dx, in the shape of dy."""
     return dy * (x > 0)  # (2)

@@ -10,11 +10,12 @@ $e^{-x} / (1 + e^{-x}) = 1 - y$: the slope follows from the output.
 $$ dx = dy \, y (1 - y) \tag{2} $$
 """
 
-from ...engine import Array, array_module, loop
+from ...engine import Array, array_module, door, loop
 from ...engine.cpu import elementary
 from .base import activation, case_of
 
 
+@door
 def sigmoid_forward(x: Array) -> tuple[Array, tuple]:
     """Sigmoid of x, any shape."""
     xp = array_module(x)
@@ -24,6 +25,7 @@ def sigmoid_forward(x: Array) -> tuple[Array, tuple]:
     return y, (y,)
 
 
+@door
 def sigmoid_backward(dy: Array, y: Array) -> Array:
     """Gradient dx, in the shape of dy; from the output y."""
     return dy * y * (1 - y)  # (2)

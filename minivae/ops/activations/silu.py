@@ -9,18 +9,20 @@ $$ dx = dy \left( \sigma(x) + x \, \sigma(x) (1 - \sigma(x)) \right) \tag{2} $$
 Source: Hendrycks and Gimpel (2016); Elfwing, Uchibe and Doya (2017).
 """
 
-from ...engine import Array, loop
+from ...engine import Array, door, loop
 from ...engine.cpu.elementary import sigmoid
 from .base import activation, case_of
 from .sigmoid import sigmoid_forward
 
 
+@door
 def silu_forward(x: Array) -> tuple[Array, tuple]:
     """SiLU (swish) of x, any shape."""
     s, _ = sigmoid_forward(x)
     return x * s, (x, s)  # (1)
 
 
+@door
 def silu_backward(dy: Array, x: Array, s: Array) -> Array:
     """Gradient dx, in the shape of dy; s is the sigmoid of x."""
     return dy * (s + x * s * (1 - s))  # (2)

@@ -9,13 +9,14 @@ By the chain rule $f' = e^x / (1 + e^x)$, which is the sigmoid $\sigma(x)$ of `s
 $$ dx = dy \, \sigma(x) \tag{2} $$
 """
 
-from ...engine import Array, array_module, loop
+from ...engine import Array, array_module, door, loop
 from ...engine.cpu.elementary import exp_minus, log1p, sigmoid
 from .base import activation, case_of
 from .relu import relu
 from .sigmoid import sigmoid_forward
 
 
+@door
 def softplus_forward(x: Array) -> tuple[Array, tuple]:
     """Softplus of x, any shape."""
     xp = array_module(x)
@@ -24,6 +25,7 @@ def softplus_forward(x: Array) -> tuple[Array, tuple]:
     return y, (x,)
 
 
+@door
 def softplus_backward(dy: Array, x: Array) -> Array:
     """Gradient dx, in the shape of dy."""
     return dy * sigmoid_forward(x)[0]  # (2)

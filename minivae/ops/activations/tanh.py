@@ -8,11 +8,12 @@ As $\sinh' = \cosh$ and $\cosh' = \sinh$, the quotient rule gives $f' = (\cosh^2
 $$ dx = dy \, (1 - y^2) \tag{2} $$
 """
 
-from ...engine import Array, array_module, loop
+from ...engine import Array, array_module, door, loop
 from ...engine.cpu import elementary
 from .base import activation, case_of
 
 
+@door
 def tanh_forward(x: Array) -> tuple[Array, tuple]:
     """Hyperbolic tangent of x, any shape."""
     xp = array_module(x)
@@ -20,6 +21,7 @@ def tanh_forward(x: Array) -> tuple[Array, tuple]:
     return y, (y,)
 
 
+@door
 def tanh_backward(dy: Array, y: Array) -> Array:
     """Gradient dx, in the shape of dy; from the output y."""
     return dy * (1 - y * y)  # (2)

@@ -19,13 +19,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...engine import COSTLY, Array, Layer, Loop, empty, in_parts, loop, same_dtype, together
-from ...errors import DataError, ShapeError
+from ...engine.kinds import Rows
+from ...errors import DataError, ShapeError, UndefinedError
 
 LN_2PI = math.log(2 * math.pi)
 
 
 class Likelihood(Layer):
     """Base of the likelihoods: sizes, domain, mean and samples beside the operation."""
+
+    past_the_door = Layer.past_the_door | {"expect_data"}
 
     name = ""
     """What the user calls it."""
@@ -63,12 +66,12 @@ class Likelihood(Layer):
         """Numbers that the decoder must give for a datum of `n_pixels` values."""
         return n_pixels
 
-    def encode_data(self, x: np.ndarray) -> np.ndarray:
-        """Bring host data (N, D) into the form that the model takes."""
+    def encode_data(self, x: np.ndarray | Array) -> np.ndarray:
+        """Bring host data x (N, D) into the form that the model takes."""
         return x
 
-    def note(self, x: np.ndarray) -> str:
-        """Check host data (N, D); return why the bound on them is no likelihood, or "".
+    def note(self, x: Rows) -> str:
+        """Check host data x (N, D); return why the bound on them is no likelihood, or "".
 
         Raises
         ------
@@ -78,7 +81,7 @@ class Likelihood(Layer):
         return ""
 
     def bias_for(self, mean: np.ndarray) -> np.ndarray:
-        """Output (P,) of the decoder that stands for this mean of the data (D,)."""
+        """Output (P,) of the decoder that stands for this mean (D,) of the data."""
         return mean
 
     @classmethod
@@ -94,8 +97,8 @@ class Likelihood(Layer):
         """Let a learned scale begin for data that deviate from their mean by `spread`."""
 
     def mean(self, out: Array) -> Array:
-        """Mean of the data (B, D) given the decoder's output."""
-        raise TypeError(f"{type(self).__name__} must define mean")
+        """Mean of the data (B, D) given the decoder's output, out (B, ..., P)."""
+        raise UndefinedError(f"{type(self).__name__} must define mean; write it.")
 
     def perfect(self, out: Array, x: Array) -> Array:
         """The decoder's output if its mean were x itself, for `out` (B, K, P) and x (B, 1, D).
@@ -105,19 +108,19 @@ class Likelihood(Layer):
         array, (B, 1, P) or (B, K, P)
             K only where the rest of the output, such as log-variances, depends on the sample.
         """
-        raise TypeError(f"{type(self).__name__} must define perfect")
+        raise UndefinedError(f"{type(self).__name__} must define perfect; write it.")
 
     def values_apart(self, out: Array, x: Array) -> tuple[Array, Array]:
-        """Make each value an example of its own: `out` (B D, P / D) for `out` (B, P); x alike."""
+        """Make each value an example of its own, for out (B, P) and x (B, D)."""
         return out.reshape(-1, self.output_width(1)), x.reshape(-1, self.data_width(1))
 
     def draw(self, out: Array, rng: np.random.Generator) -> Array:
-        """Draw data (B, D) given the decoder's output, with noise from the host."""
-        raise TypeError(f"{type(self).__name__} must define draw")
+        """Draw data (B, D) given the decoder's output, out (B, ..., P), with host noise."""
+        raise UndefinedError(f"{type(self).__name__} must define draw; write it.")
 
     def forward(self, out: Array, x: Array) -> Array:
         """Return the negative log-likelihood (B,) in nats; (B, K) with K samples."""
-        raise TypeError(f"{type(self).__name__} must define forward")
+        raise UndefinedError(f"{type(self).__name__} must define forward; write it.")
 
     def expect_data(self, out: Array, x: Array, widths: int = 1) -> None:
         """Check the decoder's output (B, `widths` D) and x (B, D), or (B, K, ...) and (B, 1, D)."""

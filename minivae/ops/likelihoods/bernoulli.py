@@ -30,27 +30,38 @@ from ...engine import (
     Array,
     Case,
     Elementwise,
+    Real,
     Reduction,
     array_module,
+    door,
     kernel,
     logit,
     loop,
 )
 from ...engine.cpu.elementary import exp_minus, log1p
+from ...engine.kinds import Rows
 from ..activations.sigmoid import sigmoid_forward
 from ..activations.softplus import softplus_forward
 from .base import Likelihood, is_binary, loss_and_residual, require_unit_interval, scaled_rows
 
 
-def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
-    """Negative log-likelihood (B,) in nats of x (B, D) under logits (B, D)."""
+@door
+def forward(logits: Array, x: Real) -> tuple[Array, tuple]:
+    """Negative log-likelihood (B,) in nats of x (B, D) under logits (B, D).
+
+    With K samples, logits (B, K, D) and x (B, 1, D), it is (B, K).
+    """
     softplus, _ = softplus_forward(logits)
     nll = (softplus - x * logits).sum(axis=-1)  # (1)
     return nll, (logits, x)
 
 
+@door
 def backward(dnll: Array, logits: Array, x: Array) -> Array:
-    """Gradient dlogits (B, D) from dnll (B,)."""
+    """Gradient dlogits (B, D) from dnll (B,), with x (B, D).
+
+    With K samples: dlogits (B, K, D) from dnll (B, K), with x (B, 1, D).
+    """
     probability, _ = sigmoid_forward(logits)
     return dnll[..., None] * (probability - x)  # (2)
 
@@ -141,7 +152,7 @@ class Bernoulli(Likelihood):
         self.expect("dnll", dnll, cache[0].shape[:-1])
         return self.call(backward, dnll, *cache)
 
-    def note(self, x: np.ndarray) -> str:
+    def note(self, x: Rows) -> str:
         """Check that the data lie in [0, 1]; say so when they are not binary."""
         require_unit_interval(x, self.name)
         if is_binary(x):

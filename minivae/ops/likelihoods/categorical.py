@@ -30,20 +30,27 @@ from ...engine import (
     Backend,
     Case,
     Elementwise,
+    Real,
     Reduction,
     array_module,
+    door,
     empty,
     kernel,
     logit,
     loop,
 )
 from ...engine.cpu.elementary import exp
+from ...engine.kinds import Rows
 from ...errors import OptionError, ShapeError
 from .base import Likelihood, require_unit_interval, rows, scaled_rows
 
 
-def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
-    """Negative log-likelihood (B,) in nats of one-hot x (B, D, L) under logits (B, D, L)."""
+@door
+def forward(logits: Array, x: Real) -> tuple[Array, tuple]:
+    """Negative log-likelihood (B,) in nats of one-hot x (B, D, L) under logits (B, D, L).
+
+    With K samples, logits (B, K, D, L) and x (B, 1, D, L), it is (B, K).
+    """
     xp = array_module(logits, x)
     shifted = logits - logits.real.max(axis=-1, keepdims=True)
     e = xp.exp(shifted)
@@ -53,8 +60,12 @@ def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
     return nll, (e / total, x)
 
 
+@door
 def backward(dnll: Array, p: Array, x: Array) -> Array:
-    """Gradient dlogits (B, D, L) from dnll (B,); p (B, D, L) are the softmax of the logits."""
+    """Gradient dlogits (B, D, L) from dnll (B,), p and x (B, D, L); p is the softmax of the logits.
+
+    With K samples: from dnll (B, K), p (B, K, D, L) and x (B, 1, D, L).
+    """
     return dnll[..., None, None] * (p - x)  # (3)
 
 
@@ -188,12 +199,12 @@ class Categorical(Likelihood):
         """L numbers for each value."""
         return n_pixels * self.levels
 
-    def note(self, x: np.ndarray) -> str:
+    def note(self, x: Rows) -> str:
         """Check that the data lie in [0, 1]."""
         require_unit_interval(x, self.name)
         return f"grey values cut into {self.levels} levels: nats of the levels, not of the pixels"
 
-    def encode_data(self, x: np.ndarray) -> np.ndarray:
+    def encode_data(self, x: np.ndarray | Array) -> np.ndarray:
         """Cut values in [0, 1] (N, D) into levels, one-hot (N, D L)."""
         if isinstance(x, np.ndarray):  # on a device nobody waits to hear of it
             require_unit_interval(x, self.name)

@@ -57,12 +57,15 @@ from ...engine import (
     Array,
     Case,
     Elementwise,
+    Real,
     Reduction,
     array_module,
+    door,
     kernel,
     loop,
 )
 from ...engine.cpu.elementary import exp_minus, log
+from ...engine.kinds import Rows
 from .base import Likelihood, loss_and_residual, require_unit_interval, scaled_rows
 
 NEAR = 0.5
@@ -95,6 +98,7 @@ def _series(square: Array, coefficients: tuple[float, ...]) -> Array:
     return value
 
 
+@door
 def mean_of(a: Array) -> Array:
     """Mean m(a) of the data, any shape."""
     xp = array_module(a)
@@ -104,6 +108,7 @@ def mean_of(a: Array) -> Array:
     return 0.5 * (1 + s) + xp.where(s == 0, near, s * (e / (1 - e) - 1 / b))  # (4)
 
 
+@door
 def logit_of(mean: Array) -> Array:
     """Logit of a mean in [0, 1], any shape; no logit is beyond 1e15."""
     xp = array_module(mean)
@@ -118,8 +123,9 @@ def logit_of(mean: Array) -> Array:
     return xp.where(mean > 0.5, b, -b)
 
 
-def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
-    """Negative log-likelihood (B,) in nats of x (B, D) under logits (B, D)."""
+@door
+def forward(logits: Array, x: Real) -> tuple[Array, tuple]:
+    """Nats (B,) of x, logits (B, D); with K samples (B, K), of x (B, 1, D), logits (B, K, D)."""
     xp = array_module(logits, x)
     s, b, small = _sides(logits)
     square = small * small
@@ -129,8 +135,9 @@ def forward(logits: Array, x: Array) -> tuple[Array, tuple]:
     return nll, (logits, x)
 
 
+@door
 def backward(dnll: Array, logits: Array, x: Array) -> Array:
-    """Gradient dlogits (B, D) from dnll (B,)."""
+    """Gradient dlogits (B, D) from dnll (B,), x (B, D); (B, K, D) from (B, K), x (B, 1, D)."""
     return dnll[..., None] * (mean_of(logits) - x)  # (6)
 
 
@@ -248,7 +255,7 @@ class ContinuousBernoulli(Likelihood):
         self.expect("dnll", dnll, cache[0].shape[:-1])
         return self.call(backward, dnll, *cache)
 
-    def note(self, x: np.ndarray) -> str:
+    def note(self, x: Rows) -> str:
         """Check that the data lie in [0, 1]; all of them have a density."""
         require_unit_interval(x, self.name)
         return ""

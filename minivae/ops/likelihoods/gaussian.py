@@ -23,20 +23,29 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...engine import Array, Backend, Case, Elementwise, Reduction, empty, kernel, loop
+from ...engine import Array, Backend, Case, Elementwise, Real, Reduction, door, empty, kernel, loop
+from ...engine.kinds import Positive
 from ...errors import OptionError
 from .base import LN_2PI, Likelihood, rows, rows_of_dnll
 
 
-def fixed_forward(mean: Array, x: Array, sigma: float) -> tuple[Array, tuple]:
-    """Negative log-likelihood (B,) in nats of x under N(mean, sigma^2), both (B, D)."""
+@door
+def fixed_forward(mean: Array, x: Real, sigma: Positive) -> tuple[Array, tuple]:
+    """Negative log-likelihood (B,) in nats of x under N(mean, sigma^2), both (B, D).
+
+    With K samples, mean (B, K, D) and x (B, 1, D), it is (B, K).
+    """
     u = (x - mean) / sigma
     nll = (0.5 * u * u + (math.log(sigma) + 0.5 * LN_2PI)).sum(axis=-1)  # (1)
     return nll, (u, sigma)
 
 
-def fixed_backward(dnll: Array, u: Array, sigma: float) -> Array:
-    """Gradient dmean (B, D) from dnll (B,)."""
+@door
+def fixed_backward(dnll: Array, u: Array, sigma: Positive) -> Array:
+    """Gradient dmean (B, D) from dnll (B,) and u (B, D).
+
+    With K samples: from dnll (B, K) and u (B, K, D).
+    """
     return -dnll[..., None] * u / sigma  # (2)
 
 
@@ -66,7 +75,7 @@ def _fixed_backward(dnll, u, scale, dmean):  # noqa: ANN001, ANN202
 
 
 @kernel("numba", of=fixed_forward)
-def fixed_forward_numba(mean: Array, x: Array, sigma: float) -> tuple[Array, tuple]:
+def fixed_forward_numba(mean: Array, x: Array, sigma: Positive) -> tuple[Array, tuple]:
     """Kernel of `fixed_forward`."""
     number = mean.dtype.type
     per_sample, data = rows(mean, x)
@@ -78,7 +87,7 @@ def fixed_forward_numba(mean: Array, x: Array, sigma: float) -> tuple[Array, tup
 
 
 @kernel("numba", of=fixed_backward)
-def fixed_backward_numba(dnll: Array, u: Array, sigma: float) -> Array:
+def fixed_backward_numba(dnll: Array, u: Array, sigma: Positive) -> Array:
     """Kernel of `fixed_backward`."""
     dmean, width = empty(u.shape, u.dtype), u.shape[-1]
     scale = u.dtype.type(1 / sigma)
@@ -106,14 +115,14 @@ _FIXED_BACKWARD_CUDA = Elementwise(
 
 
 @kernel("cuda", of=fixed_forward)
-def fixed_forward_cuda(mean: Array, x: Array, sigma: float) -> tuple[Array, tuple]:
+def fixed_forward_cuda(mean: Array, x: Array, sigma: Positive) -> tuple[Array, tuple]:
     """Kernel of `fixed_forward`."""
     constant = math.log(sigma) + 0.5 * LN_2PI
     return _FIXED_CUDA(mean, x, sigma, constant, axis=mean.ndim - 1), (mean, x, sigma)
 
 
 @kernel("cuda", of=fixed_backward)
-def fixed_backward_cuda(dnll: Array, mean: Array, x: Array, sigma: float) -> Array:
+def fixed_backward_cuda(dnll: Array, mean: Array, x: Array, sigma: Positive) -> Array:
     """Kernel of `fixed_backward`."""
     return _FIXED_BACKWARD_CUDA(dnll[..., None], mean, x, sigma)
 
@@ -144,7 +153,7 @@ class Gaussian(Likelihood):
     js_mean = "out"
 
     def __init__(
-        self, sigma: float = 1.0, *, dtype: str = "float32", backend: str | Backend = "auto"
+        self, sigma: Positive = 1.0, *, dtype: str = "float32", backend: str | Backend = "auto"
     ) -> None:
         if not (sigma > 0 and math.isfinite(sigma)):
             raise OptionError(f"sigma={sigma} was given, but a standard deviation is above 0.")

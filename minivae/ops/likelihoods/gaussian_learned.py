@@ -28,8 +28,10 @@ from ...engine import (
     Array,
     Case,
     Elementwise,
+    Real,
     Reduction,
     array_module,
+    door,
     empty,
     kernel,
     loop,
@@ -40,8 +42,12 @@ from .. import split
 from .base import LN_2PI, Likelihood, rows, rows_of_dnll
 
 
-def forward(mean: Array, logvar: Array, x: Array) -> tuple[Array, tuple]:
-    """Negative log-likelihood (B,) in nats of x under N(mean, exp(logvar)), all (B, D)."""
+@door
+def forward(mean: Array, logvar: Array, x: Real) -> tuple[Array, tuple]:
+    """Negative log-likelihood (B,) in nats of x under N(mean, exp(logvar)), all (B, D).
+
+    With K samples, mean, logvar (B, K, D) and x (B, 1, D), it is (B, K).
+    """
     xp = array_module(mean, logvar, x)
     error = x - mean
     r = error * xp.exp(-logvar)
@@ -49,8 +55,12 @@ def forward(mean: Array, logvar: Array, x: Array) -> tuple[Array, tuple]:
     return nll, (error, r)
 
 
+@door
 def backward(dnll: Array, error: Array, r: Array) -> tuple[Array, Array]:
-    """Gradients dmean, dlogvar (B, D) from dnll (B,)."""
+    """Gradients dmean, dlogvar (B, D) from dnll (B,), error and r (B, D).
+
+    With K samples: from dnll (B, K), error and r (B, K, D).
+    """
     dmean = -dnll[..., None] * r  # (2)
     dlogvar = 0.5 * dnll[..., None] * (1 - error * r)  # (3)
     return dmean, dlogvar

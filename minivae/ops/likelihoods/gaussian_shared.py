@@ -24,7 +24,7 @@ Source: Rybkin, Daniilidis and Levine (2021).
 
 import numpy as np
 
-from ...engine import Array, Backend, Case, array_module, kernel
+from ...engine import Array, Backend, Case, Real, array_module, door, kernel
 from .base import Likelihood
 from .gaussian_learned import (
     backward,
@@ -36,14 +36,22 @@ from .gaussian_learned import (
 )
 
 
-def shared_forward(mean: Array, logvar: Array, x: Array) -> tuple[Array, tuple]:
-    """Negative log-likelihood (B,) in nats of x (B, D) under N(mean, exp(logvar)), logvar (1,)."""
+@door
+def shared_forward(mean: Array, logvar: Array, x: Real) -> tuple[Array, tuple]:
+    """Negative log-likelihood (B,) of x, mean (B, D) under N(mean, exp(logvar)), logvar (1,).
+
+    With K samples, mean (B, K, D) and x (B, 1, D), it is (B, K).
+    """
     xp = array_module(mean, logvar, x)
     return forward(mean, xp.broadcast_to(logvar, mean.shape), x)  # (1)
 
 
+@door
 def shared_backward(dnll: Array, error: Array, r: Array) -> tuple[Array, Array]:
-    """Gradients dmean (B, D) and dlogvar (1,) from dnll (B,)."""
+    """Gradients dmean (B, D) and dlogvar (1,) from dnll (B,), error and r (B, D).
+
+    With K samples: from dnll (B, K), error and r (B, K, D).
+    """
     dmean, dlogvar = backward(dnll, error, r)  # (2)
     return dmean, dlogvar.sum().reshape(1)  # (3)
 
@@ -108,7 +116,7 @@ class GaussianShared(Likelihood):
         is worth its price where it explains more than $e^v$.
         """
         if spread > 0:
-            self.params["logvar"][...] = 2 * np.log(spread)
+            self.params["logvar"][...] = 2 * np.log(float(spread))
 
     def mean(self, out: Array) -> Array:
         """Mean (B, D)."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from ...check import Report
 from ...check.report.style import colours
+from ...engine.door import door
+from ...engine.kinds import Whole
 from ...errors import DerivationError
 from .. import typeset
 from . import folder, pages
@@ -25,8 +27,9 @@ DARK = {"k": "#dba0e6", "s": "#a5d08a", "n": "#f0a878", "c": "#94917f", "f": "#8
 """Colours of code, beside those of all pages: keywords, strings, numbers, comments, functions."""
 
 
+@door
 def build(
-    out: str | Path, seed: int = 0, progress: Callable[[list], object] = iter
+    out: str | Path, seed: Whole = 0, progress: Callable[[list], object] = iter
 ) -> tuple[Path, list[Report]]:
     """Write the pages.
 

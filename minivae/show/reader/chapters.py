@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...check import Report, check_all, check_gradients
+from ...engine.door import door
+from ...engine.kinds import Whole
 from ...errors import DerivationError
 from .. import derivations
 
 
+@door
 @dataclass(frozen=True)
 class Chapter:
     """A module of the package as the reader shows it.
@@ -57,6 +60,7 @@ class Chapter:
         return found
 
 
+@door
 def chapter(path: Path, name: str, reports: list[Report]) -> Chapter:
     """Read a module's file.
 
@@ -65,6 +69,8 @@ def chapter(path: Path, name: str, reports: list[Report]) -> Chapter:
     DerivationError
         If its equations and the lines that cite them do not belong together.
     """
+    if not path.is_file():
+        raise DerivationError(f"{path} is no file that is there; give a module's.")
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
     docstring = ast.get_docstring(tree) or ""
@@ -74,7 +80,8 @@ def chapter(path: Path, name: str, reports: list[Report]) -> Chapter:
     return Chapter(name, docstring, source, tree.body[0].end_lineno + 1, reports)
 
 
-def chapters(seed: int = 0) -> tuple[list[Chapter], list[Report]]:
+@door
+def chapters(seed: Whole = 0) -> tuple[list[Chapter], list[Report]]:
     """Read all modules with numbered equations, and check the gradients of their operations.
 
     Returns

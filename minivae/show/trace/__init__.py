@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...engine.door import door
 from ...errors import OptionError, StateError
 from .record import BACKWARD, FORWARD, Array, Record
 from .recorder import Recorder, parts_of
 
 
+@door
 class Trace:
     """The operations that a model ran inside a `with` block, in order; made by `trace`.
 
@@ -99,6 +101,7 @@ class Trace:
         return path
 
 
+@door
 def trace(model: Any) -> Trace:
     """Record what a model does: `with trace(model) as t: model.step(x, eps)`.
 

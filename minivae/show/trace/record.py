@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.door import door
+
 FORWARD, BACKWARD = "forward", "backward"
 
 
+@door
 @dataclass(frozen=True)
 class Array:
     """A copy of an array on the host, and the numbers that describe it.
@@ -74,6 +77,7 @@ class Array:
         return f"{self.name} {self.shape}"
 
 
+@door
 @dataclass(frozen=True)
 class Record:
     """One operation of a pass.

@@ -173,8 +173,8 @@ def _watched(reference: Callable, run: Callable) -> tuple[Any, dict[str, Any]]:
             inside.update(frame.f_locals)
         return leaves
 
-    before = sys.gettrace()
-    sys.settrace(lambda frame, *_: leaves if frame.f_code is reference.__code__ else None)
+    before, code = sys.gettrace(), inspect.unwrap(reference).__code__
+    sys.settrace(lambda frame, *_: leaves if frame.f_code is code else None)
     try:
         return run(), inside
     finally:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from ...engine.door import door
 from ...errors import DerivationError, OptionError
 
 KATEX = Path(__file__).parent / "katex"
@@ -56,6 +57,7 @@ WORD = re.compile(r"(?<![A-Za-z\\])(d?)(KL|ELBO)(?![A-Za-z])")
 """Names of several letters: a word, and no product of its letters."""
 
 
+@door
 def html(tex: str, display: bool = False) -> str:
     r"""Typeset a formula as HTML for KaTeX's style sheet, with MathML for screen readers.
 
@@ -76,6 +78,7 @@ def html(tex: str, display: bool = False) -> str:
     return _typeset(tex, display, "htmlAndMathml")
 
 
+@door
 def mathml(tex: str, display: bool = True) -> str:
     """Typeset a formula as MathML alone, which browsers draw without a style sheet or fonts.
 

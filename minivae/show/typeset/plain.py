@@ -3,6 +3,8 @@ r"""LaTeX as plain text, for the terminal: `\sum_i x_{ni} W_{io}` becomes `Σ_i 
 import re
 import unicodedata
 
+from ...engine.door import door
+
 SYMBOLS = {
     "varepsilon": "ε",
     "lambda": "λ",
@@ -40,6 +42,7 @@ WORDS = ("ln", "exp", "max", "min", "tanh", "sinh", "cosh", "log", "sin", "cos")
 FRACTION = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|(\w))\s*(?:\{([^{}]*)\}|(\w))")
 
 
+@door
 def plain(tex: str) -> str:
     """A formula as one line of text; what it does not know it leaves as it is."""
     text = re.sub(r"\\(tfrac|dfrac)", r"\\frac", tex)

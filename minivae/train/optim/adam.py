@@ -22,6 +22,7 @@ import math
 from ...engine.backend import Array, array_module, kernel
 from ...engine.cpu.loop import loop
 from ...engine.cpu.team import COSTLY, in_parts
+from ...engine.door import door
 from ...engine.gpu.kernels import Elementwise
 from ...engine.params import Params
 from ...errors import OptionError
@@ -124,6 +125,7 @@ def adam_cuda(
     _ADAM_CUDA(*numbers, *guard, theta, grad, m, v)
 
 
+@door
 class Adam(Optimizer):
     """Adam, equations (1) to (3)."""
 
@@ -166,6 +168,7 @@ class Adam(Optimizer):
         )
 
 
+@door
 class AdamW(Adam):
     """Adam with decoupled weight decay, equation (4)."""
 

@@ -10,6 +10,7 @@ $$ \theta \leftarrow \theta - \eta v \tag{2} $$
 from ...engine.backend import Array, kernel
 from ...engine.cpu.loop import loop
 from ...engine.cpu.team import in_parts
+from ...engine.door import door
 from ...engine.gpu.kernels import Elementwise
 from ...engine.params import Params
 from ...errors import OptionError
@@ -62,6 +63,7 @@ def momentum_cuda(
     _MOMENTUM_CUDA(lr, rho, *guard, theta, grad, v)
 
 
+@door
 class Momentum(Optimizer):
     """Gradient descent with momentum, equations (1) and (2); `rho` in [0, 1)."""
 

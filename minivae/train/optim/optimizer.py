@@ -16,11 +16,13 @@ import numpy as np
 
 from ...engine.available import require_memory
 from ...engine.backend import Array
+from ...engine.door import door
 from ...engine.params import Params
-from ...errors import CheckpointError, NonFiniteError, OptionError
+from ...errors import CheckpointError, NonFiniteError, OptionError, UndefinedError
 from .guard import _GUARD_CUDA, _SQUARE_CUDA, check_finite
 
 
+@door
 class Optimizer:
     """Base: refuse a gradient that is not finite, clip, update.
 
@@ -31,6 +33,9 @@ class Optimizer:
     clip_norm : float, optional
         Largest norm of the whole gradient.
     """
+
+    past_the_door = frozenset({"update"})
+    """Called by `step` alone, which has looked."""
 
     kind = ""
     """Name of the rule in a configuration."""
@@ -149,7 +154,7 @@ class Optimizer:
 
     def update(self, params: Params) -> None:
         """Apply the rule; `step` has checked and clipped the gradient."""
-        raise TypeError(f"{type(self).__name__} must define update")
+        raise UndefinedError(f"{type(self).__name__} must define update; write it.")
 
     def load_state(self, t: int, state: dict[str, np.ndarray], params: Params) -> None:
         """Take over step count and moments, from the host, of an optimizer of the same kind.

@@ -9,6 +9,7 @@ Source: Robbins and Monro (1951).
 from ...engine.backend import Array, kernel
 from ...engine.cpu.loop import loop
 from ...engine.cpu.team import in_parts
+from ...engine.door import door
 from ...engine.gpu.kernels import Elementwise
 from ...engine.params import Params
 from .guard import HEALTHY, _in_place
@@ -55,6 +56,7 @@ def sgd_cuda(theta: Array, grad: Array, lr: float, guard: tuple = HEALTHY) -> No
     _SGD_CUDA(lr, *guard, theta, grad)
 
 
+@door
 class SGD(Optimizer):
     """Plain gradient descent, equation (1)."""
 

@@ -22,6 +22,8 @@ from ...data.pixels import Pixels
 from ...data.tables.form import Form
 from ...data.tables.options import TableOptions
 from ...engine.backend import Backend
+from ...engine.door import door
+from ...engine.kinds import Whole
 from ...errors import CheckpointError, OptionError, ShapeError
 from ...models import VAE
 from ...ops import LIKELIHOODS
@@ -38,6 +40,7 @@ TABLES = {"hidden": [64], "latent": 4, "likelihood": "gaussian_shared", "epochs"
 """How a detector is trained if nothing else is asked for."""
 
 
+@door
 @dataclass(frozen=True)
 class Alarm:
     """A threshold of one score, and how often normal examples exceed it.
@@ -71,6 +74,7 @@ class Alarm:
         return proportion_interval(self.false_alarms, self.n_checked)
 
 
+@door
 @dataclass
 class Detector:
     """A VAE of normal data, with what turns its scores into alarms; see `fit`.
@@ -95,7 +99,7 @@ class Detector:
     data: dict[str, Any]
     form: Form | None
     samples: int
-    seed: int
+    seed: Whole
     alarms: dict[str, Alarm]
 
     @property
@@ -166,6 +170,7 @@ class Detector:
         save_checkpoint(path, self.training, {"anomaly": extra})
 
 
+@door
 def load(path: str | Path, backend: str | Backend = "auto") -> Detector:
     """Read a detector that `Detector.save` wrote.
 
@@ -190,6 +195,7 @@ def load(path: str | Path, backend: str | Backend = "auto") -> Detector:
         ) from error
 
 
+@door
 def fit(
     source: str | Path | np.ndarray,
     *,
@@ -205,7 +211,7 @@ def fit(
     epochs: int | None = None,
     batch: int | None = None,
     lr: float = 1e-3,
-    seed: int = 0,
+    seed: Whole = 0,
     backend: str | Backend = "auto",
     progress: bool = False,
     **table: Any,
@@ -219,8 +225,6 @@ def fit(
         part.
     normal, without : collection of str
         Classes to take as normal, or to leave out; by default all rows are normal.
-    limit : int, optional
-        Use at most so many rows.
     held_out : float
         Part of the normal examples that is not trained on: half of it sets the thresholds, half
         checks them.
@@ -230,10 +234,8 @@ def fit(
         Importance samples K for each example.
     hidden, latent, likelihood, epochs, batch
         As in `VAE` and `Settings`; by default `IMAGES` or `TABLES`.
-    lr : float
-        Learning rate of Adam.
-    seed : int
-        Of everything random.
+    limit, lr, seed
+        Use at most so many rows; learning rate of Adam; of everything random.
     backend : str or Backend
         Where to compute.
     progress : bool

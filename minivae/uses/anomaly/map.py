@@ -1,16 +1,21 @@
 """A picture of where examples are anomalous: each above its reconstruction, above its map."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...show.canvas import grid, show
+from ...engine.door import door
+from ...engine.kinds import Count
+from ...errors import ShapeError
+from ...show.canvas import grid, has_picture, show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@door
 def draw(
     x: np.ndarray,
     parts: np.ndarray,
@@ -18,7 +23,7 @@ def draw(
     shape: Sequence[int],
     *,
     limits: tuple[float, float] = (0.0, 1.0),
-    columns: int = 10,
+    columns: Count = 10,
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -37,6 +42,11 @@ def draw(
     title, ax
         As for `plots.images`.
     """
+    if not has_picture(shape) or x.shape[1:] != (math.prod(shape),) or not len(x):
+        raise ShapeError(
+            f"rows of shape {x.shape} were given for examples of shape {tuple(shape)}; give at "
+            "least one row of pixels of (H, W) or (H, W, 3)."
+        )
     H, W = shape[:2]
     by_channel = (len(x), H, W, -1)
     nats = parts.reshape(by_channel).sum(axis=3)

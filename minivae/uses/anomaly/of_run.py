@@ -7,6 +7,8 @@ The model was not trained on them, so half of them can set the thresholds and ha
 import numpy as np
 
 from ...data.examples import Examples
+from ...engine.door import door
+from ...engine.kinds import Whole
 from ...errors import DataError, OptionError
 from ...train.runs import Run
 from .detector import Alarm, Detector
@@ -14,7 +16,8 @@ from .rates import enough_for, threshold
 from .scores import SCORES
 
 
-def of_run(run: Run, *, quantile: float = 0.95, samples: int = 32, seed: int = 0) -> Detector:
+@door
+def of_run(run: Run, *, quantile: float = 0.95, samples: int = 32, seed: Whole = 0) -> Detector:
     """Make a detector of a run.
 
     Parameters

@@ -21,6 +21,8 @@ import math
 
 import numpy as np
 
+from ...engine.door import door
+from ...engine.kinds import Count, Inside
 from ...errors import DataError, OptionError, ShapeError
 
 MOST_HELD_OUT = 1000
@@ -28,6 +30,7 @@ MOST_HELD_OUT = 1000
 then known to about 1.4 percent."""
 
 
+@door
 def auroc(anomalous: np.ndarray, normal: np.ndarray) -> float:
     """Area under the ROC curve: the probability that an anomaly scores higher.
 
@@ -67,6 +70,7 @@ def auroc(anomalous: np.ndarray, normal: np.ndarray) -> float:
     return float(u / (m * n))  # (2)
 
 
+@door
 def threshold(normal: np.ndarray, quantile: float) -> float:
     """Score above which an example is called an anomaly.
 
@@ -102,19 +106,22 @@ def check_quantile(quantile: float) -> None:
         )
 
 
+@door
 def rank_of(quantile: float, n: int) -> int:
     """Rank, from 1, of the threshold among n scores; above n if they are too few."""
     # (3); 9 digits, for 0.07 * 100 is above 7
     return max(1, math.ceil(round((n + 1) * quantile, 9)))
 
 
+@door
 def enough_for(quantile: float) -> int:
     """Fewest held-out examples that have this quantile."""
     return max(1, math.ceil(round(quantile / (1 - quantile), 9)))
 
 
+@door
 def split(
-    n: int, held_out: float, quantile: float, rng: np.random.Generator
+    n: Count, held_out: Inside, quantile: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows for the thresholds, rows to check them, and rows to train on, at random.
 

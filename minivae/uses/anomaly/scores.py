@@ -35,6 +35,8 @@ import numpy as np
 from ...data.batches import by_rows
 from ...data.pixels import Pixels
 from ...engine.backend import Array
+from ...engine.door import door
+from ...engine.kinds import Count
 from ...models import VAE
 from ...ops import KL, Likelihood, LogMeanExp, Reparameterize, log_weights
 
@@ -48,6 +50,7 @@ SCORES = {
 """The scores, and what each is."""
 
 
+@door
 def score(
     model: VAE, x: np.ndarray | Pixels, eps: np.ndarray, *, progress: bool = False
 ) -> dict[str, np.ndarray]:
@@ -100,13 +103,15 @@ def score(
     return dict(zip(SCORES, finite, strict=True))
 
 
+@door
 def nll_of_each(likelihood: Likelihood, out: Array, x: Array) -> Array:
     """Negative log-likelihood (B, D) of each value, from what the likelihood's `forward` takes."""
     return likelihood.forward(*likelihood.values_apart(out, x)).reshape(len(x), -1)
 
 
+@door
 def explain(
-    model: VAE, x: np.ndarray | Pixels, eps: np.ndarray, rows: int = 500
+    model: VAE, x: np.ndarray | Pixels, eps: np.ndarray, rows: Count = 500
 ) -> tuple[np.ndarray, np.ndarray]:
     """Parts of the deviance, and the reconstruction that they are measured from.
 

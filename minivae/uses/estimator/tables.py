@@ -49,7 +49,7 @@ def as_table(X: Any, dtype: np.dtype, who: str, columns: int | None = None) -> n
         if given.dtype.kind in "biufO":
             with np.errstate(over="ignore"):  # what overflows becomes inf and is refused below
                 x = given.astype(dtype, copy=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         refusal = DtypeError if isinstance(error, TypeError) else DataError
         reason = str(error).partition(". ")[0].rstrip(".")
         raise refusal(

@@ -39,18 +39,21 @@ import numpy as np
 
 from ...data.pixels import Pixels
 from ...engine.backend import Array, array_module
-from ...errors import OptionError, ShapeError
+from ...engine.door import door
+from ...errors import DataError, OptionError, ShapeError
 from ...models.base import Model
 from ...models.rows import decode, encode, means
 from ...ops import kl
 
 
+@door
 def linear(a: Array, b: Array, t: Sequence[float]) -> Array:
     """Latents (T, Z) on the straight line from a (Z,) at t = 0 to b (Z,) at t = 1."""
     _same_shape(a, b)
     return array_module(a, b).stack([(1 - s) * a + s * b for s in map(float, t)])  # (1)
 
 
+@door
 def spherical(a: Array, b: Array, t: Sequence[float]) -> Array:
     """Latents (T, Z) on the arc from a (Z,) at t = 0 to b (Z,) at t = 1.
 
@@ -90,6 +93,7 @@ PATHS: dict[str, Callable[[Array, Array, Sequence[float]], Array]] = {
 }
 
 
+@door
 def interpolate(
     model: Model, x_a: np.ndarray, x_b: np.ndarray, n: int = 11, path: str = "linear"
 ) -> np.ndarray:
@@ -132,6 +136,7 @@ def interpolate(
     return decode(model, PATHS[path](a, b, np.linspace(0, 1, n)))
 
 
+@door
 def relevance(model: Model, x: np.ndarray | Pixels) -> np.ndarray:
     """How much each latent dimension is used on host data (N, n_pixels).
 
@@ -147,6 +152,7 @@ def relevance(model: Model, x: np.ndarray | Pixels) -> np.ndarray:
     return per_dim.astype("float64").mean(axis=0)
 
 
+@door
 def traverse(
     model: Model, z: Array, values: Sequence[float], dims: Sequence[int] | None = None
 ) -> np.ndarray:
@@ -185,6 +191,7 @@ def traverse(
     return decode(model, walks)
 
 
+@door
 def attribute(model: Model, having: np.ndarray | Pixels, lacking: np.ndarray | Pixels) -> Array:
     """Direction (Z,) from the mean latent of one group of data to that of another.
 
@@ -204,6 +211,7 @@ def attribute(model: Model, having: np.ndarray | Pixels, lacking: np.ndarray | P
     return means(model, having).mean(axis=0) - means(model, lacking).mean(axis=0)  # (3)
 
 
+@door
 def principal_plane(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The plane in which host latents (N, Z) vary most.
 
@@ -225,6 +233,11 @@ def principal_plane(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise ShapeError(
             f"latents of shape {z.shape} were given, but a plane is laid through at least 2 "
             "latents of at least 2 dimensions."
+        )
+    if z.dtype.kind != "f" or z.itemsize not in (4, 8) or not np.isfinite(z).all():
+        raise DataError(
+            f"latents of {z.dtype} were given, or some that are not finite; give finite numbers in "
+            "float32 or float64."
         )
     centred = z - z.mean(axis=0)
     _, S, Vt = np.linalg.svd(centred, full_matrices=False)  # (4)

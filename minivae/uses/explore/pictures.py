@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...engine.door import door
 from ...errors import ShapeError
 from ...show import plots
 from ...show.canvas import grid, show
@@ -21,6 +22,7 @@ LETTER, LINE, GAP = 12, 30, 4
 """Pixels: the width of a letter of a label and the height of its line, about; between images."""
 
 
+@door
 def strips(
     images: np.ndarray,
     shape: Sequence[int],
@@ -77,6 +79,7 @@ def strips(
     return ax
 
 
+@door
 def film(
     frames: np.ndarray,
     shape: Sequence[int],
@@ -147,6 +150,7 @@ def film(
     return content.getvalue()
 
 
+@door
 def plane(
     plane: np.ndarray,
     share: np.ndarray,

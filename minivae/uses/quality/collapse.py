@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...engine.door import door
 from ...errors import ShapeError
 
 THRESHOLD = 0.01
@@ -23,6 +24,7 @@ FEW = 10
 """Below that many examples nothing is said about a variance over them."""
 
 
+@door
 @dataclass(frozen=True)
 class Usage:
     """What each latent dimension does.
@@ -82,6 +84,7 @@ class Usage:
         return " ".join(sentences)
 
 
+@door
 def usage(mu: np.ndarray, kl_per_dim: np.ndarray) -> Usage:
     """Judge the latent dimensions by posterior means (N, Z) and the mean KL of each (Z,).
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from ...data import Dataset, Pixels
 from ...data.labelled import class_names, labelled
+from ...engine.door import door
+from ...engine.kinds import Whole
 from ...errors import DataError
 from ...models.classifier import Classifier
 from ...train.loop import fit
@@ -21,6 +23,7 @@ from ..statistics import Interval, proportion_interval
 from .measures import Quality, measure
 
 
+@door
 @dataclass(frozen=True)
 class Judge:
     """A trained classifier, and how good it is.
@@ -43,7 +46,7 @@ class Judge:
         *,
         hidden: tuple[int, ...] = (128, 64),
         epochs: int = 20,
-        seed: int = 0,
+        seed: Whole = 0,
         progress: bool = False,
     ) -> "Judge":
         """Train a classifier on a data set's training part, and test it on the other.

@@ -35,9 +35,11 @@ import numpy as np
 
 from ...data.batches import batches
 from ...data.pixels import Pixels
+from ...engine.door import door
 from ...errors import DataError, OptionError, ShapeError
 
 
+@door
 @dataclass(frozen=True)
 class Quality:
     """The measures of one set of generated features.
@@ -55,12 +57,14 @@ class Quality:
     recall: float
 
 
+@door
 def measure(real: np.ndarray, generated: np.ndarray, k: int = 3) -> Quality:
     """All measures of generated features (M, F) beside real ones (N, F)."""
     precision, recall = precision_recall(real, generated, k)
     return Quality(frechet_distance(real, generated), precision, recall)
 
 
+@door
 def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
     """Squared Fréchet distance of the normal distributions fitted to two sets.
 
@@ -82,6 +86,7 @@ def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
     return float(max(squared, 0.0))  # rounding may leave equal sets a little below 0
 
 
+@door
 def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> tuple[float, float]:
     """Precision and recall by k nearest neighbours.
 
@@ -104,6 +109,7 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> tup
     return float(_inside(generated, real, k).mean()), float(_inside(real, generated, k).mean())
 
 
+@door
 def nearest(x: np.ndarray, among: np.ndarray | Pixels) -> tuple[np.ndarray, np.ndarray]:
     """Nearest row of `among` (M, D) to each row of x (N, D): its number (N,) and distance (N,)."""
     x = np.asarray(x, "float64")

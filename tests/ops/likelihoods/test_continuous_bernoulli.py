@@ -90,7 +90,7 @@ def test_a_black_pixel_keeps_the_digits_of_its_mean():
 @pytest.mark.parametrize("a", [-40, -3, -0.51, -0.49, 0, 1e-7, 0.3, 2, 25])
 def test_the_density_integrates_to_one_and_has_the_mean(a):
     def density(x):
-        return math.exp(-forward(np.array([[a]]), np.array([[x]]))[0][0])
+        return math.exp(-forward(np.array([[float(a)]]), np.array([[x]]))[0][0])
 
     assert integrate.quad(density, 0, 1, epsabs=1e-13)[0] == pytest.approx(1, abs=1e-12)
     mean = integrate.quad(lambda x: x * density(x), 0, 1, epsabs=1e-13)[0]

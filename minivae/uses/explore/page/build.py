@@ -19,6 +19,7 @@ import numpy as np
 
 from ....check.report.style import colours
 from ....data import Pixels
+from ....engine.door import door
 from ....errors import OptionError, ShapeError
 from ....files import new_file, write_atomically
 from ....models.base import Model
@@ -53,6 +54,7 @@ SCRIPTS = (
 """In this order: each uses what those before it define."""
 
 
+@door
 def write_page(run: Run, path: str | Path, *, data: str | None = None) -> Path:
     """Write the page of a run.
 
@@ -104,6 +106,7 @@ def write_page(run: Run, path: str | Path, *, data: str | None = None) -> Path:
     return path
 
 
+@door
 def page_html(
     model: Model,
     shape: tuple[int, ...],
