@@ -97,8 +97,7 @@ def check_gradients(
     sizes : dict, optional
         Other axis sizes for one of minivae's operations, see `Case.draw`.
     strict : bool
-        Whether a course's conventions are wrong too: a 1/m in each layer, a small constant that
-        backward leaves out.
+        Whether a course's conventions are wrong too: a 1/m in each layer, a constant left out.
     seed : int
         Draws the point, the upstream gradients and the entries.
 

@@ -7,10 +7,9 @@ writing `params["W"][...] = 0` writes into `theta`, and the other way round:
     theta  [ W W W W W W | b b b | W W W | b ]      params["0.W"].shape == (2, 3)
              `--- "0" ---------'   `- "1" ---'      params["1.b"].shape == (1,)
 
-**Carried numbers.** A step of training may carry on numbers that no gradient moves: the running
-moments of a norm, the counts of a codebook. They lie in a third flat array, `carried`, in the same
-order and with views of their own, and a checkpoint keeps them. A layer moves them in its forward
-pass, but only in a step:
+**Carried numbers.** A step may carry on numbers that no gradient moves: the running moments of a
+norm, the counts of a codebook. They lie in a third flat array, `carried`, in the same order and
+with views of their own, and a checkpoint keeps them. A layer moves them in its forward pass:
 
     if self.params.training:
         self.params.carried_of("mean")[...] += 0.1 * (batch_mean - self.params.carried_of("mean"))
