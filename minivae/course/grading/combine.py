@@ -44,9 +44,9 @@ class Guess:
     batch, thin, repaired, named : bool
         Whether there are several examples, whether these have a single feature, and whether a size
         was taken from an error, or an axis found to be another's.
-    ran, agrees, nearly, scalar : bool
-        Whether forward ran, whether the gradients agree, or do but for the number of examples, and
-        whether the output is a number.
+    ran, agrees, nearly, scalar, exact : bool
+        Whether forward ran, whether the gradients agree, or do but for the number of examples,
+        whether the output is a number, and whether the gradients have their arguments' shapes.
     """
 
     specs: dict[str, Spec]
@@ -60,6 +60,7 @@ class Guess:
     agrees: bool = False
     nearly: bool = False
     scalar: bool = False
+    exact: bool = True
 
     @property
     def labels(self) -> list[str]:

@@ -59,6 +59,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     credible: Guess | None = None
     odd: Guess | None = None
     nearly: Guess | None = None
+    loose: Guess | None = None
     stuck: list[Guess] = []
     ran, named, whole, after, why = False, False, False, 0, ""
     waiting = collections.deque(itertools.islice(guesses(target), MOST_TRIES))
@@ -95,6 +96,9 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                     )
             continue
         ran = ran or guess.batch
+        if guess.agrees and not guess.exact:  # `(1, O)` for `(O,)`
+            loose, after = loose or guess, after + 1
+            continue
         if guess.agrees and credible and _other_axes(guess, credible):
             raise NoGuessError(AXES.format(_shapes(guess), _shapes(credible)), credible)
         if guess.agrees and (guess.remark or not (guess.thin and credible)):
@@ -112,6 +116,8 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
         elif believed or 0.5 < fits < 1:
             odd = odd or guess
         after += credible is not None
+    if loose:
+        return loose, target
     for guess in stuck[:WAYS_AT] if not nearly else ():
         way = other_way(answers, target, guess)
         if way is not None:
@@ -218,6 +224,7 @@ def probe(answers: Answers, target: Target, guess: Guess) -> float:
     fits = [n in gradients and _alike(np.shape(gradients[n]), shapes[n]) for n in vary]
     if not all(fits):
         return sum(fits) / len(fits)
+    guess.exact = all(np.shape(gradients[n]) == shapes[n] for n in vary)
     v = {n: rng.standard_normal(shape) for n, shape in shapes.items()}
     said = {n: float(np.sum(np.reshape(gradients[n], shapes[n]) * v[n])) for n in vary}
 

@@ -85,6 +85,7 @@ def _called(functions: list[Callable]) -> list[Any]:
         owner = getattr(function, "__self__", None)
         parts = list(vars(owner).values()) if hasattr(owner, "__dict__") else []
         inside = [p for part in parts if isinstance(part, list) for p in part]
+        inside += [p for part in parts if isinstance(part, dict) for p in part.values()]
         found += [type(p) for p in (*parts, *inside) if hasattr(p, "backward")]
     for one in [*functions, *found]:
         found += _named_in(one)
