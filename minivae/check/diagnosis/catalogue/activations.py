@@ -75,6 +75,7 @@ _SOFTPLUS = [
      "the sigmoid, differentiated once too often",
      lambda x: sigmoid(x) * (1 - sigmoid(x))),
     ("approximation", "softplus is no relu: its derivative is no mask", lambda x: x > 0),
+    ("derivative_missing", "{x} itself stands where its sigmoid belongs", lambda x: x),
     ("at_output", "the sigmoid is applied twice", lambda x: sigmoid(sigmoid(x))),
 ]  # fmt: skip
 _SILU = [

@@ -40,6 +40,8 @@ def standardised(eps: float) -> Function:
                 lambda d, h, s, n: (d - h * _mean(d * h)) / s),
             row("mean_for_sum", "sums stand where means belong",
                 lambda d, h, s, n: (d - n * _mean(d) - n * h * _mean(d * h)) / s),
+            row("variance_for_std", "it is divided by the variance instead of its root",
+                lambda d, h, s, n: (d - _mean(d) - h * _mean(d * h)) / s**2),
             row("wrong_axis", "the means run over the wrong axis",
                 lambda d, h, s, n: (d - _mean(d, 0) - h * _mean(d * h, 0)) / s),
             row("dims", "N - 1 stands where N belongs, the number of values that are averaged",

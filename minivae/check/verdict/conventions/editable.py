@@ -126,15 +126,19 @@ def observed(
 ) -> tuple[dict[CodeType, dict[str, Any]], dict[CodeType, int]]:
     """Arrays and numbers in each function when it returned first, by the expression for them.
 
-    And the lines on which they raised. The codes come with further expressions.
+    Numbers of the module that one of them uses are among them. And the lines on which they raised.
+    The codes come with further expressions.
     """
     scopes: dict[CodeType, dict[str, Any]] = {}
     ends: dict[CodeType, int] = {}
+    names = {name for code in codes for name in code.co_names}
 
     def look(frame: Any, event: str, argument: Any) -> None:
         code = frame.f_code
         if event == "return" and code in codes and code not in scopes:
-            scopes[code] = scope_of(frame.f_locals)
+            numbers = {n: frame.f_globals.get(n) for n in names}
+            numbers = {n: v for n, v in numbers.items() if isinstance(v, int | float)}
+            scopes[code] = scope_of(numbers | frame.f_locals)
             for expression in codes[code]:
                 with contextlib.suppress(Exception):
                     value = eval(expression, frame.f_globals, frame.f_locals)
