@@ -51,7 +51,7 @@ from ..engine import (
 )
 from ..errors import OptionError
 from . import linear, patches
-from .scratch import check_channels, lay_patches, multiply_patches
+from .scratch import check_channels, check_upstream, lay_patches, multiply_patches
 from .windows import Pair, Sides, check_padding, count, sides_for, times, whole
 
 
@@ -127,6 +127,7 @@ def backward_params_numba(
 ) -> tuple[Array, Array]:
     """Kernel of `backward_params`; dW and db are where to write."""
     (dy,) = together(dy=dy)
+    check_upstream(dy, x, dy, W, stride, padding)
     dW = empty(W.shape, dy.dtype) if dW is None else dW
     db = empty(W.shape[3:], dy.dtype) if db is None else db
     multiply_patches(x, W, dy.shape[1:3], stride, padding, dy=dy, dW=dW)  # (3)

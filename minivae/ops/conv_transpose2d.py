@@ -54,7 +54,7 @@ from ..engine import (
 from ..errors import OptionError
 from . import linear, patches
 from .conv2d import Conv2d, as_matrix
-from .scratch import check_channels, lay_patches, multiply_patches
+from .scratch import check_channels, check_upstream, lay_patches, multiply_patches
 from .windows import Pair, Sides, Zeros, pixels, times, whole
 
 
@@ -114,6 +114,7 @@ def backward_numba(
 ) -> tuple[Array, Array, Array]:
     """Kernel of `backward`; dW and db are where to write."""
     (dy,) = together(dy=dy)
+    check_upstream(dy, dy, x, W, stride, padding)
     dW = empty(W.shape, dy.dtype) if dW is None else dW
     db = empty(W.shape[2:3], dy.dtype) if db is None else db
     dx = empty(x.shape, dy.dtype)

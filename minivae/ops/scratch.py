@@ -12,11 +12,12 @@ an AMD EPYC with 1 MB of cache).
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from ..engine import Array, empty, matmul, same_dtype
 from ..errors import ShapeError
 from . import patches
-from .windows import Pair, Sides
+from .windows import Pair, Sides, count
 
 SCRATCH = 2**20
 """Bytes of patches at a time, about what a core has of its own cache."""
@@ -84,6 +85,24 @@ def _pieces(n_images: int, places: Pair, W: Array) -> Iterator[tuple[slice, slic
     for start in range(0, n_images, at_once):
         stop = min(start + at_once, n_images)
         yield slice(start, stop), slice(start * each, stop * each), P[: stop - start]
+
+
+def check_upstream(dy: Array, large: Array, small: Array, W: Array, *where: Any) -> None:
+    """Compare dy with images and what has a number for each window; one of the two is its own.
+
+    Raises
+    ------
+    ShapeError
+        If there are not so many windows on the images, or they are not as many.
+    """
+    places = count(large.shape[1:3], W.shape[:2], *where)
+    fits = len(large) == len(small) and small.shape[1:3] == places
+    if not fits or large.shape[3:] != W.shape[2:3] or small.shape[3:] != W.shape[3:]:
+        raise ShapeError(
+            f"dy has shape {dy.shape}, which is not that of what comes out: windows of "
+            f"{W.shape[:2]} pixels lead from {large.shape} to {(len(large), *places, W.shape[3])}, "
+            f"but {small.shape} is there; give the gradient of this layer's output."
+        )
 
 
 def check_channels(x: Array, W: Array, b: Array, ends: Pair) -> None:
