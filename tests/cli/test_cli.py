@@ -317,7 +317,7 @@ def test_pictures_in_colour_are_drawn():
     np.save("red.npy", x)
     assert train("a", "--likelihood", "gaussian", "--quiet", data="red.npy", pictures=True) == 0
     pixels = imread("a/reconstructions.png")
-    original = pixels[44 + 20, 16 + 20 :: 57][:3, :3]
+    original = pixels[66 + 30, 24 + 30 :: 88][:3, :3]
     assert original[:, 1:].max() == 0  # no green, no blue
     assert original[2, 0] > original[0, 0]
 
