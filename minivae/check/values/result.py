@@ -33,7 +33,7 @@ class ValueCheck:
         Whether the values are what they must be.
     text : str
         What is right or wrong, in words.
-    numbers : dict of str to float
+    numbers : dict of str to float, infinity and NaN among them
         The figures behind it.
     mistake : str
         Short name of the kind of mistake; empty if there is none, "unknown" if it has no name.
@@ -42,7 +42,7 @@ class ValueCheck:
     name: str
     verdict: str
     text: str
-    numbers: dict[str, float] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
     mistake: str = ""
 
     @property

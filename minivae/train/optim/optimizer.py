@@ -156,8 +156,8 @@ class Optimizer:
         """Apply the rule; `step` has checked and clipped the gradient."""
         raise UndefinedError(f"{type(self).__name__} must define update; write it.")
 
-    def load_state(self, t: int, state: dict[str, np.ndarray], params: Params) -> None:
-        """Take over step count and moments, from the host, of an optimizer of the same kind.
+    def load_state(self, t: int, state: dict[str, Array], params: Params) -> None:
+        """Take over step count and moments of an optimizer of the same kind, from host or device.
 
         Raises
         ------
