@@ -175,8 +175,8 @@ def test_single_mistakes_are_told(wrong):
     assert share(of_kind(wrong, "generic")) >= 0.8, "\n" + text
 
 
-def test_one_of_two_mistakes_is_told_more_often_than_not(wrong):
-    assert share(of_kind(wrong, "double")) > 0.5, "\n" + summary(of_kind(wrong, "double"))
+def test_of_two_mistakes_one_is_often_told(wrong):
+    assert share(of_kind(wrong, "double")) >= 0.4, "\n" + summary(of_kind(wrong, "double"))
 
 
 def test_no_false_alarm():

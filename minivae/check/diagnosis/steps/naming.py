@@ -7,8 +7,13 @@ from ..numbers.scale import known_factors
 from .scene import Deviation
 
 
-def said(c: float, deviation: Deviation, evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """The names of a mistake, and its text; c is the factor of a branch, which should be 1."""
+def said(
+    c: float, deviation: Deviation, evidence: Evidence, weights: list[float]
+) -> Iterator[tuple[str, str]]:
+    """The names of a mistake, and its text; c is the factor of a branch, which should be 1.
+
+    It may be a weight of the forward pass, or one over it.
+    """
     where = f"what comes back {deviation.text}"
     if not deviation.scaled or abs(c) < 1e-4:
         text = f"{where} is missing" if deviation.scaled else deviation.text
@@ -16,7 +21,6 @@ def said(c: float, deviation: Deviation, evidence: Evidence) -> Iterator[tuple[s
         return
     if abs(c - 2) < 1e-4 and "kl_missing" in deviation.keys:
         yield "kl_twice", f"{where} is in it twice"
-    weights = [v for v in evidence.subject.options.values() if isinstance(v, float) and v]
     for weight in weights:
         if min(abs(c - weight), abs(c - 1 / weight)) < 1e-4 * abs(c):
             text = f"the factor {weight:.4g} is missing or too much: {where} has it wrong"

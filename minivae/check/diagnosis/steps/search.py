@@ -109,6 +109,17 @@ class Steps:
         """All mistakes."""
         return list(all_deviations(self.scene))
 
+    @cached_property
+    def weights(self) -> list[float]:
+        """What terms of the output are multiplied by, other than 1, 2 and 1/2; and options."""
+        found = [v for v in self.evidence.subject.options.values() if isinstance(v, float) and v]
+        for node in self.tapes[0].nodes:
+            if node.op == "multiply" and node.value.size == 1:
+                found += [
+                    float(r) for kind, r in node.inputs if kind == "const" and np.size(r) == 1
+                ]
+        return [w for w in found if w and min(abs(abs(w) - u) for u in (0.5, 1, 2)) > 1e-9]
+
     def effect(self, number: int, probe: int) -> dict[str, np.ndarray]:
         """By how much a mistake changes each gradient at a probe."""
         if (number, probe) not in self._effects:
@@ -153,7 +164,7 @@ class Steps:
                 continue
             c = c if deviation.scaled else 1.0
             fit = misfit([g + c * e for g, e in zip(right, effects, strict=True)], yours)
-            for key, text in said(1 + c, deviation, self.evidence):
+            for key, text in said(1 + c, deviation, self.evidence, self.weights):
                 yield Finding(key, text, fit, 1)
 
 
