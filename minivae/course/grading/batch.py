@@ -9,7 +9,7 @@ from pathlib import Path
 from ...check.gradients import crash_line
 from ...check.report.result import BUT, RIGHT
 from ...engine.door import door
-from ...errors import MinivaeError, OptionError
+from ...errors import OptionError
 from ...files import write_atomically
 from .exercise_grade import ExerciseGrade
 from .grade import Grade
@@ -78,7 +78,7 @@ def grade_folder(
                 insist=insist,
                 seed=seed,
             )
-        except MinivaeError:
+        except OptionError:
             raise
         except (Exception, Overrun) as error:
             grade = Grade(one_line(path.name), problem=CRASHED, crash=crash_line(error))

@@ -1,5 +1,6 @@
 """One trial: a student's pair at one point, against its own forward pass or the truth."""
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from ...check.report.told import FITS, cut, told
 from ...check.values.forward import forward_doubt
 from ...check.verdict.conventions.names import WITHOUT_GRADIENT, is_data, plain
 from ...check.verdict.subject import Subject
-from ...errors import MinivaeError
+from ...errors import MinivaeError, OptionError
 from .discover import Target
 from .exercise_grade import ExerciseGrade
 from .lane import Lane
@@ -45,8 +46,10 @@ def unharmed(run: Callable[..., ExerciseGrade]) -> Callable[..., ExerciseGrade]:
         try:
             with interrupted(lane.left):
                 return run(self, grade, lane, *rest)
-        except MinivaeError:
+        except (NoLossError, OptionError):
             raise
+        except MinivaeError as error:
+            return replace(grade, problem=f"{grade.name}: {error}", points=[])
         except Overrun as error:
             said, crash = SLOW, crash_line(error)
         except Exception as error:
@@ -155,7 +158,8 @@ def try_point(
         result.problem = f"{target.name}: {error}"
         result.doubtful = isinstance(error, NotReadError)
         if seek and isinstance(error, StudentError) and error.subject is not None:
-            result.mends = mends_of_stop(error.subject)
+            with contextlib.suppress(Exception):  # that it stops is said; a mend is a kindness
+                result.mends = mends_of_stop(error.subject)
     except MinivaeError as error:
         result.problem = str(error)
     except Exception as error:  # something that nobody thought of; it is no fault of the student's
