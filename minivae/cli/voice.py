@@ -65,7 +65,8 @@ class Voice:
         self.numbers |= numbers
 
     def end(self) -> None:
-        """Print the JSON object, if that is wanted."""
-        if self.as_json:
-            files = {"files": self.files} if self.files else {}
-            print(json.dumps({**self.numbers, **files}, indent=2))
+        """Print the JSON object, if that is wanted and the command has not printed its own."""
+        files = {"files": self.files} if self.files else {}
+        told = {**self.numbers, **files}
+        if self.as_json and told:
+            print(json.dumps(told, indent=2))

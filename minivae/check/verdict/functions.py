@@ -20,7 +20,7 @@ from .conventions.values import Unreadable, is_float, try_copy
 from .draws import find_generators
 from .frozen import frozen_randomness
 from .stopped import StoppedError, without_backward
-from .subject import Manners, Subject, as_list
+from .subject import Manners, Subject, as_list, manners_of
 
 
 class Door(Protocol):
@@ -104,29 +104,6 @@ def _drawn(constant: np.ndarray) -> np.ndarray:
     if constant.size == max(constant.shape, default=1):
         return rng.uniform(0.1, 0.7, constant.shape)  # above 0, so that no ReLU is dead
     return 0.6 * rng.standard_normal(constant.shape)
-
-
-def manners_of(found: Any) -> Manners:
-    """Manners out of what a pair says, which may come from a student's process."""
-    found = found if isinstance(found, dict) else {}
-    upstream, arrays = found.get("upstream"), found.get("overlooked")
-    stopped, epsilon = found.get("stopped"), found.get("epsilon")
-    return Manners(
-        tuple(
-            (str(pair[0])[:40], bool(pair[1]))
-            for pair in (upstream if isinstance(upstream, list) else ())
-            if isinstance(pair, list) and len(pair) == 2
-        ),
-        str(stopped)[:40] if isinstance(stopped, str) else "",
-        float(epsilon) if isinstance(epsilon, float) else 0.0,
-        {
-            str(pair[0])[:60]: tuple(int(n) for n in pair[1] if isinstance(n, int))
-            for pair in (arrays if isinstance(arrays, list) else ())
-            if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], list)
-        },
-        foreign=True,
-        single=found.get("single") is True,
-    )
 
 
 class LocalDoor:

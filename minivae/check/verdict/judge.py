@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..report.result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck, Diagnosis
-from .conventions.names import is_weight, plain, sure_names
+from .conventions.names import gradient_names, is_weight, plain, sure_names
 from .conventions.values import same
 from .habits import Run
 from .leaps import is_constant, jumps
@@ -248,17 +248,20 @@ def _judge_epsilon(arrays: list[ArrayCheck], subject: Subject) -> None:
 
 def overlooked(subject: Subject) -> list[ArrayCheck]:
     """A line for each array of an object that changes the output and has no gradient."""
-    return [
-        ArrayCheck(
-            name,
-            shape,
-            NOT_CHECKED,
-            reason=(
-                f"{name} changes the output, but it could not be compared: no gradient was found "
-                f"that belongs to it (keep it as d{name.rpartition('.')[2]}, or return it by "
-                "name), or it is a number where an array is needed"
-            ),
+
+    def reason(name: str) -> str:
+        forms = gradient_names(name.rpartition(".")[2])
+        lost = next((n for n in subject.manners.lost if n in forms), "")
+        if lost:
+            return f"{lost} is computed in backward and kept nowhere; write self.{lost}"
+        return (
+            f"{name} changes the output, but it could not be compared: the gradient of {name} was "
+            f"not found (keep it as d{name.rpartition('.')[2]}, or return it by name), or it is a "
+            "number where an array is needed"
         )
+
+    return [
+        ArrayCheck(name, shape, NOT_CHECKED, reason=reason(name))
         for name, shape in subject.manners.overlooked.items()
         if name not in subject.vary
     ]

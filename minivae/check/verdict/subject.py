@@ -40,6 +40,8 @@ class Manners:
     overlooked : dict of str to tuple of int
         Names and shapes of arrays of an object that change its output, though no gradient was found
         for them.
+    lost : tuple of str
+        Local names in backward of gradients of these, which it keeps nowhere.
     foreign : bool
         Whether a course's conventions may stand in it.
     single : bool
@@ -50,6 +52,7 @@ class Manners:
     stopped: str = ""
     epsilon: float = 0.0
     overlooked: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
     foreign: bool = False
     single: bool = False
 
@@ -62,6 +65,30 @@ class Manners:
     def optional(self) -> bool:
         """Whether backward may be called without an upstream gradient."""
         return not any(required for _, required in self.upstream)
+
+
+def manners_of(found: Any) -> Manners:
+    """Manners out of what a pair says, which may come from a student's process."""
+    found = found if isinstance(found, dict) else {}
+    upstream, arrays = found.get("upstream"), found.get("overlooked")
+    stopped, epsilon, lost = found.get("stopped"), found.get("epsilon"), found.get("lost")
+    return Manners(
+        tuple(
+            (str(pair[0])[:40], bool(pair[1]))
+            for pair in (upstream if isinstance(upstream, list) else ())
+            if isinstance(pair, list) and len(pair) == 2
+        ),
+        str(stopped)[:40] if isinstance(stopped, str) else "",
+        float(epsilon) if isinstance(epsilon, float) else 0.0,
+        {
+            str(pair[0])[:60]: tuple(int(n) for n in pair[1] if isinstance(n, int))
+            for pair in (arrays if isinstance(arrays, list) else ())
+            if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], list)
+        },
+        tuple(str(n)[:60] for n in (lost if isinstance(lost, list) else ())),
+        foreign=True,
+        single=found.get("single") is True,
+    )
 
 
 class Editor(Protocol):

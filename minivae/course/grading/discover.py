@@ -14,7 +14,7 @@ Clues = dict[str, dict[str, Any]]
 CLUES = {
     "doc": list, "axes": list, "parts": list, "numbered": list, "words": list, "keys": dict,
     "optional": dict, "rank": int, "index": bool, "count": bool, "passed": list,
-    "none": bool, "called": bool,
+    "none": bool, "called": bool, "log": bool,
 }  # fmt: skip
 """What a clue may be, and its type."""
 LABELS = sure_names("labels", "target")

@@ -13,8 +13,8 @@ import numpy as np
 
 from ...check.verdict.conventions.reading import Arrays, Reading
 from ...check.verdict.conventions.values import parts_of
-from ...check.verdict.functions import arrays_of, manners_of
-from ...check.verdict.subject import Manners
+from ...check.verdict.functions import arrays_of
+from ...check.verdict.subject import Manners, manners_of
 from ...errors import OptionError
 from .discover import Target
 from .files import place_of

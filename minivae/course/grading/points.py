@@ -15,9 +15,10 @@ from ...errors import OptionError
 from .combine import Fixed
 from .discover import Target
 from .inputs import draw, other_sizes, vary
+from .probing import probe
 from .remote import Answers
 from .rubric import Exercise
-from .search import other_way, probe, search
+from .search import other_way, search
 from .truth import Solution, example_for, kind_specs
 from .words import StudentError
 

@@ -9,19 +9,20 @@ shapes is credible, or else the first where most have: there the whole check dec
 """
 
 import collections
+import contextlib
 import itertools
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from ...check.verdict.conventions.values import Unreadable
-from ...check.verdict.functions import run_once
 from ...errors import MinivaeError, OptionError
 from .combine import Guess, guesses
 from .discover import Target
-from .remote import Answers, NoLossError, RemoteDoor, check_loss
+from .probing import probe
+from .ranges import is_range_alone, wider_ranges
+from .remote import Answers, NoLossError
 from .sandbox import StudentError
 from .worker.messages import MessageError
 
@@ -32,8 +33,6 @@ MOST_WAYS, WAYS_AT = 30, 3
 MOST_MENDED = 40
 WHOLE = "must be of integer"
 """What NumPy says where an array is indexed with floats."""
-MOST_SEPARATE = 12
-"""Arguments of which each is seen to change the output."""
 
 
 class NoGuessError(MinivaeError):
@@ -82,7 +81,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
             if "not written yet" in why:
                 break
             after += credible is not None
-            stuck += [guess] if guess.ran else []
+            stuck += [guess] if guess.ran and not (credible and guess.thin) else []
             if not whole and WHOLE in str(error):  # labels first
                 whole = True
                 waiting = collections.deque(sorted(waiting, key=lambda other: not other.labels))
@@ -96,6 +95,10 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                     )
             continue
         ran = ran or guess.batch
+        if guess.agrees and not (credible and is_range_alone(guess, credible, target)):
+            guess = _widened(answers, target, guess)
+        else:
+            guess.agrees = False
         if guess.agrees and not guess.exact:  # `(1, O)` for `(O,)`
             loose, after = loose or guess, after + 1
             continue
@@ -105,7 +108,8 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
             return guess, target
         if guess.agrees and nearly and _is_question(guess, nearly):
             raise NoGuessError(WHICH.format(_shapes(guess), _shapes(nearly)), nearly)
-        stuck.append(guess)
+        if not (credible and (guess.thin or any(wider_ranges(guess, target)))):
+            stuck.append(guess)
         believed = fits == 1 and _is_credible(answers, target, guess)
         if believed and not guess.thin and _are_told(target, guess):
             if credible is None:
@@ -150,6 +154,22 @@ def _is_credible(answers: Answers, target: Target, guess: Guess) -> bool:
     except (Unreadable, MinivaeError, MessageError):
         return False
     return False
+
+
+def _widened(answers: Answers, target: Target, guess: Guess) -> Guess:
+    """A guess that agrees, or the first with wider ranges of values at which forward runs.
+
+    A mistake can be invisible at numbers between 0 and 1, or in rows with a sum of 1.
+    """
+    for other in wider_ranges(guess, target):
+        with contextlib.suppress(StudentError, Unreadable, MinivaeError, MessageError):
+            if probe(answers, target, other) == 1:
+                guess = other
+                break
+    if guess.agrees:  # with other values too?
+        with contextlib.suppress(StudentError, Unreadable):
+            probe(answers, target, guess, seed=13)
+    return guess
 
 
 def _is_question(guess: Guess, nearly: Guess) -> bool:
@@ -203,58 +223,3 @@ def other_way(answers: Answers, target: Target, guess: Guess) -> Target | None:
         if guess.agrees or guess.nearly:
             return other
     return None
-
-
-def probe(answers: Answers, target: Target, guess: Guess) -> float:
-    """Run a pair at guessed inputs; note whether it agrees, return the share of shapes that fit."""
-    inputs, init = guess.drawn(0, 11)
-    door = RemoteDoor(answers, target, init)
-    rng = np.random.default_rng(1)
-    try:
-        with door.inside("frozen", 5):
-            outputs, upstream, gradients, _ = run_once(door, inputs, rng=rng)
-            guess.scalar = all(y.ndim == 0 for y in outputs)
-    finally:
-        guess.ran = door.shapes is not None
-    reading = door.reading
-    if target.form == "loss":
-        check_loss(reading, all(y.ndim == 0 for y in outputs))
-    vary, given = reading.vary(), reading.arguments
-    shapes = {n: given[n].shape for n in vary}
-    fits = [n in gradients and _alike(np.shape(gradients[n]), shapes[n]) for n in vary]
-    if not all(fits):
-        return sum(fits) / len(fits)
-    guess.exact = all(np.shape(gradients[n]) == shapes[n] for n in vary)
-    v = {n: rng.standard_normal(shape) for n, shape in shapes.items()}
-    said = {n: float(np.sum(np.reshape(gradients[n], shapes[n]) * v[n])) for n in vary}
-
-    def value(step: float, along: Iterable[str]) -> float:
-        moved = {
-            n: a + step * v[n] * (n in along) if n in v else a.copy() for n, a in given.items()
-        }
-        with door.inside("frozen", 5):
-            outputs, _ = door.forward(moved)
-        return sum(float(np.sum(dy * y)) for dy, y in zip(upstream, outputs, strict=True))
-
-    def slope(*along: str) -> float:
-        return (value(1e-6, along) - value(-1e-6, along)) / 2e-6
-
-    guess.agrees = _same(slope(*vary), sum(said.values())) and all(
-        slope(n) != 0 or len(vary) > MOST_SEPARATE for n in vary
-    )
-    if not guess.agrees:  # a course may divide by the number of examples in another place
-        sizes = {n for a in (*outputs, *given.values()) for n in a.shape}
-        factors = {1.0, *(1 / n for n in sizes if n), *(float(n) for n in sizes)}
-        guess.nearly = all(
-            any(_same(factor * slope(n), said[n]) for factor in factors) for n in vary
-        )
-    return 1.0
-
-
-def _same(slope: float, said: float) -> bool:
-    return abs(slope - said) <= 1e-4 * (abs(slope) + abs(said)) + 1e-7 and slope != 0
-
-
-def _alike(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether shapes are the same up to axes of 1."""
-    return [n for n in shape if n != 1] == [n for n in wanted if n != 1]

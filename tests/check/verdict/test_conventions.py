@@ -13,7 +13,8 @@ import pytest
 
 from minivae.check import check_gradients
 from minivae.check.verdict.conventions import Pair, Reading, Unreadable, methods_of, names
-from minivae.check.verdict.conventions.objects import find_parameters, gradient_of
+from minivae.check.verdict.conventions.kept import gradient_of
+from minivae.check.verdict.conventions.objects import find_parameters
 from minivae.check.verdict.conventions.owners import owners, returned_names
 from minivae.check.verdict.conventions.pairing import partner_of
 from minivae.course.grading import grade_file

@@ -7,6 +7,7 @@ import textwrap
 
 import pytest
 
+from minivae.cli import main
 from minivae.course.grading import grade_file, grades_csv, load_rubric, rubric_from_dict, trial
 from minivae.course.grading.gradescope import results
 
@@ -310,3 +311,9 @@ def test_rubrics_say_what_is_wrong_with_their_points(tmp_path):
     path.write_text('[[exercise]]\nname = "a"\npoints = 2\ncontract_points = 1\nforward_points = 2')
     with pytest.raises(OptionError, match="forward_points: 2 is not between 0 and what is left"):
         load_rubric(path)
+
+
+def test_json_is_one_object_and_nothing_else(student, capsys):
+    path = student(LINEAR)
+    assert main(["check", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "right"

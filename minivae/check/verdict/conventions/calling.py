@@ -7,15 +7,21 @@ parameters tell which it is; where they do not, nothing is called, and the reaso
 """
 
 import inspect
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .clues import clues_of
-from .names import CACHES, OUTPUTS, SHORT_CACHES, WITHOUT_GRADIENT, plain, upstreams_among
+from .names import (
+    CACHES,
+    OUTPUTS,
+    SHORT_CACHES,
+    WITHOUT_GRADIENT,
+    plain,
+    upstreams_among,
+)
 from .values import Unreadable, is_number, same
 
 Parameters = list[tuple[str, bool]]
@@ -222,29 +228,6 @@ def upstreams_taken(backward: Callable | None, own: Iterable[str]) -> int:
         for n in likely
     )
     return 0 if apart else len(likely)
-
-
-def other_ways(
-    call: Call, parameters: Parameters, upstream: list[Any], kept: Any
-) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Other ways to call backward, where names do not tell: what each parameter may be.
-
-    `backward(delta, h, h_prev_l, h_prev_t)` of a recurrent cell gets the output, then the arguments
-    again; `backward(dvalues, y_true)` of a loss gets the predictions, which it may have `kept`; and
-    `grad(x)` gets what `fn(z)` got, though the output may do at first. Who tries them must have
-    other evidence, such as a gradient that agrees.
-    """
-    names = [n for n, required in parameters if required and not n.startswith("*")]
-    pool = [*call.passed.values(), call.outputs, *([call.cache] if call.cached else [])]
-    pool += [] if kept is None or kept is call.outputs else [kept]
-    leads: list[str | None] = [*upstreams_among(names), None]
-    leads += [n for n in names if n not in leads]
-    dy = tuple(upstream) if len(upstream) > 1 else upstream[0]
-    for lead in leads:
-        rest = [n for n in names if n != lead]
-        for values in itertools.permutations(pool, len(rest)):
-            named = dict(zip(rest, values, strict=True))
-            yield (named if lead is None else {**named, lead: dy}), lead is not None
 
 
 def is_cache(name: str) -> bool:

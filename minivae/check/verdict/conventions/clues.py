@@ -22,6 +22,8 @@ AXIS = re.compile(
     r"|(?:size|number) of (?:the )?\w+(?: \w+)?"
 )
 MOST_AXES = 6
+SMALL = 0.01
+"""The largest number that is there to keep a logarithm finite."""
 
 
 def clues_of(function: Callable | None) -> dict[str, dict[str, Any]]:
@@ -36,7 +38,8 @@ def clues_of(function: Callable | None) -> dict[str, dict[str, Any]]:
         defaults; `numbered`, the beginnings of keys such as `W1`, `W2`; `words`, texts it is
         compared with; `parts`, names that it is taken apart into; `entries`, whole numbers that it
         is indexed with; `passed`, functions that it is passed on to, each with its position or
-        keyword; `none`, whether it is None by default; `called`, whether it is a function.
+        keyword; `none`, whether it is None by default; `called`, whether it is a function; `log`,
+        whether a logarithm or a root is taken of it, or it is cut off at a small positive number.
     """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))) if function else None
@@ -138,6 +141,8 @@ def _look_at_call(node: ast.Call, of: Callable[[str], dict[str, Any]]) -> None:
             of(name).setdefault("optional", {})
         if node.func.attr == "astype" and first is not None and "int" in ast.unparse(first):
             of(name)["index"] = True
+    for part in _of_log(node, called.rpartition(".")[2]):
+        of(part)["log"] = True
     if called == "range":
         for part in node.args:
             if isinstance(part, ast.Name):
@@ -146,6 +151,37 @@ def _look_at_call(node: ast.Call, of: Callable[[str], dict[str, Any]]) -> None:
         for part in node.args[1:]:
             if isinstance(part, ast.Name):
                 of(part.id)["index"] = True
+
+
+def _of_log(node: ast.Call, called: str) -> list[str]:
+    """Names of what a logarithm or a root is taken of, or what is kept above 0 for one."""
+    if called in ("clip", "maximum"):
+        least = [_least(arg) for arg in node.args[1:2]] + [
+            _least(k.value) for k in node.keywords if k.arg in ("a_min", "min")
+        ]
+        return _plain_names(node.args[0]) if any(least) else []
+    if called in ("log", "log2", "log10", "sqrt", "xlogy") and node.args:
+        return [name for arg in node.args for name in _plain_names(arg)]
+    return []
+
+
+def _least(node: ast.expr) -> bool:
+    """Whether an expression is a small positive number, or is called as one is: `eps`."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, float) and 0 < node.value <= SMALL
+    return "eps" in ast.unparse(node).lower()
+
+
+def _plain_names(node: ast.AST) -> list[str]:
+    """Names in an expression that are no arguments of a call in it, but for a clip's."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.Call):
+        clips = ast.unparse(node.func).endswith(("clip", "maximum"))
+        return _plain_names(node.args[0]) if clips and node.args else []
+    if isinstance(node, ast.Subscript):
+        return _plain_names(node.value)
+    return [name for child in ast.iter_child_nodes(node) for name in _plain_names(child)]
 
 
 def _shaped(node: ast.AST) -> str:

@@ -71,6 +71,8 @@ SHORT_CACHES = CACHES | {"c", "tmp", "state"}
 OUTPUTS = _words("out output outputs y a s ht hnext nexth anext h result z")
 UPSTREAMS = ("d", "g", "up", "nabla", "err")
 """How the name of an upstream gradient begins."""
+UPSTREAM_PARTS = ("grad", "delta", "upstream")
+"""What stands anywhere in such a name."""
 NOT_UPSTREAM = _words(
     "data dec decoded den denom denominator deviation diff difference digits dim dims dist "
     "distances draws drop dropout dropped gamma gate gates gaussian group groups"
@@ -114,6 +116,15 @@ AFTER_A_NAME = ("_grad", "_gradient", "grad")
 """What makes a gradient's name out of an argument's."""
 GRADIENTS = ("grads", "grad", "gradients", "dparams")
 """Attributes that hold the gradients of all parameters."""
+LISTED = (
+    ("params", "grads"), ("parameters", "gradients"), ("parameters", "grads"),
+    ("get_params", "get_grads"), ("get_parameters", "get_gradients"), ("params", "gradients"),
+)  # fmt: skip
+"""Methods that list parameters, and their gradients in the same order or under the same keys."""
+HELD = ("data", "value", "val", "param", "array", "w")
+"""What an object or a dict calls the parameter that it holds beside its gradient."""
+BESIDE = ("grad", "gradient", "g", "d")
+"""What it calls the gradient."""
 
 
 def plain(name: str) -> str:
@@ -164,7 +175,12 @@ def is_spread(name: str) -> bool:
 
 def upstreams_among(names: Iterable[str]) -> list[str]:
     """Those that can be upstream gradients; a single letter only in the first place."""
-    likely = [n for n in names if plain(n).startswith(UPSTREAMS) and plain(n) not in NOT_UPSTREAM]
+    likely = [
+        n
+        for n in names
+        if (plain(n).startswith(UPSTREAMS) and plain(n) not in NOT_UPSTREAM)
+        or any(part in plain(n) for part in UPSTREAM_PARTS)
+    ]
     return [n for i, n in enumerate(likely) if i == 0 or len(n) > 1]
 
 
@@ -185,10 +201,11 @@ def is_base(name: str) -> bool:
 
 
 def gradient_names(name: str) -> list[str]:
-    """What the gradient of an argument or parameter is called."""
-    return [f"{before}{name}" for before in BEFORE_A_NAME] + [
-        f"{name}{after}" for after in AFTER_A_NAME
-    ]
+    """What the gradient of an argument or parameter is called; `_dW` that of `W` and of `_W`."""
+    name = name.lstrip("_") or name
+    forms = [f"{before}{name}" for before in BEFORE_A_NAME]
+    forms += [f"{name}{after}" for after in AFTER_A_NAME]
+    return [*forms, *(f"_{form}" for form in forms)]
 
 
 def argument_of(gradient: str, order: Iterable[str]) -> str:

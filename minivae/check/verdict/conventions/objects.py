@@ -17,7 +17,15 @@ import numpy as np
 
 from .calling import parameters_of
 from .clues import clues_of
-from .names import BACKWARDS, CACHES, FORWARDS, GRADIENTS, gradient_names, plain
+from .names import (
+    BACKWARDS,
+    BESIDE,
+    CACHES,
+    FORWARDS,
+    HELD,
+    gradient_names,
+    plain,
+)
 from .pairing import pairs_of
 from .values import Unreadable, is_float
 
@@ -139,60 +147,31 @@ def _arrays(holder: Any, path: str, depth: int, owner: Any = None) -> Iterator[t
         source = holder if isinstance(holder, dict) else vars(holder)
         inside = f"{path}." if path else ""
         items = [(f"{inside}{key}", key, value) for key, value in source.items()]
+    known = {str(key) for _, key, _ in items}
     for name, key, value in items:
         own = str(key)
-        if own.startswith(("_", "grad")) or plain(own).startswith("cache") or plain(own) in CACHES:
+        if own.startswith("grad") or plain(own).startswith("cache") or plain(own) in CACHES:
             continue
+        if own[:1] == "_" and not known.intersection(gradient_names(own)):
+            continue  # `_W` beside `_dW` is a parameter
         if is_float(value):
             yield name, Place(holder, key, owner)
-        elif is_float(getattr(value, "data", None)) and hasattr(value, "grad"):
-            yield name, Place(value, "data", value)
+        elif inside := held(value):
+            yield name, Place(value, inside, value)
         elif depth and (isinstance(value, dict | list) or _is_layer(value)):
             yield from _arrays(value, name, depth - 1, owner)
 
 
+def held(value: Any) -> str:
+    """What an object or a dict, `{"val": W, "grad": dW}`, calls its parameter; empty if no such."""
+    inside = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    if not any(key in inside for key in BESIDE[: 4 if isinstance(value, dict) else 1]):
+        return ""
+    return next((key for key in HELD if is_float(inside.get(key))), "")
+
+
 def _is_layer(value: Any) -> bool:
     return hasattr(value, "__dict__") and methods_of(value) is not None
-
-
-def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
-    """Return the gradient that backward left for a parameter; None if none is found.
-
-    Two layers that share a weight have a gradient each, which add up; the same numbers in two
-    places are one gradient, and what the object itself keeps by name is the whole.
-    """
-    found: list[Any] = []
-    for place in places:
-        gradient = _gradient_at(name, place)
-        if gradient is None:
-            continue
-        if place.owner is instance and not isinstance(place.holder, list):
-            return gradient
-        if not any(gradient is one or np.array_equal(gradient, one) for one in found):
-            found.append(gradient)
-    same = len({np.shape(gradient) for gradient in found}) == 1
-    return sum(found[1:], found[0]) if same and len(found) > 1 else next(iter(found), None)
-
-
-def _gradient_at(name: str, place: Place) -> Any:
-    """The gradient that the owner of a place keeps for it."""
-    if place.key == "data" and not isinstance(place.holder, dict | list):
-        return getattr(place.holder, "grad", None)
-    forms = gradient_names(name)
-    short = str(place.key) if isinstance(place.key, str) else name
-    for key in (*forms, *gradient_names(short)):
-        if isinstance(getattr(place.owner, key, None), np.ndarray | np.generic | float):
-            return getattr(place.owner, key)
-    for attribute in GRADIENTS:
-        kept = getattr(place.owner, attribute, None)
-        if isinstance(kept, dict):
-            for key in (name, short, *forms):
-                if key in kept:
-                    return kept[key]
-        lists = isinstance(kept, list) and isinstance(place.holder, list)
-        if lists and len(kept) == len(place.holder):
-            return kept[place.key]
-    return None
 
 
 def uses(instance: Any, method: Callable) -> bool:
@@ -205,29 +184,6 @@ def uses(instance: Any, method: Callable) -> bool:
     for code in codes:  # grows meanwhile
         codes += [part for part in code.co_consts if inspect.iscode(part)]
     return any(hasattr(instance, name) for code in codes for name in code.co_names)
-
-
-def kept_output(instance: Any) -> Any:
-    """What a forward pass that returns nothing has left as `self.output`."""
-    for name in ("output", "outputs", "out", "y", "A", "Z"):
-        if isinstance(value := getattr(instance, name, None), np.ndarray | np.generic | float):
-            return value
-    return None
-
-
-def own_gradients(instance: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Gradients of forward's arguments that backward has left at the object, as `self.dinputs`.
-
-    They count where nothing is returned; then the first argument's may have a general name.
-    """
-    found = {}
-    for i, name in enumerate(names):
-        general = ("dinputs", "dinput", "dx", "dX", "grad_input") if not i else ()
-        for form in (*gradient_names(name), *general):
-            if isinstance(getattr(instance, form, None), np.ndarray):
-                found[name] = getattr(instance, form)
-                break
-    return found
 
 
 def _normal(*shape: Any, **named: Any) -> np.ndarray:

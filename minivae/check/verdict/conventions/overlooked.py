@@ -5,6 +5,7 @@ arrays for which no gradient was found is moved a little; where the output moves
 reported. What forward itself writes, such as a cache, moves nothing.
 """
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -59,6 +60,14 @@ def numbers_with_gradients(instance: Any) -> list[tuple[str, tuple[int, ...]]]:
             gradients = [getattr(instance, form, None) for form in gradient_names(name)]
             found += [(name, np.shape(g)) for g in gradients if isinstance(g, np.ndarray | float)]
     return found
+
+
+def lost_among(backward: Callable | None, names: list[str]) -> list[str]:
+    """Local names in backward that are called as the gradients of parameters are."""
+    code = getattr(inspect.unwrap(backward), "__code__", None) if backward else None
+    locals_ = code.co_varnames[code.co_argcount :] if code is not None else ()
+    forms = {form for name in names for form in gradient_names(name.rpartition(".")[2])}
+    return [name for name in locals_ if name in forms]
 
 
 def _arrays(holder: Any, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, np.ndarray]]:

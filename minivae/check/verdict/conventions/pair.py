@@ -12,16 +12,17 @@ from .calling import (
     fill,
     fill_again,
     how_split,
-    other_ways,
     parameters_of,
     split,
     upstreams_taken,
 )
-from .objects import find_parameters, gradient_of, kept_output, make, own_gradients, uses
-from .overlooked import numbers_with_gradients, overlooked
+from .kept import gradient_of, kept_output, own_gradients
+from .objects import find_parameters, make, uses
+from .overlooked import lost_among, numbers_with_gradients, overlooked
 from .owners import returned_names
 from .source import purpose_of
 from .values import Unreadable, try_copy
+from .ways import is_read, other_ways
 
 
 class Pair:
@@ -61,6 +62,7 @@ class Pair:
         self.forward_names = [n for n, _ in parameters_of(forward)]
         self.backward_parameters = None if backward is None else parameters_of(backward)
         self.parameters = find_parameters(instance) if uses(instance, forward) else {}
+        self.overwritten: set[str] = set()  # what forward itself computes, as the mean of a batch
         self.how: str | None = None
         self.way = way
         self.taken = upstreams_taken(backward, self.forward_names)
@@ -121,6 +123,11 @@ class Pair:
             result = self.run(**{n: v for n, v in passed.items() if n in names})
         else:
             result = self.run(*passed.values())
+        self.overwritten = {
+            n
+            for n, places in self.parameters.items()
+            if n in arguments and all(place.get() is not arguments[n] for place in places)
+        }
         if result is None and self.instance is not None:
             result = kept_output(self.instance)
         if self.how is None:
@@ -173,7 +180,8 @@ class Pair:
             return returned
         if all(np.size(dy) == 1 for dy in upstream):  # a loss's own gradients
             return _times(returned, sum(float(np.sum(dy)) for dy in upstream))
-        if isinstance(returned, np.ndarray) and len(upstream) == 1:
+        ignored = len(named) == 1 and not is_read(self.run_back, *named)  # it was meant for dy
+        if isinstance(returned, np.ndarray) and len(upstream) == 1 and not ignored:
             dy = upstream[0]
             if returned.shape == dy.shape:
                 return dy * returned
@@ -214,16 +222,16 @@ class Pair:
         Returns
         -------
         dict
-            `upstream`, as above; `stopped`, `epsilon` and `single`, see `Purpose`; and
-            `overlooked`, arrays of the object that change its output though no gradient was found
-            for them.
+            `upstream`, as above; `stopped`, `epsilon` and `single`, see `Purpose`; `overlooked`,
+            arrays of the object that change its output though no gradient was found for them; and
+            `lost`, local names of their gradients in backward.
         """
         purpose = purpose_of(self.functions)
         own = {n: v for n, v in arguments.items() if n not in self.parameters}
         found: list[Any] = []
         if self.instance is not None:
             graded = [p for n, p in self.parameters.items() if n in self.kept()]
-            known = {id(v) for v in arguments.values()} | {id(p[0].get()) for p in graded}
+            known = {id(v) for v in own.values()} | {id(p[0].get()) for p in graded}
             names = {id(p[0].get()): n for n, p in self.parameters.items()}
             found = overlooked(self.instance, known, names, lambda: self._outputs(own, frozen))
             found += numbers_with_gradients(self.instance)
@@ -233,6 +241,7 @@ class Pair:
             "epsilon": purpose.epsilon,
             "single": purpose.single,
             "overlooked": [[name, list(shape)] for name, shape in found],
+            "lost": lost_among(self.run_back, [name for name, _ in found]),
         }
 
     def _outputs(
@@ -243,7 +252,11 @@ class Pair:
 
     def kept(self) -> dict[str, Any]:
         """Gradients that backward left at the object, by parameter."""
-        found = {n: gradient_of(self.instance, n, p) for n, p in self.parameters.items()}
+        found = {
+            n: gradient_of(self.instance, n, p)
+            for n, p in self.parameters.items()
+            if n not in self.overwritten
+        }
         if self.instance is not None:
             own = [n for n in self.forward_names if n not in found]
             found |= own_gradients(self.instance, own)
