@@ -158,26 +158,29 @@ def load_checkpoint(
         optimizer.load_state(meta["t"], moments, model.params)
         rng = np.random.default_rng()
         rng.bit_generator.state = meta["rng"]
+        history = [*_records(arrays), *meta["history"]]
+        needed = {"epoch", "beta", "loss", *model.terms}
+        for record in history:  # damage shall show here, not in the next epoch
+            numbers = needed | {name for name in record if name.startswith("val_")}
+            if not (needed <= record.keys() and all(isinstance(record[n], Real) for n in numbers)):
+                raise ValueError(f"an epoch's record without {', '.join(sorted(needed))}")
         training = Training(
             model=model,
             optimizer=optimizer,
             rng=rng,
             settings=Settings(**meta["settings"]),
-            history=[*_records(arrays), *meta["history"]],
+            history=history,
             best_theta=best["theta"],
             best_carried=best["carried"],
         )
-        needed = {"epoch", "beta", "loss", *model.terms}
-        for record in training.history:  # damage shall show here, not in the next epoch
-            if not (needed <= record.keys() and all(isinstance(record[n], Real) for n in needed)):
-                raise ValueError(f"an epoch's record without {', '.join(sorted(needed))}")
         return training, meta["extra"]
     except MinivaeError as error:
         raise CheckpointError(f"{path} does not fit together: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        why = str(error).partition(". ")[0]  # without Python's guess of what was meant
         raise CheckpointError(
-            f"{path} is a minivae checkpoint whose contents are damaged ({error!r}); "
-            "use another checkpoint or train again."
+            f"{path} is a minivae checkpoint whose contents are damaged ({type(error).__name__}: "
+            f"{why}); use another checkpoint or train again."
         ) from error
 
 

@@ -87,9 +87,16 @@ def read_table(
         finite number.
     """
     path, options = Path(path).expanduser(), options or TableOptions()
-    named = [*options.ignore, *options.one_hot, *([options.label] if options.label else [])]
+    named = [
+        *options.ignore,
+        *options.one_hot,
+        *([options.label] if options.label is not None else []),
+    ]
     if fields is not None:
-        named = [*(name for name, _ in fields), *([options.label] if options.label else [])]
+        named = [
+            *(name for name, _ in fields),
+            *([options.label] if options.label is not None else []),
+        ]
     with opened(path) as source:
         layout = find_layout(str(path), head_of(source), options.header, named)
         place = places(path, layout, named)
