@@ -98,7 +98,7 @@ def as_matrix(W: Array) -> Array:
 
 # The kernels: a few images at a time (`scratch.py`), so the forward pass keeps x and not P.
 # Forward and backward at 128 x 14 x 14 x 32, kernel 4, stride 2, 64 channels, float32, one thread,
-# reference / kernel: 1.7.
+# reference / kernel: 1.6.
 
 
 @kernel("numba", of=forward)

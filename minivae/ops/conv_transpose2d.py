@@ -86,7 +86,7 @@ def backward(
 
 # The kernels: a few images at a time (`scratch.py`), and each pixel begins with the bias.
 # Forward and backward at 128 x 7 x 7 x 64, kernel 4, stride 2, 32 channels, float32, one thread,
-# reference / kernel: 1.5.
+# reference / kernel: 1.6.
 
 
 @kernel("numba", of=forward)
