@@ -55,6 +55,8 @@ def sentence(error: Any, own: Path) -> str:
         return one_line(f"it is not written yet{where}")
     if kind == "Unreadable":  # of the reader of conventions
         return one_line(message)
+    if kind == "RecursionError" and not where:  # Python itself could not read it
+        return "it is nested too deeply to be read"
     if kind == "SystemExit":
         return one_line(f"it called sys.exit{where}; leave that out")
     return one_line(f"{kind}{': ' if message else ''}{message}{where}")

@@ -30,15 +30,10 @@ def grade_to_results(path, tmp_path, *options, timeout="10"):
     rubric = tmp_path / "rubric.toml"
     rubric.write_text(RUBRIC)
     out = tmp_path / "results" / "results.json"
-    code = (
-        "import argparse, sys; from minivae.course.grading import cli\n"
-        "parser = argparse.ArgumentParser(); cli.configure(parser)\n"
-        "sys.exit(cli.run(parser.parse_args()))"
-    )
     words = ["--points", str(rubric), "--gradescope", str(out), "--force", "--timeout", timeout]
     start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", code, str(path), *words, *options],
+        [sys.executable, "-m", "minivae", "check", str(path), *words, *options],
         capture_output=True,
         text=True,
         timeout=60,
