@@ -18,6 +18,7 @@ $$ \theta \leftarrow (1 - \eta \lambda) \, \theta \tag{4} $$
 """
 
 import math
+from typing import Any
 
 from ...engine.backend import Array, array_module, kernel
 from ...engine.cpu.loop import loop
@@ -175,7 +176,7 @@ class AdamW(Adam):
     kind = "adamw"
     hyperparameters = (*Adam.hyperparameters, "weight_decay")
 
-    def __init__(self, lr: float = 1e-3, weight_decay: float = 0.01, **options: float) -> None:
+    def __init__(self, lr: float = 1e-3, weight_decay: float = 0.01, **options: Any) -> None:
         super().__init__(lr, **options)
         if not weight_decay >= 0:
             raise OptionError(f"weight_decay={weight_decay} was given, but it must be 0 or more.")
