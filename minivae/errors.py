@@ -70,7 +70,7 @@ def shown(value: Any) -> str:
         text = ascii(value) if not isinstance(value, str) else repr(value)
     except Exception:  # a foreign object's own
         return f"a {kind}"
-    short = text if len(text) <= 60 else f"{text[:57]}..."
+    short = text if len(text) <= 60 else f"{text[:57]}…"
     if " at 0x" in text or "\n" in text:
         return f"a {kind}"
     return short if isinstance(value, str | int | float | complex) else f"{short} (a {kind})"

@@ -26,6 +26,7 @@ from math import prod
 import numpy as np
 
 from ..engine.door import door
+from ..engine.kinds import AnyArray
 from ..errors import DataError, DtypeError, ShapeError
 from .hold_out import HOLD_OUT, class_by_class, held_out_rows
 from .pixels import Pixels
@@ -154,10 +155,10 @@ def thin(data: Dataset, limit: int) -> Dataset:
 @door
 def from_arrays(
     name: str,
-    x: np.ndarray,
-    y: np.ndarray | None = None,
-    x_test: np.ndarray | None = None,
-    y_test: np.ndarray | None = None,
+    x: AnyArray,
+    y: AnyArray | None = None,
+    x_test: AnyArray | None = None,
+    y_test: AnyArray | None = None,
     labels: tuple[str, ...] | None = None,
     notes: tuple[str, ...] = (),
     hold_out: bool = True,

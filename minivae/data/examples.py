@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.door import door
+from ..engine.kinds import AnyArray
 from ..errors import OptionError
 from . import NAMES, load, load_image
 from .dataset import from_arrays
@@ -55,7 +56,7 @@ class Examples:
     shape: tuple[int, ...]
     rows: np.ndarray
     columns: tuple[str, ...] | None = None
-    labels: np.ndarray | None = None
+    labels: AnyArray | None = None
     files: list[str] | None = None
     fields: tuple[Field, ...] | None = None
     notes: tuple[str, ...] = ()

@@ -67,9 +67,9 @@ def labelled(x: np.ndarray | Pixels, y: np.ndarray, n_classes: int) -> np.ndarra
 
     Parameters
     ----------
-    x : numpy.ndarray or Pixels, (N, D)
+    x : numpy.ndarray or Pixels
         Examples.
-    y : numpy.ndarray, (N,), int
+    y : numpy.ndarray, int
         Their classes.
     n_classes : int
         C.

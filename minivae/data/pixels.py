@@ -76,7 +76,7 @@ class Pixels:
     dtype = np.dtype(np.float32)
     ndim = 2
 
-    def __init__(self, values: np.ndarray, divisor: int = 255) -> None:
+    def __init__(self, values: Any, divisor: int = 255) -> None:
         if getattr(values, "dtype", None) != np.uint8:
             what = getattr(values, "dtype", type(values).__name__)
             raise DtypeError(

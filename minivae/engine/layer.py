@@ -155,7 +155,7 @@ class Layer:
         """Shape of the output for an input of `shape`; the same, unless a layer says otherwise."""
         return shape
 
-    def __call__(self, *arrays: Array) -> Array:
+    def __call__(self, *arrays: Any) -> Any:
         """Same as `forward`."""
         return self.forward(*arrays)
 

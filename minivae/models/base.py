@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..engine.backend import Array, Backend, get_backend
 from ..engine.cpu.workspace import Workspace
-from ..engine.kinds import Count, Whole
+from ..engine.kinds import Count, Kind, Whole
 from ..engine.layer import Layer
 from ..engine.noise import normal
 from ..engine.params import Params
@@ -47,8 +47,8 @@ class Model(Declared, listed=False):
 
     def __init__(
         self,
-        n_pixels: int | Sequence[int],
-        hidden: Sequence[int] | None = None,
+        n_pixels: int | Sequence[Count],
+        hidden: Sequence[Count] | None = None,
         latent: int = 20,
         *,
         activation: str | None = None,
@@ -287,3 +287,9 @@ def expect_examples(x: Array) -> None:
     """Raise `ShapeError` if a step is asked for on nothing."""
     if len(x) == 0:
         raise ShapeError("a step was asked for on 0 examples; give at least one.")
+
+
+AnyModel = Annotated[
+    Model, Kind("a model", lambda value: isinstance(value, Declared), mend="give a Model")
+]
+"""A `Model`, or what is trained and evaluated as one is: a classifier."""

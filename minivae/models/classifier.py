@@ -30,7 +30,7 @@ from ..data.batches import by_rows
 from ..data.pixels import Pixels
 from ..engine.backend import Array, Backend, get_backend
 from ..engine.cpu.workspace import Workspace
-from ..engine.kinds import Rows, Whole
+from ..engine.kinds import Count, Rows, Whole
 from ..engine.layer import Sequential
 from ..engine.params import Params
 from ..errors import OptionError, ShapeError
@@ -78,8 +78,8 @@ class Classifier(Declared, listed=False):
 
     def __init__(
         self,
-        n_pixels: int | Sequence[int],
-        hidden: Sequence[int] = (128, 64),
+        n_pixels: int | Sequence[Count],
+        hidden: Sequence[Count] = (128, 64),
         classes: int = 10,
         *,
         activation: str = "relu",

@@ -125,8 +125,8 @@ class ConditionalVAE(VAE):
 
     def __init__(
         self,
-        n_pixels: int | Sequence[int],
-        hidden: Sequence[int] | None = None,
+        n_pixels: int | Sequence[Count],
+        hidden: Sequence[Count] | None = None,
         latent: int = 20,
         *,
         labels: Sequence[str],
@@ -198,7 +198,7 @@ class ConditionalVAE(VAE):
         return self.decode(mu, x[:, self.n_data :])
 
     def decode(self, z: Array, y: Array | None = None) -> Array:
-        """Mean of the data (B, n_pixels) for latents z (B, Z) and one-hot labels y (B, C).
+        """Mean of the data (B, n_pixels) for latents z (B, Z) and their one-hot labels, (B, C).
 
         Raises
         ------

@@ -130,8 +130,8 @@ class GAN(Model):
 
     def __init__(
         self,
-        n_pixels: int | Sequence[int],
-        hidden: Sequence[int] | None = None,
+        n_pixels: int | Sequence[Count],
+        hidden: Sequence[Count] | None = None,
         latent: int = 20,
         *,
         likelihood: str = "bernoulli",

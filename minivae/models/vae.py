@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.backend import Array
-from ..engine.kinds import Whole
+from ..engine.kinds import Count, Whole
 from ..errors import OptionError
 from .base import Model
 from .gaussian_encoder import GaussianEncoder
@@ -99,8 +99,8 @@ class VAE(Model):
 
     def __init__(
         self,
-        n_pixels: int | Sequence[int],
-        hidden: Sequence[int] | None = None,
+        n_pixels: int | Sequence[Count],
+        hidden: Sequence[Count] | None = None,
         latent: int = 20,
         *,
         rng: np.random.Generator,

@@ -142,7 +142,7 @@ def load_checkpoint(
         model = _build(meta["model"], backend) if model is None else _same(meta["model"], model)
         params = model.params
         # Without any, an empty array: then a model that needs some is refused.
-        params.load(arrays["theta"], arrays.get("carried", arrays["theta"][:0]))
+        params.load(arrays["theta"], arrays.get("carried", np.zeros(0)))
         best = {"theta": arrays.get("best_theta"), "carried": arrays.get("best_carried")}
         for name, array in best.items():
             shape = getattr(params, name).shape

@@ -16,12 +16,12 @@ from ..engine.cpu.workspace import Workspace
 from ..engine.door import door
 from ..engine.kinds import Between, Count
 from ..errors import OptionError
-from ..models.base import Model
+from ..models.base import AnyModel
 
 
 @door
 def evaluate(
-    model: Model, x: np.ndarray | Pixels, *, rng: np.random.Generator, batch: Count = 500
+    model: AnyModel, x: np.ndarray | Pixels, *, rng: np.random.Generator, batch: Count = 500
 ) -> dict[str, Any]:
     """Mean terms of a model over data.
 
@@ -74,7 +74,7 @@ def evaluate(
 
 @door
 def log_likelihood(
-    model: Model,
+    model: AnyModel,
     x: np.ndarray | Pixels,
     *,
     rng: np.random.Generator,

@@ -85,7 +85,7 @@ def fit(
         The run; changed in place. One that has a history goes on after its last epoch.
     x : numpy.ndarray or Pixels, (N, n_pixels) or (N, *shape)
         Training data. Those of `Pixels` become float32 minibatch by minibatch.
-    x_val : numpy.ndarray or Pixels, (M, n_pixels), optional
+    x_val : numpy.ndarray or Pixels, (M, n_pixels) or (M, *shape), optional
         Data for validation.
     after_step : callable, optional
         Called with `training` and the step's terms after each update; they are the backend's

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.door import door
 from ..errors import OptionError, StateError
-from ..models.base import Model
+from ..models.base import AnyModel
 from .optim.optimizer import Optimizer
 from .schedule import BetaSchedule, LrSchedule
 
@@ -129,7 +129,7 @@ class Training:
         kept if there is a patience.
     """
 
-    model: Model
+    model: AnyModel
     optimizer: Optimizer
     rng: np.random.Generator
     settings: Settings

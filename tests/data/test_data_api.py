@@ -69,7 +69,7 @@ def test_a_path_object_is_never_a_name(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("what", [3, None, b"mnist", ["mnist"]])
 def test_neither_name_nor_path_is_refused(what):
-    with pytest.raises(OptionError, match=rf"was given a {type(what).__name__}, expected the name"):
+    with pytest.raises(OptionError, match=r"name_or_path=.*, but .* a text or a path"):
         data.load(what)
 
 
@@ -84,7 +84,7 @@ def test_limit_keeps_so_many_of_each_set():
 
 @pytest.mark.parametrize("limit", [0, -1, 2.0, True, "10"])
 def test_a_limit_that_is_no_count_is_refused(limit):
-    with pytest.raises(OptionError, match=r"limit is .*, expected a whole number of rows"):
+    with pytest.raises(OptionError, match=r"limit.*a whole number"):
         data.load("digits8", limit=limit)
 
 

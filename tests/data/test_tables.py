@@ -309,7 +309,7 @@ def test_a_file_that_is_not_there(tmp_path, refuses):
         ({"missing": "mean"}, "choose one of: refuse, median, drop"),
         ({"drop_unlabelled": True}, "--label"),
         ({"label": "a", "ignore": ["a"]}, "'a' was named twice"),
-        ({"ignore": "a"}, "give ['a']"),
+        ({"ignore": "a"}, "ignore='a'"),
         ({"header": "yes"}, "True or False"),
     ],
 )

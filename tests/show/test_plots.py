@@ -238,7 +238,7 @@ def test_a_picture_that_fails_leaves_the_old_one(tmp_path):
     path = tmp_path / "old.png"
     path.write_bytes(b"old")
 
-    class Broken:
+    class Broken(Figure):
         def savefig(self, file, **options):
             file.write(b"half")
             raise OSError(28, "No space left on device")

@@ -123,7 +123,7 @@ def test_what_cannot_be_evaluated_is_refused(refuses):
     with refuses(OptionError, "0 examples"):
         evaluate(model, x[:0], rng=rng())
     for batch in (0, -1):
-        with refuses(OptionError, f"batches of {batch}"):
+        with refuses(OptionError, f"batch={batch}"):
             evaluate(model, x, rng=rng(), batch=batch)
     with refuses(ShapeError, "(101, 5)", "(N, 6)"):
         evaluate(model, x[:, :5], rng=rng())
@@ -233,8 +233,8 @@ def test_five_thousand_samples_fit_into_a_small_memory():
 
 def test_what_has_no_likelihood_is_refused(refuses):
     model, x = make()
-    for samples, rows in [(0, 10), (10, 0)]:
-        with refuses(OptionError, f"samples={samples}", f"rows={rows}"):
+    for samples, rows, word in [(0, 10, "samples=0"), (10, 0, "rows=0")]:
+        with refuses(OptionError, word):
             log_likelihood(model, x, rng=rng(), samples=samples, rows=rows)
     autoencoder, _ = make(kind=Autoencoder)
     with refuses(OptionError, "'autoencoder'", "VAE"):

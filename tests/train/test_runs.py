@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -234,7 +235,8 @@ def test_codes_and_reconstructions_do_not_depend_on_the_batches(tmp_path, model)
 )
 def test_black_and_white_hold_all_values(tmp_path, low, high, limits):
     extra = {"data": {"range": [low, high]}}
-    assert Run(tmp_path, None, extra).limits == limits
+    run, _ = make(tmp_path / "run")
+    assert replace(run, extra=extra).limits == limits
 
 
 def test_saving_replaces_whole_files(tmp_path, monkeypatch, refuses):

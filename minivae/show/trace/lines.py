@@ -20,6 +20,7 @@ def _definition(function: Callable) -> tuple[ast.FunctionDef | None, list[str], 
 
 def body(function: Callable) -> tuple[str, str, int]:
     """Lines of a function without its signature and docstring, its file, and their first line."""
+    function = inspect.unwrap(function)
     definition, lines, start = _definition(function)
     if not isinstance(definition, ast.FunctionDef):
         return "", "", 0

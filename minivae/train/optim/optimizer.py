@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ...engine.available import require_memory
-from ...engine.backend import Array
+from ...engine.backend import Array, is_array
 from ...engine.door import door
 from ...engine.params import Params
-from ...errors import CheckpointError, NonFiniteError, OptionError, UndefinedError
+from ...errors import CheckpointError, NonFiniteError, OptionError, UndefinedError, shown
 from .guard import _GUARD_CUDA, _SQUARE_CUDA, check_finite
 
 
@@ -34,8 +34,8 @@ class Optimizer:
         Largest norm of the whole gradient.
     """
 
-    past_the_door = frozenset({"update"})
-    """Called by `step` alone, which has looked."""
+    past_the_door = frozenset({"update", "load_state"})
+    """`update` is called by `step` alone, and `load_state` says itself what does not fit."""
 
     kind = ""
     """Name of the rule in a configuration."""
@@ -164,9 +164,11 @@ class Optimizer:
         CheckpointError
             If the moments are not this optimizer's, or have another size than `params`.
         """
-        if not (isinstance(t, int) and t >= 0):
+        if not (isinstance(t, int) and not isinstance(t, bool) and t >= 0):
             raise CheckpointError(f"t={t!r} was given, but steps are counted from 0.")
         wanted = dict.fromkeys(self.moments, params.theta.shape) if t else {}
+        if not isinstance(state, dict) or not all(map(is_array, state.values())):
+            raise CheckpointError(f"state={shown(state)} was given; give a dict of arrays.")
         given = {name: array.shape for name, array in state.items()}
         if given != wanted:
             raise CheckpointError(
