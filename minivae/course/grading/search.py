@@ -110,7 +110,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
             guess = _widened(answers, target, guess)
         else:
             guess.agrees = False
-        if guess.agrees and not guess.exact:  # `(1, O)` for `(O,)`
+        if guess.agrees and not guess.exact and not (guess.thin and credible):  # (1, O) for (O,)
             loose, after = loose or guess, after + 1
             continue
         if guess.agrees and credible and _other_axes(guess, credible):
