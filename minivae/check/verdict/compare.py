@@ -74,7 +74,7 @@ def compare(
             reason="no gradient was returned for this argument",
         )
     yours = np.asarray(gradient)
-    fits = yours.size == x.size and _broadcast(yours, x) == x.shape != yours.shape
+    fits = yours.shape != x.shape and _long_axes(yours) == _long_axes(x)
     if fits or (single and yours.shape == (1, *x.shape)):
         check = compare(name, x, yours.reshape(x.shape), numerical, tolerance)
         if check.verdict == RIGHT:
@@ -185,11 +185,9 @@ def check_others(
     return check, 0
 
 
-def _broadcast(a: np.ndarray, b: np.ndarray) -> tuple[int, ...] | None:
-    try:
-        return np.broadcast_shapes(a.shape, b.shape)
-    except ValueError:
-        return None
+def _long_axes(a: np.ndarray) -> list[int]:
+    """The shape without its axes of 1."""
+    return [n for n in a.shape if n != 1]
 
 
 def _projection(

@@ -50,7 +50,17 @@ class PointResult:
         """The verdict at this point."""
         if self.forward:
             return WRONG
-        return NOT_CHECKED if self.problem or self.report is None else self.report.verdict
+        if self.problem or self.report is None:
+            return WRONG if self.mends else NOT_CHECKED  # it stops by its own mistake
+        return self.report.verdict
+
+    @property
+    def mended(self) -> bool:
+        """Whether a change of the source is known that makes all that is wrong right."""
+        wrong = [a for a in self.report.arrays if a.verdict == WRONG] if self.report else []
+        return bool(self.mends) or (
+            bool(wrong) and all(any(d.edit for d in a.diagnoses) for a in wrong)
+        )
 
     @property
     def findings(self) -> set[str]:

@@ -18,7 +18,7 @@ from .inputs import draw, other_sizes, vary
 from .probing import probe
 from .remote import Answers
 from .rubric import Exercise
-from .search import other_way, search
+from .search import NoGuessError, other_way, search
 from .truth import Solution, example_for, kind_specs
 from .words import StudentError
 
@@ -39,6 +39,9 @@ class Point:
         Whether it is a mistake if the function raises there.
     remark : str
         What is to be said where the gradients agree.
+    doubt : NoGuessError, optional
+        Why the inputs may not be what is meant: backward raises there, or its gradients do not fit.
+        It is wrong if a change of one expression makes it right, and else not checked.
     """
 
     label: str
@@ -47,6 +50,7 @@ class Point:
     decides: bool = True
     must_run: bool = True
     remark: str = ""
+    doubt: NoGuessError | None = None
 
 
 def points_of(
@@ -99,9 +103,15 @@ def guessed(target: Target, answers: Answers) -> tuple[list[Point], str, Target]
     NoGuessError
         If there are none at which it runs.
     """
-    guess, target = search(answers, target)
+    doubt = None
+    try:
+        guess, target = search(answers, target)
+    except NoGuessError as error:
+        if error.guess is None or not error.ran:
+            raise
+        guess, doubt = error.guess, error
     points = [
-        Point(label, *guess.drawn(which, seed), must_run=not i, remark=guess.remark)
+        Point(label, *guess.drawn(which, seed), must_run=not i, remark=guess.remark, doubt=doubt)
         for i, (label, which, seed) in enumerate(
             [("the first inputs", 0, 11), ("other sizes", 1, 12), ("other values", 0, 13)]
         )

@@ -68,7 +68,9 @@ class Names:
     def takes_arrays(self) -> bool:
         """Whether a constructor is given its weights, as `Affine(W, b)` is."""
         names = [n for n, _ in self.parameters]
-        return any(WEIGHTS.fullmatch(n) for n in names) or {"gamma", "beta"} <= set(names)
+        required = {n for n, needed in self.parameters if needed}
+        known = any(WEIGHTS.fullmatch(n) for n in names) or {"gamma", "beta"} <= set(names)
+        return known or bool({"b", "bias"} & required)
 
     @property
     def plain(self) -> set[str]:

@@ -30,17 +30,20 @@ SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
 """For all guesses of a target; and how many after one that is credible."""
 MOST_WAYS, WAYS_AT = 30, 3
 """Ways of calling backward that are tried, and guesses at which they are."""
-MOST_MENDED = 40
+MOST_MENDED, FEWEST_UNFIT = 40, 3
 WHOLE = "must be of integer"
 """What NumPy says where an array is indexed with floats."""
 
 
 class NoGuessError(MinivaeError):
-    """No combination ran; the likeliest one is in `guess`, and what it raised in the text."""
+    """No combination ran; the likeliest one is in `guess`, and what it raised in the text.
 
-    def __init__(self, text: str, guess: Guess | None) -> None:
+    `ran` says whether forward did there, with several examples and features.
+    """
+
+    def __init__(self, text: str, guess: Guess | None, *, ran: bool = False) -> None:
         super().__init__(text)
-        self.guess = guess
+        self.guess, self.ran = guess, ran
 
 
 def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
@@ -57,9 +60,11 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     first: Guess | None = None
     credible: Guess | None = None
     odd: Guess | None = None
+    wide: Guess | None = None  # the first of several examples and features at which forward runs
     nearly: Guess | None = None
     loose: Guess | None = None
     stuck: list[Guess] = []
+    unfit: set[tuple[str, ...]] = set()
     ran, named, whole, after, why = False, False, False, 0, ""
     waiting = collections.deque(itertools.islice(guesses(target), MOST_TRIES))
     mended = 0
@@ -81,6 +86,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
             if "not written yet" in why:
                 break
             after += credible is not None
+            wide = wide or (guess if guess.ran and guess.batch and not guess.thin else None)
             stuck += [guess] if guess.ran and not (credible and guess.thin) else []
             if not whole and WHOLE in str(error):  # labels first
                 whole = True
@@ -95,11 +101,16 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                     )
             continue
         ran = ran or guess.batch
+        arrays = [s.axes for s in guess.specs.values() if s.axes]
+        unfit |= set(arrays) if not fits and len(arrays) == 1 and not guess.thin else set()
+        wide = wide or (guess if guess.batch and not guess.thin else None)
+        if wide and guess.thin and not guess.scalar and _is_one_row(guess):
+            continue  # an axis of 1 hides what is done along the wrong one
         if guess.agrees and not (credible and is_range_alone(guess, credible, target)):
             guess = _widened(answers, target, guess)
         else:
             guess.agrees = False
-        if guess.agrees and not guess.exact:  # `(1, O)` for `(O,)`
+        if guess.agrees and not guess.exact and not (guess.thin and credible):  # (1, O) for (O,)
             loose, after = loose or guess, after + 1
             continue
         if guess.agrees and credible and _other_axes(guess, credible):
@@ -117,7 +128,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
             if guess.nearly and nearly is None:
                 nearly = guess
                 waiting = collections.deque(sorted(waiting, key=lambda o: not (o.remark or o.thin)))
-        elif believed or 0.5 < fits < 1:
+        elif guess.batch and not (guess.thin and guess.init) and (believed or 0.5 < fits < 1):
             odd = odd or guess
         after += credible is not None
     if loose:
@@ -128,9 +139,11 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
             return guess, way
     if found := nearly or credible or odd:
         return found, target
+    if wide and not wide.scalar and len(unfit) >= FEWEST_UNFIT:
+        return wide, target  # its one gradient has the shape of its argument in no layout
     if ran:
         why = "the gradients have the shapes of the arguments at no guessed inputs"
-    raise NoGuessError(why, first)
+    raise NoGuessError(why, wide or first, ran=wide is not None)
 
 
 def _are_told(target: Target, guess: Guess) -> bool:
@@ -144,6 +157,8 @@ def _is_credible(answers: Answers, target: Target, guess: Guess) -> bool:
     Whole numbers must be asked for, by the source, or because floats in their place raise: else
     they would only be broadcast.
     """
+    if _is_broadcast(guess):
+        return False
     if _are_told(target, guess):
         return True
     floats = {n: replace(s, kind="normal") for n, s in guess.specs.items() if n in guess.labels}
@@ -170,6 +185,16 @@ def _widened(answers: Answers, target: Target, guess: Guess) -> Guess:
         with contextlib.suppress(StudentError, Unreadable):
             probe(answers, target, guess, seed=13)
     return guess
+
+
+def _is_broadcast(guess: Guess) -> bool:
+    """Whether a loss compares two arrays of floats that fit only because one is spread out."""
+    axes = [s.axes for s in guess.specs.values() if s.axes and s.kind != "labels"]
+    return guess.scalar and not guess.init and len(axes) == 2 and axes[0] != axes[1]
+
+
+def _is_one_row(guess: Guess) -> bool:
+    return any("1" in spec.axes for spec in guess.specs.values())
 
 
 def _is_question(guess: Guess, nearly: Guess) -> bool:

@@ -19,6 +19,7 @@ from ...check.verdict.conventions.names import WITHOUT_GRADIENT, is_data, plain
 from ...check.verdict.subject import Subject
 from ...errors import MinivaeError, OptionError
 from .discover import Target
+from .example import example_text
 from .exercise_grade import ExerciseGrade
 from .lane import Lane
 from .limits import Overrun, interrupted
@@ -92,6 +93,11 @@ def try_points(
             seed=seed + i,
             seek=seek,
         )
+        if point.doubt is not None and not result.mended:
+            grade.problem = f"{target.name}: {point.doubt}"
+            grade.example = example_text(target, point.doubt.guess)
+            grade.points = []
+            return
         if result.report is not None:
             result.report = told(result.report, hint)
         for mend in filter(None, (cut(mend, hint) for mend in result.mends)):

@@ -21,7 +21,9 @@ def find_mends(evidence: Evidence, wrong: Iterable[str]) -> list[Mend]:
     editor = evidence.subject.editor
     if editor is None or not evidence.probes:
         return []
-    if evidence.subject.scalar:  # a loss that forgets its upstream gradient is right at 1
+    if (
+        evidence.subject.scalar and evidence.subject.manners.upstream
+    ):  # a loss that forgets its upstream gradient is right at 1
         other = [np.full_like(dy, 1.7) for dy in evidence.probes[0].upstream]
         evidence = Evidence(evidence.subject, other, evidence.seed, evidence.analytic)
     return Search(evidence, editor, wrong).run()

@@ -20,6 +20,7 @@ from .names import (
     SHORT_CACHES,
     WITHOUT_GRADIENT,
     plain,
+    sure_names,
     upstreams_among,
 )
 from .values import Unreadable, is_number, same
@@ -174,6 +175,11 @@ def fill(
         return [], dict.fromkeys(caches, call.cache) | again, False
     if one and scalar and call.cached and not method and not star:
         return [call.cache], {}, False
+    if one and free and method and not scalar and plain(free[0]) in sure_names("target", "labels"):
+        raise Unreadable(
+            f"backward takes {free[0]}, as the gradient of a loss does, and forward returns no "
+            "loss; let forward take it and return the loss, or backward take the upstream gradient"
+        )
     leads = _upstream_parameters(free or names, upstream, bool(caches))
     values = upstream if len(leads) > 1 else [tuple(upstream) if len(upstream) > 1 else upstream[0]]
     named = dict(zip(leads, values, strict=False))

@@ -100,6 +100,8 @@ BACKWARD_WORDS = _words(
     "backward backwards bwd back bprop backprop backpropagation backpropagate grad grads gradient "
     "gradients derivative derivatives deriv der prime backwardpass bp delta diff"
 )
+DERIVATIVES = _words("derivative derivatives deriv der prime diff df grad gradient")
+"""Words of these that take what forward takes, by the same name, where they return a derivative."""
 VARIANTS = _words(
     "naive alt cached vec vectorized vectorised fast slow loop loops simple stable v1 v2 v3 "
     "strides im2col numpy np python reference my new old test1 efficient optimized"

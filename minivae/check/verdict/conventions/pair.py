@@ -17,9 +17,11 @@ from .calling import (
     upstreams_taken,
 )
 from .kept import gradient_of, kept_output, own_gradients
+from .names import DERIVATIVES
 from .objects import find_parameters, make, uses
 from .overlooked import lost_among, numbers_with_gradients, overlooked
 from .owners import returned_names
+from .pairing import words_of
 from .source import purpose_of
 from .values import Unreadable, try_copy
 from .ways import is_read, other_ways
@@ -161,7 +163,8 @@ class Pair:
             return call.cache
         self._clear_gradients()
         upstream = [float(dy) if np.ndim(dy) == 0 else dy for dy in upstream]
-        method = self.instance is not None
+        named_so = DERIVATIVES & set(words_of(getattr(self.run_back, "__name__", "")))
+        method = self.instance is not None and not named_so
         if self.loss is not None:
             named = fill_again(call, self.backward_parameters or [])
             return _times(self.run_back(**named), float(np.sum(upstream[0])))
@@ -180,7 +183,11 @@ class Pair:
             return returned
         if all(np.size(dy) == 1 for dy in upstream):  # a loss's own gradients
             return _times(returned, sum(float(np.sum(dy)) for dy in upstream))
-        ignored = len(named) == 1 and not is_read(self.run_back, *named)  # it was meant for dy
+        if type(returned) in (int, float) and len(upstream) == 1:  # of the identity: 1
+            returned = np.full_like(upstream[0], returned)
+        ignored = (
+            not named_so and len(named) == 1 and not is_read(self.run_back, *named)
+        )  # it was meant for dy
         if isinstance(returned, np.ndarray) and len(upstream) == 1 and not ignored:
             dy = upstream[0]
             if returned.shape == dy.shape:
