@@ -190,7 +190,9 @@ def _widened(answers: Answers, target: Target, guess: Guess) -> Guess:
 def _is_broadcast(guess: Guess) -> bool:
     """Whether a loss compares two arrays of floats that fit only because one is spread out."""
     axes = [s.axes for s in guess.specs.values() if s.axes and s.kind != "labels"]
-    return guess.scalar and not guess.init and len(axes) == 2 and axes[0] != axes[1]
+    if not guess.scalar or guess.init or len(axes) != 2 or axes[0] == axes[1]:
+        return False
+    return len(axes[0]) != len(axes[1]) or any("1" in each for each in axes)
 
 
 def _is_one_row(guess: Guess) -> bool:
