@@ -26,7 +26,7 @@ def grade_folder(
     rubric: Rubric | None = None,
     *,
     name: str | None = None,
-    timeout: float = 60.0,
+    timeout: float | None = None,
     memory: int = 2048,
     insist: bool = False,
     seed: int | None = None,

@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", metavar="FOLDER", help=batch)
     parser.add_argument("--csv", metavar="FILE", help="the table of --batch (grades.csv)")
     parser.add_argument(
-        "--timeout", type=float, default=60.0, metavar="S", help="seconds for a submission (60)"
+        "--timeout", type=float, metavar="S", help="seconds for a submission (60; 300 if ungraded)"
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="processes that check a file at once (the cores)"

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from ...engine.door import door
 from ...errors import OptionError
 
+SECONDS, SECONDS_OPEN = 60.0, 300.0
+"""For a submission that is graded, and for a file of one's own, however many functions it has."""
 GRACE = 2.0
 """Seconds by which the grader's own work may overrun, before it is interrupted."""
 SHORTEST = 1e-3
@@ -43,7 +45,7 @@ class Limits:
         Whether to run the code where the system does not allow that.
     """
 
-    seconds: float = 60.0
+    seconds: float = SECONDS
     memory: int = 2048
     confine: bool = True
     insist: bool = True

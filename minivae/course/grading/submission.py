@@ -19,7 +19,7 @@ from .exercise_grade import ExerciseGrade, empty_grade
 from .grade import Grade
 from .inventory import Inventory
 from .lane import Lane
-from .limits import Limits, Overrun, Span, interrupted, limited_memory
+from .limits import SECONDS, SECONDS_OPEN, Limits, Overrun, Span, interrupted, limited_memory
 from .points import GUESSED, points_of
 from .remote import NoLossError
 from .rubric import Exercise, Rubric
@@ -38,7 +38,7 @@ def grade_file(
     rubric: Rubric | None = None,
     *,
     name: str | None = None,
-    timeout: float = 60.0,
+    timeout: float | None = None,
     memory: int = 2048,
     alone: bool | None = None,
     jobs: int = 1,
@@ -57,8 +57,8 @@ def grade_file(
         a point each.
     name : str, optional
         Check this one alone.
-    timeout : float
-        Seconds in all, which the exercises share.
+    timeout : float, optional
+        Seconds in all, which the exercises share; `SECONDS` or, without a rubric, `SECONDS_OPEN`.
     memory : int
         MB for a process that runs the code, and for what the grader makes of its answers.
     alone : bool, optional
@@ -85,6 +85,8 @@ def grade_file(
     """
     start = time.monotonic()
     path = Path(path)
+    if timeout is None:
+        timeout = SECONDS if rubric is not None else SECONDS_OPEN
     limits = Limits(timeout, memory, insist=insist or rubric is None)
     seed = secrets.randbits(32) if seed is None else seed
     solution = Solution(rubric.solution) if rubric is not None and rubric.solution else None
