@@ -12,6 +12,7 @@ dimensions or the batch, which is found out and said.
 """
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from ...engine.door import door
@@ -27,11 +28,11 @@ from .scale import check_loss_scale
 @door
 def check_values(
     *,
-    reparameterize: Callable | None = None,
-    kl: Callable | None = None,
-    elbo: Callable | None = None,
-    iwae: Callable | None = None,
-    reconstruction: Callable | None = None,
+    reparameterize: Callable | ModuleType | None = None,
+    kl: Callable | ModuleType | None = None,
+    elbo: Callable | ModuleType | None = None,
+    iwae: Callable | ModuleType | None = None,
+    reconstruction: Callable | ModuleType | None = None,
     n_dims: int = 784,
     **options: Any,
 ) -> list[ValueCheck]:

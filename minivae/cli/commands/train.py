@@ -176,7 +176,9 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     started = time.monotonic()
     with np.errstate(all="ignore"), announced(training.model, say):
         x, x_val = run.rows(data)
-        if settings.patience:
+        if first == 1:  # an older run, which set none aside, goes on with all
+            run.extra["aside"] = bool(settings.patience)
+        if run.extra.get("aside"):
             x, x_val = set_aside(x, settings.seed)
             say(f"patience is with {len(x_val)} training examples, set aside for that")
         fit(training, x, x_val, after_epoch=after_epoch, progress=progress)

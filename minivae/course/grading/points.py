@@ -107,9 +107,9 @@ def guessed(target: Target, answers: Answers) -> tuple[list[Point], str, Target]
     try:
         guess, target = search(answers, target)
     except NoGuessError as error:
-        if error.guess is None or not error.ran:
+        if error.ran is None:
             raise
-        guess, doubt = error.guess, error
+        guess, doubt = error.ran, error
     points = [
         Point(label, *guess.drawn(which, seed), must_run=not i, remark=guess.remark, doubt=doubt)
         for i, (label, which, seed) in enumerate(

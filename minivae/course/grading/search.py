@@ -38,10 +38,10 @@ WHOLE = "must be of integer"
 class NoGuessError(MinivaeError):
     """No combination ran; the likeliest one is in `guess`, and what it raised in the text.
 
-    `ran` says whether forward did there, with several examples and features.
+    `ran` is the first at which forward does run, with several examples and features.
     """
 
-    def __init__(self, text: str, guess: Guess | None, *, ran: bool = False) -> None:
+    def __init__(self, text: str, guess: Guess | None, *, ran: Guess | None = None) -> None:
         super().__init__(text)
         self.guess, self.ran = guess, ran
 
@@ -143,7 +143,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
         return wide, target  # its one gradient has the shape of its argument in no layout
     if ran:
         why = "the gradients have the shapes of the arguments at no guessed inputs"
-    raise NoGuessError(why, wide or first, ran=wide is not None)
+    raise NoGuessError(why, first, ran=wide)
 
 
 def _are_told(target: Target, guess: Guess) -> bool:
@@ -189,10 +189,9 @@ def _widened(answers: Answers, target: Target, guess: Guess) -> Guess:
 
 def _is_broadcast(guess: Guess) -> bool:
     """Whether a loss compares two arrays of floats that fit only because one is spread out."""
-    axes = [s.axes for s in guess.specs.values() if s.axes and s.kind != "labels"]
-    if not guess.scalar or guess.init or len(axes) != 2 or axes[0] == axes[1]:
-        return False
-    return len(axes[0]) != len(axes[1]) or any("1" in each for each in axes)
+    axes = [s.axes for s in guess.specs.values()]
+    alone = guess.scalar and not guess.init and not guess.labels
+    return alone and len(axes) == 2 and all(axes) and axes[0] != axes[1]
 
 
 def _is_one_row(guess: Guess) -> bool:
