@@ -88,7 +88,7 @@ class Examples:
         )
 
     def only(
-        self, normal: Collection[str], without: Collection[str]
+        self, normal: Collection[str | int], without: Collection[str | int]
     ) -> "tuple[Examples, list[str] | None]":
         """Keep the rows of normal classes; return them, and the classes (None if all are normal).
 
