@@ -22,15 +22,22 @@ Bernoulli likelihood says itself that it wants [0, 1].
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from typing import Annotated
 
 import numpy as np
 
 from ..engine.door import door
-from ..engine.kinds import AnyArray
+from ..engine.kinds import AN_ARRAY, Kind
 from ..errors import DataError, DtypeError, ShapeError
 from .hold_out import HOLD_OUT, class_by_class, held_out_rows
 from .pixels import Pixels
 from .tables.form import Form
+
+AnyArray = Annotated[
+    np.ndarray,
+    Kind("a NumPy array", lambda value: isinstance(value, np.ndarray), DtypeError, AN_ARRAY),
+]
+"""A host array of any dtype, which whoever takes it looks at, such as labels that may be texts."""
 
 
 @door

@@ -17,6 +17,17 @@ ROWS = 1000
 """Rows that are float32 at once where all of them are gone through."""
 
 
+Labels = Annotated[
+    np.ndarray,
+    Kind(
+        "a NumPy array of texts or whole numbers",
+        lambda value: isinstance(value, np.ndarray) and value.dtype.kind in "biuU",
+        DtypeError,
+        "name each class by a text",
+    ),
+]
+"""Classes (N,), by their names or numbers."""
+
 RowNumbers = Annotated[
     Any,
     Kind(
