@@ -22,22 +22,14 @@ Bernoulli likelihood says itself that it wants [0, 1].
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
-from typing import Annotated
 
 import numpy as np
 
 from ..engine.door import door
-from ..engine.kinds import AN_ARRAY, Kind
 from ..errors import DataError, DtypeError, ShapeError
 from .hold_out import HOLD_OUT, class_by_class, held_out_rows
-from .pixels import Pixels
+from .pixels import AnyArray, Pixels
 from .tables.form import Form
-
-AnyArray = Annotated[
-    np.ndarray,
-    Kind("a NumPy array", lambda value: isinstance(value, np.ndarray), DtypeError, AN_ARRAY),
-]
-"""A host array of any dtype, which whoever takes it looks at, such as labels that may be texts."""
 
 
 @door
@@ -177,7 +169,7 @@ def from_arrays(
     name : str
         Begins every error message, so the file's name serves best.
     x, x_test : ndarray
-        Numbers of any kind, (N, D), (N, H, W) or (N, H, W, C); `C = 1` is dropped from the shape.
+        (N, D), (N, H, W) or (N, H, W, C), of any numbers; `C = 1` is dropped.
     y, y_test : ndarray, optional
         Whole numbers, or strings, which become `labels`, one for each example.
     labels : tuple of str, optional

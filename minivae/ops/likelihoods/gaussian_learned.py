@@ -197,7 +197,7 @@ class GaussianLearned(Likelihood):
         return xp.concatenate([mean, out[..., x.shape[-1] :]], axis=-1)
 
     def values_apart(self, out: Array, x: Array) -> tuple[Array, Array]:
-        """Mean and log-variance of each value beside each other, (B D, 2), and each of x."""
+        """Of out (B, 2 D) and x (B, D), mean and log-variance of each value (B D, 2), and x."""
         pairs = out.reshape(len(out), 2, out.shape[1] // 2).swapaxes(1, 2)
         return array_module(out).ascontiguousarray(pairs).reshape(-1, 2), x.reshape(-1, 1)
 
