@@ -26,10 +26,9 @@ from math import prod
 import numpy as np
 
 from ..engine.door import door
-from ..engine.kinds import AnyArray
 from ..errors import DataError, DtypeError, ShapeError
 from .hold_out import HOLD_OUT, class_by_class, held_out_rows
-from .pixels import Pixels
+from .pixels import AnyArray, Pixels
 from .tables.form import Form
 
 
@@ -170,7 +169,7 @@ def from_arrays(
     name : str
         Begins every error message, so the file's name serves best.
     x, x_test : ndarray
-        Numbers of any kind, (N, D), (N, H, W) or (N, H, W, C); `C = 1` is dropped from the shape.
+        (N, D), (N, H, W) or (N, H, W, C), of any numbers; `C = 1` is dropped.
     y, y_test : ndarray, optional
         Whole numbers, or strings, which become `labels`, one for each example.
     labels : tuple of str, optional

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..engine.door import door
-from ..engine.kinds import AnyArray
 from ..errors import OptionError
 from . import NAMES, load, load_image
 from .dataset import from_arrays
 from .images import is_picture, picture_files
-from .pixels import Pixels, RowNumbers, in_range
+from .pixels import Labels, Pixels, RowNumbers, in_range
 from .tables.form import Field, Form
 from .tables.options import TableOptions
 from .tables.reading import is_table, read_table
@@ -56,7 +55,7 @@ class Examples:
     shape: tuple[int, ...]
     rows: np.ndarray
     columns: tuple[str, ...] | None = None
-    labels: AnyArray | None = None
+    labels: Labels | None = None
     files: list[str] | None = None
     fields: tuple[Field, ...] | None = None
     notes: tuple[str, ...] = ()
@@ -88,7 +87,7 @@ class Examples:
         )
 
     def only(
-        self, normal: Collection[str], without: Collection[str]
+        self, normal: Collection[str | int] | str, without: Collection[str | int] | str
     ) -> "tuple[Examples, list[str] | None]":
         """Keep the rows of normal classes; return them, and the classes (None if all are normal).
 

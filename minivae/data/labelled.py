@@ -85,10 +85,10 @@ def labelled(x: np.ndarray | Pixels, y: np.ndarray, n_classes: int) -> np.ndarra
         If there is not one label for each example, or one is not in 0 ... C - 1.
     """
     y = np.asarray(y)
-    if y.shape != (len(x),) or y.dtype.kind not in "iu":
+    if not x.shape or y.shape != (len(x),) or y.dtype.kind not in "iu":
         raise DataError(
-            f"{y.dtype} labels of shape {y.shape} were given for {len(x)} examples; give one whole "
-            "number for each."
+            f"{y.dtype} labels of shape {y.shape} were given for {x.shape[0] if x.shape else 0} "
+            "examples; give one whole number for each."
         )
     if y.size and not (y.min() >= 0 and y.max() < n_classes):
         wrong = y.min() if y.min() < 0 else y.max()

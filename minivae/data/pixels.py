@@ -9,13 +9,30 @@ from typing import Annotated, Any
 import numpy as np
 
 from ..engine.door import door
-from ..engine.kinds import Kind
+from ..engine.kinds import AN_ARRAY, Kind
 from ..errors import DtypeError, OptionError, ShapeError
 from .minibatch import gather
 
 ROWS = 1000
 """Rows that are float32 at once where all of them are gone through."""
 
+
+AnyArray = Annotated[
+    np.ndarray,
+    Kind("a NumPy array", lambda value: isinstance(value, np.ndarray), DtypeError, AN_ARRAY),
+]
+"""A host array of any dtype: what it holds, `from_arrays` looks at."""
+
+Labels = Annotated[
+    np.ndarray,
+    Kind(
+        "a NumPy array of texts or whole numbers",
+        lambda value: isinstance(value, np.ndarray) and value.dtype.kind in "biuU",
+        DtypeError,
+        "name each class by a text",
+    ),
+]
+"""Classes (N,), by their names or numbers."""
 
 RowNumbers = Annotated[
     Any,

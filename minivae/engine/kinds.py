@@ -129,12 +129,6 @@ DTYPE = Kind(
 
 AN_ARRAY = "convert it with `numpy.asarray(values, 'float64')`"
 
-AnyArray = Annotated[
-    np.ndarray,
-    Kind("a NumPy array", lambda value: isinstance(value, np.ndarray), DtypeError, AN_ARRAY),
-]
-"""A host array of any dtype, which whoever takes it looks at, such as labels that may be texts."""
-
 Rows = Annotated[
     Any,
     Kind(

@@ -31,7 +31,7 @@ def axes_in(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
             axes = axes[:-1]
         elif len(axes) == 1 and axes != ["..."]:
             continue  # a word in brackets
-        if all(map(AXIS.fullmatch, axes)):
+        if all(map(AXIS.fullmatch, axes)) and axes[0] not in ("int", "float", "str"):
             yield found.start(), tuple("..." if axis[0] == "*" else axis for axis in axes)
 
 

@@ -29,7 +29,7 @@ def evaluate(
     ----------
     model : Model
         One under which data have a loss: a VAE or an autoencoder, but no GAN.
-    x : numpy.ndarray or Pixels, (N, n_pixels)
+    x : numpy.ndarray or Pixels, (N, n_pixels) or (N, *shape)
         Data, as they are: binarize them first if the model was trained on binary pixels.
     rng : numpy.random.Generator
         Draws the noise of the latents.
@@ -91,7 +91,7 @@ def log_likelihood(
     ----------
     model : Model
         One that bounds ln p(x), such as a VAE.
-    x : numpy.ndarray or Pixels, (N, n_pixels)
+    x : numpy.ndarray or Pixels, (N, n_pixels) or (N, *shape)
         Data.
     rng : numpy.random.Generator
         Draws the noise, example by example: the estimate does not depend on `rows`.

@@ -56,7 +56,7 @@ def train_generator(
     ----------
     x : numpy.ndarray or Pixels, (N, D)
         Examples, in [0, 1] under a Bernoulli likelihood.
-    y : numpy.ndarray, (N,), int
+    y : numpy.ndarray, int
         Their classes.
     labels : sequence of str
         Names of the classes.

@@ -130,7 +130,7 @@ def test_many_data_are_encoded_in_parts(monkeypatch):
     made, x = model(), RNG.standard_normal((11, 6))
     mu, _ = made.encode(x)
     whole = mu.copy(), made.decode(mu).copy(), explore.relevance(made, x)
-    monkeypatch.setitem(by_rows.__kwdefaults__, "rows", 4)
+    monkeypatch.setitem(by_rows.__wrapped__.__kwdefaults__, "rows", 4)
     np.testing.assert_allclose(explore.means(made, x), whole[0], rtol=1e-14)
     np.testing.assert_allclose(explore.decode(made, whole[0]), whole[1], rtol=1e-14)
     np.testing.assert_allclose(explore.relevance(made, x), whole[2], rtol=1e-14)

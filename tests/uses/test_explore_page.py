@@ -11,6 +11,7 @@ from minivae.engine.backend import erf
 from minivae.engine.layer import Sequential
 from minivae.errors import OptionError, ShapeError
 from minivae.ops import ACTIVATIONS, LIKELIHOODS, Bernoulli, Clamp, Dropout, Linear
+from minivae.train.runs import Run
 from minivae.uses.explore.page import page_html, write_page
 
 TOLERANCE = 1e-5
@@ -464,8 +465,11 @@ def test_dropout_and_layers_in_layers_run(tab, tmp_path):
     np.testing.assert_allclose(mean, decoded(made, [1, -1]), atol=TOLERANCE)
 
 
-class FakeRun:
+class FakeRun(Run):
     """As much of a run as is asked for before anything is written."""
+
+    def __init__(self):
+        pass
 
     shape, folder = (8, 8), "runs/one"
 

@@ -62,8 +62,10 @@ def test_an_interval_is_printed_in_one_go():
 def test_what_has_no_interval_is_refused(refuses):
     with refuses(DataError, "1 values", "at least two"):
         mean_interval([0.5])
-    with refuses(DataError, "finite"):
+    with refuses(OptionError, "nan", "finite"):
         mean_interval([0.5, np.nan, 1])
+    with refuses(DataError, "finite"):
+        mean_interval(np.array([0.5, np.nan, 1]))
     with refuses(OptionError, "1.5"):
         mean_interval([0.5, 1], confidence=2.0)
     for k, n in ((7, 5), (-1, 2), (0, 0)):

@@ -38,6 +38,9 @@ class Task(Exercise):
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of an argument in the example."""
+        if name not in self.inputs:
+            known = ", ".join(self.inputs)
+            raise OptionError(f"no argument is called {name!r}; there are: {known}.")
         return tuple(size_of(axis, self.sizes) for axis in self.inputs[name].axes)
 
     def example_lines(self) -> list[str]:

@@ -199,8 +199,8 @@ def load(path: str | Path, backend: str | Backend = "auto") -> Detector:
 def fit(
     source: str | Path | np.ndarray,
     *,
-    normal: Collection[str] = (),
-    without: Collection[str] = (),
+    normal: Collection[str | int] | str = (),
+    without: Collection[str | int] | str = (),
     limit: int | None = None,
     held_out: float = 0.2,
     quantile: float = 0.95,

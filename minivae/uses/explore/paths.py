@@ -199,7 +199,7 @@ def attribute(model: Model, having: np.ndarray | Pixels, lacking: np.ndarray | P
     ----------
     model : Model
         A VAE or an autoencoder.
-    having, lacking : numpy.ndarray or Pixels, (N, n_pixels)
+    having, lacking : numpy.ndarray or Pixels, (N, n_pixels) and (M, n_pixels)
         Host data with the attribute, and without it.
 
     Examples
