@@ -142,7 +142,8 @@ def _other_kinds(name: str, role: str, spec: Spec, cost: float, style: str) -> I
     if role == "target":
         hot = COLUMNS if style == "columns" and spec.axes[0] != "1" else "one_hot"
         hot = "binary" if "1" in spec.axes or spec.axes == ("B",) else hot
-        yield Candidate({name: Spec(spec.axes, hot)}, cost + 0.1, style)
+        named = -0.2 if "hot" in plain(name) else 0.1
+        yield Candidate({name: Spec(spec.axes, hot)}, cost + named, style)
         if style in ("rows", "columns") and spec.axes == ("B",):
             for i, below in enumerate("IO"):
                 labels = Spec(("B",), "labels", below)
@@ -201,6 +202,7 @@ def _told(
         kinds = (
             ["labels", "normal", "one_hot"] if len(letters) == 1 else ["normal", "one_hot", COLUMNS]
         )
+        kinds = ["one_hot"] if "hot" in plain(name) else kinds
         kinds = ["binary"] if "1" in letters else kinds
     elif "p" in (role_among(name, among, clue), table.role_of(name)) or plain(name) in PREDICTED:
         kinds = ["unit", "normal"]

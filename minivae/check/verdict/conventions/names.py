@@ -26,7 +26,8 @@ ROLES: dict[str, str] = {
     "preds reconx out output predictions xpred ypred",
     "pred": "ypred pred prediction predictions | preds yhat xhat recon xrecon reconx out output p",
     "mean": "| mean mu m xhat recon mux xmean mudec loc decmean",
-    "target": "y t target targets ytrue xtrue | x label labels data truth",
+    "target": "y t target targets ytrue xtrue onehot yonehot tonehot onehoty yhot "
+    "| x label labels data truth",
     "labels": "labels label classes | y target targets t ytrue",
     "gamma": "gamma scale | g weight w",
     "beta": "shift | b bias",
