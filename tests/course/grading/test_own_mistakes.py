@@ -78,6 +78,8 @@ class Linear:
     assert grade.verdict == "right, but"
     assert "in the shape (7,) instead of (7, 1)" in str(grade)
     assert graded(HEAD + source.format(2)).verdict == "wrong"
+    row = source.replace("dout.sum(0)", "dout.sum(0, keepdims=True)")
+    assert graded(HEAD + row.format(1)).verdict == "wrong"
 
 
 def test_labels_are_no_upstream_gradient(graded):
