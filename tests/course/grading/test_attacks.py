@@ -1,5 +1,7 @@
 """Every trick of `attacks.py` is carried out, and none gets through."""
 
+import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -144,6 +146,19 @@ def test_what_is_drawn_is_not_known_before_and_can_be_drawn_again(graded):
     again = graded(source, exercise, seed=grades[0].seed)
     assert grades[0].printed != grades[1].printed
     assert again.printed == grades[0].printed
+
+
+def test_a_traced_function_runs_after_graders_work():
+    """In Python 3.11 a function that is traced never begins while an exception is looked for."""
+    code = """
+import sys
+from minivae.course.grading.limits import interrupted
+with interrupted(lambda: 60.0):
+    pass
+sys.settrace(lambda *_: None)
+(lambda: None)()
+"""
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
 
 
 def test_work_of_the_graders_own_is_interrupted():
