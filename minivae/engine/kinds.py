@@ -68,6 +68,8 @@ class Between:
         low = f"above {self.low:g}" if self.ends[0] == "(" else f"of at least {self.low:g}"
         if math.isinf(self.high):
             return f" {low}"
+        if self.high > 10:
+            return f" {low} and at most {self.high:,.0f}"
         return f" in {self.ends[0]}{self.low:g}, {self.high:g}{self.ends[1]}"
 
 
