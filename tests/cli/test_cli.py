@@ -758,7 +758,7 @@ def test_a_resumption_with_other_options_is_refused(trained, words, message, cap
         ("reconstruct RUN --data missing.png", None, "missing.png cannot be read"),
         ("reconstruct RUN --data nan.npy", nan_file, "NaN"),
         ("evaluate RUN --limit 0", None, "at least one"),
-        ("evaluate RUN --importance-samples 0", None, "a whole number in [1"),
+        ("evaluate RUN --importance-samples 0", None, "of at least 1"),
         ("evaluate RUN --importance-samples x", None, "no whole number"),
         ("evaluate AE --importance-samples 5", None, "no prior"),
         ("data fetch", None, "name one of"),
