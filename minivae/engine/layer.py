@@ -243,7 +243,7 @@ class Sequential(Layer):
             Output of the last layer.
         """
         noisy = [layer for layer in self.layers if layer.needs_noise]
-        n = len(noise) if isinstance(noise, Sized) else "no"
+        n = len(noise) if isinstance(noise, Sized) and getattr(noise, "shape", True) else "no"
         if noise is not None and n != len(noisy):
             raise ShapeError(
                 f"{n} noise arrays were given, but {len(noisy)} layers take one; "

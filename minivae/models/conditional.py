@@ -210,6 +210,11 @@ class ConditionalVAE(VAE):
                 "a conditional VAE was asked to decode latents without labels; give one-hot labels "
                 "too, as `one_hot` makes them."
             )
+        if y.ndim != 2 or y.shape[1] != len(self.labels):
+            raise ShapeError(
+                f"y has shape {y.shape}, but one-hot labels are (B, {len(self.labels)}); make them "
+                "with `one_hot`."
+            )
         self.decoder.given(y)
         return super().decode(z)
 

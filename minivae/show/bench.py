@@ -21,6 +21,7 @@ from ..engine.cpu.workspace import Workspace
 from ..engine.door import door
 from ..engine.kinds import Count, Positive
 from ..engine.layer import Sequential
+from ..errors import OptionError
 from ..models import VAE
 from ..ops import CASES, Linear
 from ..train.optim.adam import Adam, adam
@@ -80,6 +81,8 @@ def take_turns(name: str, forms: dict[str, Callable[[], Any]], budget: Positive 
     budget : float
         Seconds to spend on each form, about; some calls are made of each in any case.
     """
+    if not forms:
+        raise OptionError(f"{name!r} has no form to be measured; give one at least.")
     clock = time.perf_counter
     spent: dict[str, list[list[float]]] = {name: [] for name in forms}
     for form in forms.values():

@@ -33,8 +33,8 @@ VALUES = [*SENSIBLE.split(), "", " ", "a\x1b[31mb", "a\nb", "\u202eabc", "'; rm 
 SECONDS = 1.0
 """How long a command may take; a training that goes on is interrupted, as by Ctrl-C."""
 
-CODES = {0, 1, 2, 3, 4, 130}
-"""Exit codes that are documented; 130 is that of an interrupted command."""
+CODES = {0, 1, 2, 3, 4, 130, 143}
+"""Exit codes that are documented; 130 and 143 are those of an interrupted command."""
 
 
 def prepare(folder):
@@ -130,7 +130,7 @@ def outcome(words):
         return f"exit code {code}", code
     if code != 130 and "Traceback" in out.getvalue() + said:
         return "a traceback was printed", code
-    if code == 2:
+    if code == 2 and not ("--json" in words and out.getvalue().startswith("{")):
         last = said.rstrip("\n").rpartition("\n")[2]
         if not said.strip() or not (last.startswith("minivae: ") or "minivae: " in said):
             return f"no sentence on standard error: {said!r}", code

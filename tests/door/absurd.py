@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from minivae.engine.kinds import Kind
+
 
 def absurd(folder):
     """Name -> maker of a value; each is made anew, for a call may change or exhaust it."""
@@ -77,6 +79,8 @@ def plain(annotation):
 
 def means_nothing(annotation, value):
     """Whether a value means nothing where an annotation says what is meant; None if it says not."""
+    if any(isinstance(promise, Kind) for promise in getattr(annotation, "__metadata__", ())):
+        return None  # it says itself what it means
     annotation = plain(annotation)
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):

@@ -57,16 +57,18 @@ def targets(rooms=()):
             own = method_name in vars(value)
             if (method_name[0] == "_" and method_name != "__call__") or not own:
                 continue
-            plain = vars(value)[method_name]
-            if isinstance(plain, classmethod):
-                yield f"{name}.{method_name}", method, arguments(plain.__func__, ("cls",))
-            elif isinstance(plain, staticmethod):
-                yield f"{name}.{method_name}", method, arguments(plain.__func__)
-            elif inspect.isfunction(plain):
+            kept = vars(value)[method_name]
+            if f"{name}.{method_name}" in INSIDE:
+                continue
+            if isinstance(kept, classmethod):
+                yield f"{name}.{method_name}", method, arguments(kept.__func__, ("cls",))
+            elif isinstance(kept, staticmethod):
+                yield f"{name}.{method_name}", method, arguments(kept.__func__)
+            elif inspect.isfunction(kept):
                 made = made or instance(value)
                 if made is not None and f"{name}.{method_name}" not in INSIDE:
                     bound = getattr(made, method_name)
-                    yield f"{name}.{method_name}", bound, arguments(plain, ("self",))
+                    yield f"{name}.{method_name}", bound, arguments(kept, ("self",))
 
 
 def sweep(found, folder):
@@ -160,6 +162,12 @@ LONG = {"seed", "epochs", "rows", "sizes", "budget", "out", "path", "folder"}
 """Parameters by which a call may take long and mean it: what runs into the limit is no failure."""
 
 
+def bases(hint):
+    """What an annotation, or each part of a union, is without what is in brackets."""
+    parts = (hint, *typing.get_args(hint))
+    return [typing.get_origin(plain(part)) or plain(part) for part in parts]
+
+
 def attempts(rooms, folder, share=1.0, chance=None):
     """Try absurd values in all places of public names in some rooms, or a share of them."""
     chance = chance or random.Random(0)
@@ -167,10 +175,7 @@ def attempts(rooms, folder, share=1.0, chance=None):
         for name, label, hint, parameter, make in sweep(found, folder):
             if chance.random() >= share or (make() is None and parameter.default is None):
                 continue
-            if (typing.get_origin(plain(hint)) or plain(hint)) is abc.Callable and label in (
-                "class",
-                "lambda",
-            ):
+            if abc.Callable in bases(hint) and label in ("class", "lambda"):
                 continue  # a function of the user's may raise what it likes
             result, error, twin = one(call, found, name, make)
             if result == "ok" and means_nothing(hint, twin):

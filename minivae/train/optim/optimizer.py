@@ -166,9 +166,9 @@ class Optimizer:
         """
         if not (isinstance(t, int) and not isinstance(t, bool) and t >= 0):
             raise CheckpointError(f"t={t!r} was given, but steps are counted from 0.")
-        wanted = dict.fromkeys(self.moments, params.theta.shape) if t else {}
         if not isinstance(params, Params):
             raise OptionError(f"params={shown(params)} was given; give a Params.")
+        wanted = dict.fromkeys(self.moments, params.theta.shape) if t else {}
         if not isinstance(state, dict) or not all(map(is_array, state.values())):
             raise CheckpointError(f"state={shown(state)} was given; give a dict of arrays.")
         given = {name: array.shape for name, array in state.items()}
