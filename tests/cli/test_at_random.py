@@ -4,6 +4,7 @@ import pytest
 from cli.commands_at_random import at_random, prepare
 
 from minivae.cli.main import main
+from minivae.engine import backend
 
 
 def code_of(words):
@@ -19,6 +20,7 @@ def workplace(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("commands"))
         patch.setenv("MINIVAE_DATA", str(tmp_path_factory.mktemp("none")))
+        patch.setattr(backend, "default_backend", lambda: "numpy")
         prepare(".")
         yield
 

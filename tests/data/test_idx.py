@@ -86,5 +86,5 @@ def test_a_damaged_gzip_file_is_named(tmp_path, damage):
 
 
 def test_an_unreadable_path_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\)"):
+    with pytest.raises(DataError, match=r"cannot be read \(it is a folder"):
         idx.read_bytes(tmp_path)
