@@ -83,7 +83,8 @@ def suited(options: dict[str, Any], data: Dataset, asked: dict[str, Any]) -> dic
     kind = MODELS[options["model"]]
     plane = options["latent"] == 2 and options["network"] == NETWORK
     if plane and "encode" in kind.can and data.form is None:
-        found = {k: v for k, v in PLANE.items() if k in options and k not in asked}
+        taken = {*asked, *kind.defaults}  # what the user, or the model's own file, has decided
+        found = {k: v for k, v in PLANE.items() if k in options and k not in taken}
         options = {**options, **found}
     n, batch, epochs = len(data.pixels_train), options["batch"], options["epochs"]
     if "batch" not in asked:

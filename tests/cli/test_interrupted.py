@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 RUN = "import sys; from minivae.cli.main import main; sys.exit(main(sys.argv[1:]))"
-SMALL = "--data digits8 --limit 60 --hidden 6 --latent 2 --epochs 2 --quiet"
+SMALL = "--data digits8 --limit 60 --hidden 6 --latent 2 --epochs 2 --binarize none --quiet"
 
 COMMANDS = {
     "train": f"train {SMALL} --out out",

@@ -17,7 +17,7 @@ import minivae
 from minivae.check import check_all
 from minivae.cli.main import main
 from minivae.data.labelled import labelled
-from minivae.models import MODELS
+from minivae.models import MODELS, NETWORKS
 from minivae.train.runs import open_run
 
 TOY = '''
@@ -212,16 +212,16 @@ def test_it_is_evaluated(run, capsys):
 def test_it_is_traced(capsys):
     assert call("step", "--model", "toy", "--all") == 0
     out = capsys.readouterr().out
-    assert out.startswith("A toy of widths 2-3-1-3-2")
+    assert out.startswith("A toy of widths 2-3-1, relu, mirrored")
     assert "bernoulli.forward" in out
     before, after = out.rpartition("goes from ")[2].removesuffix(" nats.\n").split(" to ")
     assert float(after) < float(before)
 
 
 def test_it_is_checked(toy, capsys):
-    (report,) = [report for report in check_all() if report.name.startswith("Toy(")]
-    assert report.passed
-    assert report.error < 1e-8
+    reports = [report for report in check_all() if report.name.startswith("Toy(")]
+    assert len(reports) >= len(NETWORKS), "a model is checked of each network"
+    assert all(report.passed and report.error < 1e-8 for report in reports)
     toy.backward = lambda self: self.encoder.backward_params(self.z)
     wrong = [report for report in check_all() if report.name.startswith("Toy(")]
     assert not wrong[0].passed

@@ -120,17 +120,20 @@ def run(options: argparse.Namespace) -> int:
 def run_fit(options: argparse.Namespace) -> int:
     """Fit a detector and write it."""
     from ...ops import LIKELIHOODS
+    from ...train.runs import place
     from ...uses.anomaly import detector as anomaly
     from .. import anomaly_report
 
     voice = options.voice
-    path = detector_file(options)
+    path = None if options.out is None else new_file(options.out, ".npz")
     if options.likelihood is not None:
         _known("--likelihood", options.likelihood, LIKELIHOODS)
     names = ("normal", "without", "limit", "held_out", "quantile", "samples")
     names += ("hidden", "latent", "likelihood", "epochs", "batch", "lr", "seed", "backend")
     how = {name: getattr(options, name) for name in names}
     detector = anomaly.fit(options.data, **how, **table_of(options), progress=voice.progress)
+    if path is None:  # a folder for it is made only now, when there is something to put into it
+        path = place(f"{Path(options.data).stem}-detector", ".npz")
     detector.save(path)
     voice.say(anomaly_report.fitted(detector))
     voice.wrote(path)
@@ -214,15 +217,6 @@ def normal_rows(
 
 
 # ---- files ----
-
-
-def detector_file(options: argparse.Namespace) -> Path:
-    """Where the detector is written: where it is told, or a new file of its data's name."""
-    from ...train.runs import place
-
-    if options.out is not None:
-        return new_file(options.out, ".npz")
-    return place(f"{Path(options.data).stem}-detector", ".npz")
 
 
 def _write(paths: list[Path], contents: list[bytes]) -> None:
