@@ -8,7 +8,7 @@ Each library draws its noise by its own generator, the way it is fastest. With `
 given NumPy's instead; their losses then agree up to rounding, but their times are no comparison.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -50,7 +50,11 @@ def products(p: Problem, setting: Setting) -> Step:
         backward.append((x.T, dy, array(n_in, n_out)))
         if i > 0:  # the first layer's input is data and gets no gradient
             backward.append((dy, W.T, array(rows, n_in)))
-    calls = forward + backward[::-1]
+    return multiplying(forward + backward[::-1])
+
+
+def multiplying(calls: list[tuple[np.ndarray, ...]]) -> Step:
+    """A step that computes `a @ b` into `out`, for each (a, b, out)."""
 
     def step() -> float:
         for a, b, out in calls:
@@ -62,22 +66,36 @@ def products(p: Problem, setting: Setting) -> Step:
 
 def minivae(p: Problem, setting: Setting, backend: str | None = None) -> Step:
     """This library."""
-    from minivae import VAE, Adam
-    from minivae.data.minibatch import gather
+    from minivae import VAE
 
     rng = np.random.default_rng(0)
     backend = backend or setting.backend
     options = {"activation": p.activation, "samples": p.samples, "backend": backend}
     model = VAE(p.pixels, p.hidden, p.latent, rng=rng, **options)
+    given = noises(p) if setting.same_noise else None
+    return training(model, first_weights(p), make_data(p.pixels), p.batch, rng, given)
+
+
+def training(
+    model: Any,
+    pairs: list[tuple[np.ndarray, ...]],
+    data: np.ndarray,
+    batch: int,
+    rng: np.random.Generator,
+    given: Iterator[np.ndarray] | None,
+) -> Step:
+    """A step of a model of this library from these weights, with its own noise or what is given."""
+    from minivae import Adam
+    from minivae.data.minibatch import gather
+
     there = model.backend.asarray
-    weights = [array for pair in first_weights(p) for array in pair]
+    weights = [array for pair in pairs for array in pair]
     for name, array in zip(model.params, weights, strict=True):
         model.params[name][...] = there(array)
-    optimizer, data, rows_of = Adam(LEARNING_RATE), there(make_data(p.pixels)), minibatches(p.batch)
-    given = noises(p) if setting.same_noise else None
+    optimizer, data, rows_of = Adam(LEARNING_RATE), there(data), minibatches(batch)
 
     def draw(_: int) -> tuple:
-        eps = there(next(given)) if given else model.draw_noise(rng, p.batch)
+        eps = there(next(given)) if given else model.draw_noise(rng, batch)
         return there(next(rows_of)), eps
 
     drawn = model.backend.ahead(draw, count())
@@ -149,6 +167,25 @@ def torch(p: Problem, setting: Setting, fused: bool = False, compiled: str = "")
     if compiled == "loss":
         loss_of = torch.compile(loss_of)
     parameters = [array for pair in pairs for array in pair]
+    given = map(samples_first, noises(p)) if setting.same_noise else None
+    how = {"fused": fused, "compiled": compiled == "step", "device": setting.device}
+    return trained_by_torch(loss_of, parameters, make_data(p.pixels), p.batch, given, **how)
+
+
+def trained_by_torch(
+    loss_of: Callable,
+    parameters: list,
+    data: np.ndarray,
+    batch: int,
+    given: Iterator[np.ndarray] | None,
+    *,
+    fused: bool = True,
+    compiled: bool = False,
+    device: str = "cpu",
+) -> Step:
+    """A step of PyTorch on a loss `loss_of(x, eps)` of these parameters."""
+    import torch
+
     optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=fused or None)
 
     def update(x: Any, eps: Any) -> Any:
@@ -158,14 +195,13 @@ def torch(p: Problem, setting: Setting, fused: bool = False, compiled: str = "")
         optimizer.step()
         return loss.detach()
 
-    if compiled == "step":
+    if compiled:
         update = torch.compile(update)
 
     def there(array: np.ndarray) -> Any:
-        return torch.from_numpy(array).to(setting.device, non_blocking=True)
+        return torch.from_numpy(array).to(device, non_blocking=True)
 
-    data, rows_of = there(make_data(p.pixels)), minibatches(p.batch)
-    given = map(samples_first, noises(p)) if setting.same_noise else None
+    data, rows_of = there(data), minibatches(batch)
 
     def step() -> Any:
         x = data.index_select(0, there(next(rows_of)))  # data[rows] takes twice as long
@@ -178,7 +214,6 @@ def jax(p: Problem, setting: Setting) -> Step:
     """JAX: the whole step compiled, the weights' and Adam's buffers donated."""
     import jax
     import jax.numpy as jnp
-    import optax
 
     act = {"relu": jax.nn.relu, "tanh": jnp.tanh}[p.activation]
     n = len(p.hidden)
@@ -216,6 +251,22 @@ def jax(p: Problem, setting: Setting) -> Step:
         return -(jax.nn.logsumexp(log_w, axis=0) - jnp.log(p.samples)).mean()
 
     loss_of = elbo if p.samples is None else iwae
+    given = map(samples_first, noises(p)) if setting.same_noise else None
+    return compiled_by_jax(loss_of, first_weights(p), make_data(p.pixels), p.batch, given)
+
+
+def compiled_by_jax(
+    loss_of: Callable,
+    weights: list[tuple[np.ndarray, ...]],
+    data: np.ndarray,
+    batch: int,
+    given: Iterator[np.ndarray] | None,
+) -> Step:
+    """A step of JAX on a loss `loss_of(pairs, x, key, eps)`, from these weights."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
     adam = optax.adam(LEARNING_RATE)
 
     def update(pairs: list, moments: Any, key: Any, data: Any, rows: Any, eps: Any) -> Any:
@@ -225,10 +276,9 @@ def jax(p: Problem, setting: Setting) -> Step:
         return optax.apply_updates(pairs, change), moments, key, loss
 
     update = jax.jit(update, donate_argnums=(0, 1, 2))
-    pairs = [tuple(map(jnp.asarray, pair)) for pair in first_weights(p)]
+    pairs = [tuple(map(jnp.asarray, pair)) for pair in weights]
     state = [pairs, adam.init(pairs), jax.random.key(0)]
-    data, rows_of = jnp.asarray(make_data(p.pixels)), minibatches(p.batch)
-    given = map(samples_first, noises(p)) if setting.same_noise else None
+    data, rows_of = jnp.asarray(data), minibatches(batch)
 
     def step() -> Any:
         eps = next(given) if given else None

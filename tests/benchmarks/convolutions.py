@@ -11,13 +11,12 @@ numbers come in another order, and the weights of the dense layer beside it are 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from typing import Any
 
 import numpy as np
 
-from contenders import Setting, Step
-from problems import LEARNING_RATE, make_data, minibatches
+from contenders import Setting, Step, compiled_by_jax, multiplying, trained_by_torch, training
+from problems import make_data
 
 SIDE, CHANNELS, HIDDEN, LATENT, KERNEL = 28, (32, 64), 256, 16, 4
 
@@ -72,20 +71,12 @@ def products(p: ConvProblem, setting: Setting) -> Step:
         backward.append((dy.T, x, array(*W.shape)) if back else (x.T, dy, array(*W.shape)))
         if i > 0:  # the first layer's input is data and gets no gradient
             backward.append((dy, W if back else W.T, array(rows, n_in)))
-    calls = forward + backward[::-1]
-
-    def step() -> float:
-        for a, b, out in calls:
-            np.matmul(a, b, out=out)
-        return 0.0
-
-    return step
+    return multiplying(forward + backward[::-1])
 
 
 def minivae(p: ConvProblem, setting: Setting, backend: str | None = None) -> Step:
     """This library."""
-    from minivae import VAE, Adam
-    from minivae.data.minibatch import gather
+    from minivae import VAE
 
     rng = np.random.default_rng(0)
     model = VAE(
@@ -97,28 +88,8 @@ def minivae(p: ConvProblem, setting: Setting, backend: str | None = None) -> Ste
         rng=rng,
         backend=backend or setting.backend,
     )
-    there = model.backend.asarray
-    weights = [array for pair in first_weights() for array in pair]
-    for name, array in zip(model.params, weights, strict=True):
-        model.params[name][...] = there(array)
-    optimizer, data, rows_of = Adam(LEARNING_RATE), there(make_data()), minibatches(p.batch)
     given = noises(p) if setting.same_noise else None
-
-    def draw(_: int) -> tuple:
-        eps = there(next(given)) if given else model.draw_noise(rng, p.batch)
-        return there(next(rows_of)), eps
-
-    drawn = model.backend.ahead(draw, count())
-
-    def step() -> np.ndarray:
-        with model.workspace:
-            rows, eps = next(drawn)
-            x = model.backend.call(gather, data, rows)
-            terms = model.step(x, eps)
-            optimizer.step(model.params)
-        return terms.loss
-
-    return step
+    return training(model, first_weights(), make_data(), p.batch, rng, given)
 
 
 def torch(
@@ -171,26 +142,14 @@ def torch(
     if compiled:
         loss_of = torch.compile(loss_of)
     parameters = [array for pair in pairs for array in pair]
-    optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True)
-    data, rows_of = torch.from_numpy(make_data()).to(setting.device), minibatches(p.batch)
     given = noises(p) if setting.same_noise else None
-
-    def step() -> Any:
-        x = data.index_select(0, torch.from_numpy(next(rows_of)).to(setting.device))
-        optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(x, torch.from_numpy(next(given)).to(setting.device) if given else None)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
-    return step
+    return trained_by_torch(loss_of, parameters, make_data(), p.batch, given, device=setting.device)
 
 
 def jax(p: ConvProblem, setting: Setting) -> Step:
     """JAX: the whole step compiled, channels last, the weights' and Adam's buffers donated."""
     import jax
     import jax.numpy as jnp
-    import optax
 
     form = ("NHWC", "HWIO", "NHWC")
     small, last = SIDE // 4, CHANNELS[-1]
@@ -219,26 +178,8 @@ def jax(p: ConvProblem, setting: Setting) -> Step:
         kl = -0.5 * jnp.sum(1 + logvar - mu**2 - jnp.exp(logvar))
         return (bce.sum() + kl) / len(x)
 
-    adam = optax.adam(LEARNING_RATE)
-
-    def update(pairs: list, moments: Any, key: Any, data: Any, rows: Any, eps: Any) -> Any:
-        key, own = jax.random.split(key)
-        loss, gradient = jax.value_and_grad(loss_of)(pairs, data[rows], own, eps)
-        change, moments = adam.update(gradient, moments)
-        return optax.apply_updates(pairs, change), moments, key, loss
-
-    update = jax.jit(update, donate_argnums=(0, 1, 2))
-    pairs = [tuple(map(jnp.asarray, pair)) for pair in first_weights()]
-    state = [pairs, adam.init(pairs), jax.random.key(0)]
-    data, rows_of = jnp.asarray(make_data()), minibatches(p.batch)
     given = noises(p) if setting.same_noise else None
-
-    def step() -> Any:
-        eps = next(given) if given else None
-        *state[:], loss = update(*state, data, next(rows_of).astype(np.int32), eps)
-        return jax.block_until_ready(loss)
-
-    return step
+    return compiled_by_jax(loss_of, first_weights(), make_data(), p.batch, given)
 
 
 CONTENDERS: dict[str, Callable[[ConvProblem, Setting], Step]] = {
