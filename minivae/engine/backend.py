@@ -233,7 +233,8 @@ def memory_in_a_sentence(advice: str) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        detail = str(error).rstrip(".") or "the system gave none"
+        first = error.__cause__ if isinstance(error.__cause__, MemoryError) else error
+        detail = str(first).rstrip(".") or "the system gave none"
         raise OutOfMemoryError(f"not enough memory ({detail}); {advice}.") from error
 
 

@@ -10,14 +10,14 @@ def oracle(torch, x, at):
     return torch.cat([x[:, at:], x[:, :at]], 1)
 
 
-@pytest.mark.parametrize("at", [0, 2, 7])
+@pytest.mark.parametrize("at", [1, 2, 7])
 @pytest.mark.parametrize("shape", [(3, 7), (3, 2, 7), (0, 7)])
 def test_the_parts_are_views_and_their_gradients_go_back_to_their_places(shape, at):
     x = np.random.default_rng(0).standard_normal(shape)
     (left, right), cache = split.forward(x, at)
     assert (left.shape[-1], right.shape[-1]) == (at, 7 - at)
     if x.size:
-        assert np.shares_memory(left if at else right, x)
+        assert np.shares_memory(left, x)
     np.testing.assert_array_equal(split.backward(left, right, *cache), x)
 
 

@@ -62,5 +62,5 @@ def test_an_exercise_graded_again_gets_the_new_points():
 def test_nothing_to_grade(refuses):
     with refuses(OptionError, "'empty'"):
         Scoresheet().grade("empty", 2)
-    with refuses(OptionError, "bool"):
+    with refuses(OptionError, "True", "Report"):
         Scoresheet().grade("guess", 2, True)

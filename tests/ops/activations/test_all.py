@@ -31,7 +31,9 @@ def test_its_pair_can_be_imported_from_the_folder(name):
     assert getattr(activations, f"{name}_backward") is ACTIVATIONS[name][1]
 
 
-@pytest.mark.parametrize("make", [Activation, lambda name: Dense(1, 1, name, rng=None)])
+@pytest.mark.parametrize(
+    "make", [Activation, lambda name: Dense(1, 1, name, rng=np.random.default_rng(0))]
+)
 def test_an_unknown_name_is_refused(make, refuses):
     with refuses(OptionError, "'swoosh'", *ACTIVATIONS):
         make("swoosh")
