@@ -233,8 +233,7 @@ def memory_in_a_sentence(advice: str) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        first = error.__cause__ if isinstance(error.__cause__, MemoryError) else error
-        detail = str(first).rstrip(".") or "the system gave none"
+        detail = str(error.__cause__ or error).rstrip(".") or "the system gave none"
         raise OutOfMemoryError(f"not enough memory ({detail}); {advice}.") from error
 
 
