@@ -13,6 +13,14 @@ from minivae.engine.cpu.workspace import Workspace, _current, empty
 from minivae.interrupts import held
 
 
+@pytest.fixture(autouse=True)
+def heeded():
+    """A shell's background command is started with SIGINT ignored, and Python leaves it so."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_an_interrupt_waits_for_the_end_of_the_block():
     done = []
     with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012
