@@ -1,4 +1,4 @@
-"""Fixtures that all tests share, and what `pytest -m gpu` means."""
+"""Fixtures that all tests share, and what `pytest` and `pytest -m gpu` leave out."""
 
 import functools
 import os
@@ -116,6 +116,13 @@ def refuses():
     return check
 
 
+def pytest_configure(config):
+    """Leave out what is slow where nothing is named: no file, no folder, no mark, not "all"."""
+    named = config.args_source is pytest.Config.ArgsSource.ARGS or config.option.markexpr
+    if not named and not os.environ.get("MINIVAE_REQUIRE_ALL"):
+        config.option.markexpr = "not slow"
+
+
 def _gpu_is_asked_for(config):
     asked = bool(re.search(r"\bgpu\b", config.option.markexpr))
     return asked or bool(os.environ.get("MINIVAE_REQUIRE_GPU"))
@@ -131,11 +138,14 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_report_header(config):
-    """Say on what the backend "cuda" runs."""
-    if not _gpu_is_asked_for(config):
-        return "cuda: a stand-in on the CPU (on a GPU: pytest -m gpu)"
-    found = real_device()
-    return f"cuda: {found if isinstance(found, str) else cuda.device_name(found)}"
+    """Say on what the backend "cuda" runs, and whether all tests do."""
+    lines = ["cuda: a stand-in on the CPU (on a GPU: pytest -m gpu)"]
+    if _gpu_is_asked_for(config):
+        found = real_device()
+        lines = [f"cuda: {found if isinstance(found, str) else cuda.device_name(found)}"]
+    if config.option.markexpr == "not slow":
+        lines.append('slow tests are left out (with them: pytest -m "slow or not slow")')
+    return lines
 
 
 def pytest_xdist_auto_num_workers(config):

@@ -36,6 +36,7 @@ def test_nothing_heavy_is_imported(program):
     assert ("numpy" in told) == (program != "import minivae")
 
 
+@pytest.mark.slow
 def test_matplotlib_is_imported_when_a_picture_is_drawn(tmp_path):
     folder = tmp_path / "run"
     main = "import sys\nfrom minivae.cli.main import main\n"

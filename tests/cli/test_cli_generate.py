@@ -288,6 +288,7 @@ def test_augment_a_table_of_named_classes():
     assert data.x_train.shape == (36 + 12, 5)
 
 
+@pytest.mark.slow
 def test_the_experiment_from_the_command_line(monkeypatch, capsys):
     monkeypatch.setattr(experiment, "PER_CLASS", (5,))
     monkeypatch.setattr(experiment, "UPDATES", 10)

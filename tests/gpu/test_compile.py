@@ -10,6 +10,8 @@ from gpu import nvrtc
 from gpu.real import cupy
 from minivae.engine.gpu.kernels import Reduction, specs
 
+pytestmark = pytest.mark.slow
+
 each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 

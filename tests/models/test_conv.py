@@ -355,6 +355,7 @@ def test_a_table_is_refused_in_one_sentence(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == [tmp_path / "table.csv"]
 
 
+@pytest.mark.slow
 def test_colour_pictures_of_odd_sizes(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     np.save("colours.npy", rng().integers(0, 256, (400, 9, 7, 3), "uint8"))

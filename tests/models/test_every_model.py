@@ -16,6 +16,8 @@ from minivae.models import MODELS, NETWORKS
 from minivae.train.loop import fit
 from minivae.train.runs import open_run
 
+pytestmark = pytest.mark.slow
+
 each_kind = pytest.mark.parametrize("kind", MODELS)
 each_network = pytest.mark.parametrize("network", NETWORKS)
 

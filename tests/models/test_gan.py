@@ -167,6 +167,7 @@ def test_each_player_gets_better_against_a_fixed_other():
         assert float(losses(model, x, z)[player]) < 0.9 * before, player
 
 
+@pytest.mark.slow
 def test_a_gaussian_in_one_dimension_is_learned():
     rng = np.random.default_rng(0)
     x = 3 + 0.5 * rng.standard_normal((2000, 1)).astype("f4")

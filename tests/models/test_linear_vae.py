@@ -27,7 +27,7 @@ from minivae.train.loop import fit
 from minivae.train.optim.adam import Adam
 from minivae.train.settings import Settings, Training
 
-pytestmark = pytest.mark.usefixtures("each_backend")
+pytestmark = [pytest.mark.usefixtures("each_backend"), pytest.mark.slow]
 
 D, Z, N = 6, 2, 400
 

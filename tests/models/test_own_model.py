@@ -20,6 +20,8 @@ from minivae.data.labelled import labelled
 from minivae.models import MODELS, NETWORKS
 from minivae.train.runs import open_run
 
+pytestmark = pytest.mark.slow
+
 TOY = '''
 """An autoencoder whose codes are shaken, and cost what they are long."""
 

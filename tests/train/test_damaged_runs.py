@@ -20,6 +20,8 @@ import pytest
 
 from minivae.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--hidden", "6", "--latent", "2", "--epochs", "2", "--quiet"]
 TRAINED = {
     "vae": ["--data", "digits8", "--limit", "60", "--patience", "1"],

@@ -20,6 +20,8 @@ from minivae.check.verdict.conventions.pairing import partner_of
 from minivae.course.grading import grade_file
 from minivae.errors import OptionError
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 import numpy as np
 K = 1.0

@@ -7,6 +7,8 @@ import pytest
 from minivae.course.exercises import EXERCISES, write_exercises, write_solutions
 from minivae.course.grading import grade_file, load_rubric
 
+pytestmark = pytest.mark.slow
+
 MISSING = "no gradient was returned for this argument"
 POINTS = sum(exercise.points for exercise in EXERCISES)
 

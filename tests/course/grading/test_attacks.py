@@ -17,6 +17,8 @@ from minivae.errors import OptionError
 from . import attacks
 from .conftest import LINEAR, RUBRIC
 
+pytestmark = pytest.mark.slow
+
 CONFINED = {"view", "landlock", "seccomp", "capabilities"}
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from minivae.course.grading import grade_file
 
+pytestmark = pytest.mark.slow
+
 HEAD = "import numpy as np\nK = 1.0\n"
 
 KINDS = {

@@ -7,6 +7,8 @@ from minivae.errors import OptionError
 
 from .conftest import LINEAR
 
+pytestmark = pytest.mark.slow
+
 RIGHT = {
     "pair": LINEAR,
     "plain names": LINEAR.replace("linear_", ""),

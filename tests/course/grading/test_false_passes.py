@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 RELU = """
 import numpy as np
 class ReLU:

@@ -11,6 +11,8 @@ from minivae.course.grading.guess import candidates
 from minivae.course.grading.inputs import size_of
 from minivae.course.grading.roles import Names
 
+pytestmark = pytest.mark.slow
+
 HEAD = "import numpy as np\nK = 1.0\n"
 
 KINDS = {

@@ -18,6 +18,8 @@ from minivae.course.grading.sandbox import MAX_PRINTED, Limits, Sandbox, Sandbox
 from .conftest import LINEAR, RUBRIC, WRONG
 from .schema import check_results
 
+pytestmark = pytest.mark.slow
+
 
 def processes(marker):
     """Command lines of living processes that hold the marker."""

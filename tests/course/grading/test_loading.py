@@ -11,6 +11,8 @@ from minivae.course.grading.files import copies_of, source_of
 
 from .conftest import LINEAR, WRONG
 
+pytestmark = pytest.mark.slow
+
 RELU = """
 import numpy as np
 

@@ -15,6 +15,8 @@ from .conftest import LINEAR, WRONG
 from .schema import check_results
 from .test_commands import run
 
+pytestmark = pytest.mark.slow
+
 ALL = {"name": "linear", "inputs": {"x": "B I", "W": "I O", "b": "O"}, "points": 9}
 NOISY = """
 import numpy as np

@@ -17,6 +17,8 @@ from minivae.show import derivations, typeset
 from minivae.show.reader import folder, pages
 from minivae.show.reader.prose import Prose, plain_title, split
 
+pytestmark = pytest.mark.slow
+
 
 def test_each_module_with_equations_has_a_page(site):
     made = {path.stem for path in site.glob("*.html")}

@@ -4,6 +4,8 @@ import pytest
 
 from minivae.show import derivations
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["index", *(name.removeprefix("minivae.") for name in derivations.modules())]
 
 VISIBLE_TEXT = """() => {
