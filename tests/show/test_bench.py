@@ -1,6 +1,7 @@
 """`minivae bench`: what it measures is the step's own products, and it runs without Numba."""
 
 import time
+
 import numpy as np
 import pytest
 
