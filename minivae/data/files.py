@@ -13,7 +13,8 @@ from ..errors import DataError
 from ..files import open_file
 from . import idx
 from .dataset import Dataset, from_arrays
-from .images import read_folder
+from .images import is_picture, read_folder
+from .tables.reading import is_table
 
 X_NAMES = ("x_train", "x", "images", "data")
 Y_NAMES = ("y_train", "y", "labels")
@@ -59,8 +60,12 @@ def _read_file(path: Path) -> dict[str, np.ndarray]:
         ) from None
     if start.startswith((b"\x93NUMPY", b"PK")):
         return _read_numpy(path)
+    if start.startswith(idx.GZIP) and is_table(path.with_suffix("")):
+        raise DataError(f"{path} is a compressed table; unpack it with gunzip.")
     if start.startswith((idx.GZIP, b"\0\0")):
         return {"x": idx.read(path)}
+    if is_picture(path):
+        raise DataError(f"{path} is one picture; give a folder of many, all of one size.")
     raise DataError(
         f"{path} is of an unknown kind (it starts with {start!r}), expected a .npy, .npz, IDX or "
         f".csv file or a folder of pictures; numpy.save writes a .npy file"

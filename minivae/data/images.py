@@ -49,7 +49,7 @@ def load_image(path: str | Path) -> np.ndarray:
     -------
     ndarray, shape (H, W) or (H, W, 3), float32
         Grey or red, green, blue in [0, 1], turned as its EXIF entry says. An alpha channel is
-        dropped if it is opaque; a palette of nothing but greys is grey.
+        dropped if it is opaque; a palette, or a WebP, of nothing but greys is grey.
 
     Raises
     ------
@@ -63,7 +63,9 @@ def load_image(path: str | Path) -> np.ndarray:
         with open_file(path) as file, Image.open(file) as image:
             n = getattr(image, "n_frames", 1) if image.format in FILMS else 1
             image.load()
-            clear, pixels = _is_clear(image, path), _pixels(ImageOps.exif_transpose(image))
+            either = _is_either(image)
+            clear = _is_clear(image, path)
+            pixels = _pixels(ImageOps.exif_transpose(image), either)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise DataError(
@@ -113,16 +115,21 @@ def _bits(path: Path) -> int:
     return header[24] if header.startswith(b"\x89PNG") else 8
 
 
-def _pixels(image: Any) -> np.ndarray:
+def _is_either(image: Any) -> bool:
+    """Whether the mode tells nothing of grey: of a palette, and of WebP, which has no grey."""
+    return image.mode in ("P", "PA") or image.format == "WEBP"
+
+
+def _pixels(image: Any, either: bool) -> np.ndarray:
     """Pixels of a Pillow image without its alpha: (H, W) or (H, W, 3), of 8 or 16 bits over 1."""
     if image.mode.startswith("I"):
         return np.asarray(image, np.float64) / 65535  # grey of 16 bits
     if image.mode == "F":
         return np.asarray(image)
     grey = image.mode in ("1", "L", "LA", "La")
-    if image.mode in ("P", "PA"):
+    if either:
         rgb = np.asarray(image.convert("RGB"))
-        grey = bool((rgb == rgb[..., :1]).all())
+        grey = bool((np.ptp(rgb, axis=-1) <= 1).all())  # WebP rounds each channel for itself
     return np.asarray(image.convert("L" if grey else "RGB")) / np.float32(255)
 
 
@@ -156,8 +163,9 @@ def read_folder(folder: Path) -> dict[str, Any]:
         )
     if not direct and not classes:
         deeper = next((sub for sub in _folders(folder) if _classes(sub)), None)
+        other = "".join(f" ({note.partition(': ')[2]})" for note in _passed_over(folder, {}))
         raise DataError(
-            f"{folder} holds no pictures, expected some in it or in one subfolder a class"
+            f"{folder} holds no pictures{other}, expected some in it or in one subfolder a class"
             + (f"; give {deeper}, whose subfolders hold some" if deeper else "")
         )
     notes = _passed_over(folder, classes)
@@ -217,7 +225,7 @@ def _passed_over(folder: Path, classes: dict[str, list[Path]]) -> tuple[str, ...
     parts = [f"{hidden} hidden or left by the system"] if hidden else []
     if met:
         kinds = ", ".join(f"{count} {kind}" for kind, count in met.most_common(5))
-        parts.append(f"{sum(met.values())} that are no pictures ({kinds})")
+        parts.append(f"{sum(met.values())} of other kinds ({kinds})")
     what = [f"files and folders passed over: {', '.join(parts)}"] if parts else []
     if folders:
         what.append(f"folders without pictures, or below a class, passed over: {folders}")
@@ -225,16 +233,16 @@ def _passed_over(folder: Path, classes: dict[str, list[Path]]) -> tuple[str, ...
 
 
 def _stack(files: list[Path], colour: bool = False) -> np.ndarray:
-    """Pictures (N, H, W) or (N, H, W, 3); a grey palette among colours is a colour."""
+    """Pictures (N, H, W) or (N, H, W, 3); a grey palette or WebP among colours is one."""
     stack, first = np.empty(0, np.float32), None
     for i, file in enumerate(files):
         image = load_image(file)
-        if image.ndim == 2 and colour and _has_palette(file):
+        if image.ndim == 2 and colour and _may_be_either(file):
             image = np.stack([image] * 3, axis=2)
         if first is None:
             first, colour = image, colour or image.ndim == 3
             stack = np.empty((len(files), *image.shape), np.float32)
-        if image.ndim == 3 and not colour and all(map(_has_palette, files[:i])):
+        if image.ndim == 3 and not colour and all(map(_may_be_either, files[:i])):
             return _stack(files, colour=True)
         if image.shape != first.shape:
             raise DataError(
@@ -245,11 +253,11 @@ def _stack(files: list[Path], colour: bool = False) -> np.ndarray:
     return stack
 
 
-def _has_palette(path: Path) -> bool:
+def _may_be_either(path: Path) -> bool:
     from PIL import Image
 
     with open_file(path) as file, Image.open(file) as image:
-        return image.mode in ("P", "PA")
+        return _is_either(image)
 
 
 def _size(image: np.ndarray) -> str:

@@ -36,6 +36,9 @@ TURNS = 5
 STILL = 1.3
 """How much longer a turn may take than another on a machine that does nothing else."""
 
+WHOLE = 0.9
+"""Part of a core's time, at least, of a program that never waits on such a machine."""
+
 
 class Row(NamedTuple):
     """What was measured of one thing.
@@ -48,15 +51,20 @@ class Row(NamedTuple):
         Median of each form, the slowest reference first.
     unsteady : float
         The slowest turn of the steadiest form over its fastest; 1 on a machine that is still.
+    share : float
+        Seconds of the processor for each second that passed; 1 or more on a machine that is still.
     """
 
     name: str
     seconds: dict[str, float]
     unsteady: float = 1.0
+    share: float = 1.0
 
     @property
     def disturbed(self) -> str:
         """Why these numbers say more of other programs than of this one; "" if they do not."""
+        if self.share < WHOLE:
+            return f"this program had {self.share:.0%} of a core's time, others the rest"
         if self.unsteady > STILL:
             return (
                 f"the same work took up to {self.unsteady:.1f} times as long from one turn to the "
@@ -87,6 +95,7 @@ def take_turns(name: str, forms: dict[str, Callable[[], Any]], budget: Positive 
     spent: dict[str, list[list[float]]] = {name: [] for name in forms}
     for form in forms.values():
         form()  # compiles, and fills the caches
+    start, begun = clock(), time.process_time()
     for _ in range(TURNS):
         for of, form in forms.items():
             # In the first half of a turn the threads of the form before may still be awake.
@@ -97,10 +106,11 @@ def take_turns(name: str, forms: dict[str, Callable[[], Any]], budget: Positive 
                 if now >= half:
                     turn.append(clock() - now)
             spent[of].append(turn)
+    share = (time.process_time() - begun) / (clock() - start)
     medians = {of: [float(np.median(turn)) for turn in turns] for of, turns in spent.items()}
     unsteady = min(max(turns) / min(turns) for turns in medians.values())
     whole = {of: float(np.median(np.concatenate(turns))) for of, turns in spent.items()}
-    return Row(name, whole, unsteady)
+    return Row(name, whole, unsteady, share)
 
 
 @door
@@ -265,10 +275,6 @@ def draw(rows: list[Row], step: Row, ax: Any = None) -> Any:
         From `training_step`.
     ax : pair of matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     compared = [row for row in rows if "kernel" in row.seconds]
     if ax is None:

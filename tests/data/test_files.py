@@ -104,9 +104,10 @@ def test_an_unknown_kind_is_refused(tmp_path, content):
 
 
 def test_a_gzip_of_something_else_is_refused(tmp_path):
-    (tmp_path / "table.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))
-    with pytest.raises(DataError, match="expected an IDX file"):
-        load(tmp_path / "table.csv.gz")
+    for name, words in [("a.gz", "expected an IDX file"), ("t.csv.gz", "compressed table; unpack")]:
+        (tmp_path / name).write_bytes(gzip.compress(b"a,b\n1,2\n"))
+        with pytest.raises(DataError, match=words):
+            load(tmp_path / name)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

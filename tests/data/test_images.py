@@ -246,6 +246,28 @@ def test_grey_palettes_are_grey_and_colours_among_colours(tmp_path):
         assert load(folder).shape == (2, 3, 3)
 
 
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_grey_webp_is_grey_though_it_has_three_channels(tmp_path, lossless):
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (16, 1))
+    image = load_image(save(tmp_path / "a.webp", ramp, lossless=lossless))
+    assert image.shape == ramp.shape
+    np.testing.assert_allclose(image, ramp / 255, atol=0 if lossless else 0.05)
+    save(tmp_path / "a.png", ramp)
+    assert load(tmp_path).shape == ramp.shape
+
+
+def test_files_of_other_kinds_are_counted_where_there_is_nothing_else(tmp_path):
+    for i in range(3):
+        (tmp_path / f"{i}.heic").write_bytes(b"")
+    with pytest.raises(DataError, match=r"holds no pictures \(.*3 of other kinds \(3 .heic\)\)"):
+        load(tmp_path)
+
+
+def test_one_picture_is_no_data(tmp_path, pixels):
+    with pytest.raises(DataError, match=r"is one picture; give a folder"):
+        load(save(tmp_path / "a.png", pixels))
+
+
 def test_what_systems_leave_is_nobodys_class(tmp_path):
     for name in ("cat", "dog"):
         for i in range(2):
@@ -262,7 +284,7 @@ def test_what_systems_leave_is_nobodys_class(tmp_path):
     assert data.labels == ("cat", "dog")
     assert len(data.x_train) == 4
     (note,) = data.notes
-    assert "5 hidden or left by the system, 2 that are no pictures (1" in note
+    assert "5 hidden or left by the system, 2 of other kinds (1" in note
     assert "folders without pictures, or below a class, passed over: 2" in note
 
 

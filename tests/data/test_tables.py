@@ -108,8 +108,8 @@ def test_an_export_with_all_that_goes_with_it(read):
     np.testing.assert_array_equal(table.x, x)
     assert [note.partition(": ")[2] for note in table.notes] == [
         "decimal commas are read as points",
-        "2 rows without any entry were passed over",
-        "2 columns with neither a name nor an entry were passed over",
+        "2 rows without any entry passed over",
+        "2 columns with neither a name nor an entry passed over",
     ]
 
 
@@ -117,14 +117,16 @@ def test_an_export_with_all_that_goes_with_it(read):
     ("head", "notes"),
     [
         ("#Scope\n#Name: X, Serial, 1\n\na,b,c\n", ["2 lines of remarks"]),
-        ("Report of the month\n\na,b,c\n", ["1 lines of title"]),
-        ("# sep\n#\nReport\na,b,c\n", ["2 lines of remarks", "1 lines of title"]),
-        ("a,b,c\ns,mbar,\n", ["line 2 holds units (s, mbar)"]),
+        ("Report of the month\n\na,b,c\n", ["1 line of title"]),
+        ("# sep\n#\nReport\na,b,c\n", ["2 lines of remarks", "1 line of title"]),
+        ("a,b,c\ns,mbar,\n", ["line 2, text above numbers (s, mbar), is taken as units"]),
         (
             "# x\na,b,c\n[s],[mbar],[V]\n",
-            ["1 lines of rem", "line 3 holds units ([s], [mbar], [V]"],
+            ["1 line of remarks", "line 3, text above numbers ([s], [mbar], [V]), is"],
         ),
-        ("# a, b, c\n", ["1 lines of remarks", "those of the remark '# a, b, c'"]),
+        ("Report of the month,,\na,b,c\n", ["1 line of title"]),
+        ("Report of the month,,\n,,\na,b,c\ns,mbar,V\n", ["2 lines of title", "line 4, text"]),
+        ("# a, b, c\n", ["1 line of remarks", "those of the remark '# a, b, c'"]),
     ],
 )
 def test_what_stands_above_the_rows(read, head, notes):
@@ -138,12 +140,37 @@ def test_what_stands_above_the_rows(read, head, notes):
         assert said.startswith("t.csv: ")
 
 
+@pytest.mark.parametrize("end", ["", ","])
+def test_what_is_more_than_a_title_is_refused_for_what_it_is(read, refuses, end):
+    _, text = rows(30)
+    words = ["line 1", "2 of its 3 cells", "line 4"] if end else ["line 1", "has 2 cells"]
+    with refuses(DataError, *words, "begin"):
+        read(f"Device,X{end}\nSerial,12{end}\n{end * 2}\na,b,c\n{text}")
+
+
+def test_numbers_with_marks_are_numbers_when_names_are_looked_for(read, refuses):
+    row = '"1,5","2,25"\n'
+    with refuses(DataError, "'a'", "numbers written as '1,5'"):
+        read("a,b\n" + row * 5)
+    with refuses(DataError, "--header no"):
+        read(row * 5)
+    table = read("25%,b\n" + "1,2\n" * 5)  # a name, for the numbers below have no mark
+    assert table.columns == ("25%", "b")
+
+
+def test_a_named_column_does_not_make_names_of_numbers(read, refuses):
+    text = "5.1,setosa\n" + "4.9,setosa\n4.7,virginica\n" * 3
+    with refuses(DataError, "--header no"):
+        read(text, label="setosa")
+    assert len(read(text, label="2", header=False).labels) == 7
+
+
 def test_what_lies_between_the_rows_is_counted(read):
     table = read("a,b\n1,2\n,\n\n# pause\n3,4\n , \n")
     assert table.x.tolist() == [[1, 2], [3, 4]]
     assert table.notes == (
-        "t.csv: 2 rows without any entry were passed over",
-        "t.csv: 1 lines of remarks between the rows were passed over",
+        "t.csv: 2 rows without any entry passed over",
+        "t.csv: 1 line of remarks between the rows passed over",
     )
 
 
@@ -255,7 +282,7 @@ def test_a_row_without_a_class_is_refused_or_left_out(read, refuses, blank):
 def test_columns_without_name_and_entry_are_passed_over(read, refuses):
     table = read("a,b,\n1,2,\n3,4,\n")
     assert table.x.tolist() == [[1, 2], [3, 4]]
-    assert table.notes == ("t.csv: 1 columns with neither a name nor an entry were passed over",)
+    assert table.notes == ("t.csv: 1 column with neither a name nor an entry passed over",)
     with refuses(DataError, "no name for its column 1", "--ignore ''"):
         read(",b\n1,2\n")
     assert read(",b\n1,2\n", ignore=[""]).x.tolist() == [[2]]
@@ -269,7 +296,7 @@ def test_columns_without_name_and_entry_are_passed_over(read, refuses):
         ("a,b\n1,2\n3,inf\n", {}, ["row 2 (line 3)", "'b'", "'inf'"]),
         ("a,b\n1,2\n3,1e999\n", {}, ["row 2 (line 3)", "'1e999'"]),
         ("a,b\n1,2\n3,1_0\n", {}, ["'b'", "'1_0'"]),
-        ("a,b\n1\n", {}, ["line 2", "1 cells", "2 columns"]),
+        ("a,b\n1\n", {}, ["line 2", "1 cell,", "2 columns"]),
         ("a,b\n1,2\n1,2,3\n", {}, ["line 3", "3 cells", "2 columns"]),
         ("a,b\n1\n2\n3\n", {}, ["line 1", "has 2 cells", "most rows have 1"]),
         ("x,y\n1,2,3\n4,5,6\n7,8,9\n", {}, ["line 1", "2 cells", "most rows have 3"]),
@@ -288,7 +315,12 @@ def test_columns_without_name_and_entry_are_passed_over(read, refuses):
         (b"PK\x03\x04" + b"\0" * 40, {}, ["Excel workbook"]),
         (b"\x1f\x8b" + b"\0" * 40, {}, ["compressed"]),
         (b"<!DOCTYPE html>\n<html>", {}, ["web page"]),
+        (b"\r\n  <html>", {}, ["web page"]),
         (b'{"a": [1, 2]}', {}, ["JSON"]),
+        (b'[{"a": 1}, {"a": 2}]', {}, ["JSON"]),
+        ("@RELATION iris\n@DATA\n1,2\n", {}, ["ARFF"]),
+        ("version https://git-lfs.github.com/spec/v1\nsize 3\n", {}, ["git lfs pull"]),
+        (b"\x4d\xd6\x8b\xbf\x11\x1b\x8c\xbf\n\x02", {}, ["no text"]),
         (b"a,b\n\0\0\0,\0\1\2\3", {}, ["no text"]),
         ("a,b\n1,2\n".encode("utf-16")[:-1], {}, ["cut short"]),
     ],
@@ -549,7 +581,7 @@ def test_constant_columns_are_left_out_on_request():
     assert form.fields == (("a", ()), ("c", ("x", "y")))
     columns = ["a", "b", "c=x", "c=y", "d"]
     np.testing.assert_array_equal(form.pick(x, columns), x[:, [0, 2, 3]])
-    assert form.note("t.csv", columns) == ("t.csv: 2 columns that do not vary were left out",)
+    assert form.note("t.csv", columns) == ("t.csv: left out 2 columns without variation",)
     assert form.note("t.csv", form.columns) == ()
 
 

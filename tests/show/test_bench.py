@@ -1,5 +1,7 @@
 """`minivae bench`: what it measures is the step's own products, and it runs without Numba."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,8 @@ def test_the_chart_needs_a_png_name(refuses):
         (bench.Row("a", {"numba": 1.2, "products": 1.0}, 1.9), "up to 1.9 times as long"),
         (bench.Row("a", {"numba": 0.69, "products": 1.0}, 1.0), "0.69 times as long as its own"),
         (bench.Row("a", {"numpy": 2.0, "products": 1.0}, 1.0), ""),
+        (bench.Row("a", {"numba": 1.2, "products": 1.0}, 1.0, 0.4), "had 40% of a core's time"),
+        (bench.Row("a", {"numba": 1.2, "products": 1.0}, 1.0, 1.9), ""),
     ],
 )
 def test_a_busy_machine_is_noticed(row, words):
@@ -103,6 +107,12 @@ def test_turns_that_differ_are_seen(monkeypatch):
 
     monkeypatch.setattr(bench.time, "perf_counter", lambda: now[0])
     assert bench.take_turns("work", {"one": work}, budget=0.001).unsteady == 2.0
+
+
+def test_time_that_others_had_is_seen():
+    """Sleep is time in which the processor does something else."""
+    row = bench.take_turns("work", {"one": lambda: time.sleep(0.01)}, budget=0.1)
+    assert row.share < 0.5
 
 
 def test_the_command_says_that_a_machine_is_busy(tmp_path, monkeypatch, capsys):

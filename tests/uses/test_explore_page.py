@@ -11,6 +11,7 @@ from minivae.engine.backend import erf
 from minivae.engine.layer import Sequential
 from minivae.errors import OptionError, ShapeError
 from minivae.ops import ACTIVATIONS, LIKELIHOODS, Bernoulli, Clamp, Dropout, Linear
+from minivae.show.plots import CLASS_COLOURS
 from minivae.train.runs import Run
 from minivae.uses.explore.page import page_html, write_page
 
@@ -33,6 +34,12 @@ def page(folder, made, *, shape=(8, 8), name="digits", x=None, y=DIGITS.y_test, 
     x = DIGITS.x_test if x is None else x
     path.write_text(page_html(made, shape, x, y, labels=DIGITS.labels, name=name, **options))
     return path
+
+
+def test_classes_have_the_colours_that_they_have_in_pictures(tmp_path):
+    text = page(tmp_path, model()).read_text()
+    for k, colour in enumerate(CLASS_COLOURS):
+        assert f'{{"name": "{k}", "colour": "{colour}"}}' in text
 
 
 @pytest.fixture

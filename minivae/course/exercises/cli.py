@@ -1,6 +1,8 @@
 """`minivae exercises`: write backward passes to solve, with their checks, points and solutions."""
 
 import argparse
+import shutil
+import textwrap
 
 EPILOG = """\
 examples:
@@ -75,14 +77,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def table(only: list[str] | None = None) -> str:
-    """The exercises, a line each, with their points and how many derivatives are checked."""
+    """The exercises, with their points and how many derivatives are checked, as wide as fits."""
     from .catalog import choose
 
     tasks = choose(only)
     width = max(len(task.name) for task in tasks)
-    lines = [f"{'name':<{width}}  points  numbers  task"]
-    lines += [
-        f"{task.name:<{width}}  {task.points:6g}  {task.numbers:7d}  {task.headline}"
-        for task in tasks
-    ]
+    head = f"{'name':<{width}}  points  numbers  "
+    wide = min(96, shutil.get_terminal_size().columns)
+    columns = textwrap.TextWrapper(max(wide, len(head) + 20), subsequent_indent=" " * len(head))
+    lines = [f"{head}task"]
+    for task in tasks:
+        start = f"{task.name:<{width}}  {task.points:6g}  {task.numbers:7d}  "
+        columns.initial_indent = start
+        lines.append(columns.fill(task.headline))
     return "\n".join(lines)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from .layout import MISSING, Layout, number, parse
+from .layout import Layout
+from .written import MISSING, counted, number, parse
 
 PART = 1 << 19
 """Bytes of a part."""
@@ -190,8 +191,8 @@ class Cells:
                     self.tally.remarks += 1
                     continue
                 raise DataError(
-                    f"{self.path}, line {line + at}, has {len(row)} cells, but there are {width} "
-                    "columns; mend that line."
+                    f"{self.path}, line {line + at}, has {counted(len(row), 'cell')}, but there "
+                    f"are {width} columns; mend that line."
                 )
             rows.append((line + at, row))
         numbers = np.empty((len(rows), len(self.of[NUMBERS])))

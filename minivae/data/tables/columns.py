@@ -1,6 +1,5 @@
 """The columns of a table: which are wanted, their numbers and texts, texts as zeros and ones."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,12 +9,10 @@ import numpy as np
 from ...errors import DataError
 from .cells import IDLE, NUMBERS, PART, TEXT, VOID, Cells
 from .form import Field
-from .layout import Layout, number
+from .layout import Layout
 from .options import TableOptions, listed, quoted
 from .source import Source
-
-NO_DIGITS = re.compile(r"[,'\u2019\s%$\u20ac\u00a3]")
-"""What people write in numbers: marks between thousands, percent, currencies."""
+from .written import is_marked
 
 MOST_TEXTS = 100
 """Texts of a column that is made one-hot, at most: beyond, it holds names rather than kinds."""
@@ -75,7 +72,7 @@ def wanted_of(
 def _of_text(path: Path, layout: Layout, names: list[str]) -> str:
     """The sentence about columns of text; one that holds ever new texts is not to be one-hot."""
     for name in names:
-        if number(NO_DIGITS.sub("", layout.text[name][0])) is not None:
+        if is_marked(layout.text[name][0]):
             return (
                 f"{path}: the column {name!r} holds numbers written as {layout.text[name][0]!r}; "
                 "write them with digits and a decimal point alone, leave the column out with "

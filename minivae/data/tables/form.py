@@ -20,6 +20,7 @@ import numpy as np
 
 from ...errors import DataError, ShapeError
 from .options import TableOptions, listed, quoted
+from .written import counted
 
 Field = tuple[str, tuple[str, ...]]
 """A column of a file: its name and, if it is one-hot, its texts; else nothing."""
@@ -152,7 +153,7 @@ class Form:
     def note(self, name: str, columns: Sequence[str]) -> tuple[str, ...]:
         """A sentence about the columns of a file of that name that are left out; none if none."""
         n = len(columns) - len(self.columns)
-        return (f"{name}: {n} columns that do not vary were left out",) if n else ()
+        return (f"{name}: left out {counted(n, 'column')} without variation",) if n else ()
 
     def undo(self, u: np.ndarray) -> np.ndarray:
         """The table x (N, D), float64, that is u (N, D) when it is standardised."""

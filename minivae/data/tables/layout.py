@@ -7,25 +7,17 @@ text above numbers is a name, a number above numbers may be either.
 """
 
 import csv
-import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...errors import DataError
+from .above import before, names_in_remark, without_titles
 from .options import listed
+from .written import DECIMAL_COMMA, counted, is_marked, kind, number, parse
 
 SEPARATORS = (",", ";", "\t", "|", " ")
 """What can stand between two cells; the blank stands for any run of blanks."""
-
-MISSING = frozenset(
-    ["", "na", "n/a", "#n/a", "<na>", "nan", "null", "nil", "none", "?", ".", "-", "--"]
-)
-"""Cells that stand for a missing number, in small letters."""
-
-DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+(?:[eE][+-]?\d+)?\s*")
-SEPARATOR_LINE = re.compile(r"\"?sep=(.|\\t)\"?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -56,32 +48,6 @@ class Layout:
     notes: list[str]
 
 
-def parse(lines: Sequence[str], separator: str, *, strict: bool = False) -> list[tuple[int, list]]:
-    """Rows of cells, each with the number of the line that it ends on, from 1; no empty lines."""
-    if separator == " ":
-        lines = [" ".join(line.split()) for line in lines]
-    style: dict[str, Any] = {"skipinitialspace": True, "strict": strict}
-    reader = csv.reader(lines, delimiter=separator, **style)
-    return [(reader.line_num, row) for row in reader if row]
-
-
-def number(cell: str, decimal: str = ".") -> float | None:
-    """The number in a cell, finite or not, or None."""
-    if decimal == ",":
-        cell = cell.replace(".", "_").replace(",", ".")
-    try:
-        return None if "_" in cell else float(cell)
-    except ValueError:
-        return None
-
-
-def kind(cell: str, decimal: str = ".") -> str:
-    """What a cell holds: "number", "missing" or "text"."""
-    if cell.strip().lower() in MISSING:
-        return "missing"
-    return "text" if number(cell, decimal) is None else "number"
-
-
 def find_layout(
     path: str, lines: list[str], header: bool | None = None, named: Collection[str] = ()
 ) -> Layout:
@@ -103,20 +69,20 @@ def find_layout(
     DataError
         If it can be read in two ways, or in none.
     """
-    skip, declared, remarks = _before(lines)
+    skip, declared, remarks = before(lines)
     body = lines[skip:]
     separator, rows = _separated(body, declared)
     if not rows:
         raise DataError(f"{path} holds no row; give a file with a row for each example.")
     notes = []
     if remarks:
-        notes.append(f"{len(remarks)} lines of remarks at the top were passed over")
+        notes.append(f"{counted(len(remarks), 'line')} of remarks at the top passed over")
     decimal = _decimal(rows) if separator != "," else "."
     if decimal == ",":
         notes.append("decimal commas are read as points")
-    rows, titles = _without_titles(path, rows, skip, separator)
+    rows, titles = without_titles(path, rows, skip, separator, named=header is not False)
     if titles:
-        notes.append(f"{len(titles)} lines of title at the top were passed over")
+        notes.append(f"{counted(len(titles), 'line')} of title at the top passed over")
     start = titles[-1][0] if titles else 0
 
     first, below = rows[0][1], [row for _, row in rows[1:] if len(row) == len(rows[0][1])]
@@ -124,7 +90,7 @@ def find_layout(
     names: list[str] | None = None
     if header is None:
         header = _is_header(first, kinds if below else [], decimal, named)
-    if header is None and (names := _names_in_remark(remarks, first, separator)):
+    if header is None and (names := names_in_remark(remarks, first, separator)):
         header = False
         notes.append(f"the names of the columns are those of the remark {remarks[-1]!r}")
     if header is None:
@@ -133,7 +99,7 @@ def find_layout(
         names, start = [cell.strip() for cell in first], rows[0][0]
         if below and (units := _units(below[0], kinds, decimal)):
             start = rows[1][0]
-            notes.append(f"line {start + skip} holds units ({units}) and was passed over")
+            notes.append(f"line {start + skip}, text above numbers ({units}), is taken as units")
     elif names is None:
         names = [str(d + 1) for d in range(len(first))]
         notes.append(f"the columns have no names, so they are called 1 to {len(names)}")
@@ -145,22 +111,6 @@ def find_layout(
         if count["text"] > count["number"]
     }
     return Layout(separator, decimal, tuple(names), skip + start, text, notes)
-
-
-def _before(lines: list[str]) -> tuple[int, str | None, list[str]]:
-    """Lines before the table: how many, the separator that one of them declares, the remarks."""
-    skip, declared, remarks = 0, None, []
-    for line in lines:
-        text = line.strip()
-        said = SEPARATOR_LINE.fullmatch(line.rstrip("\n")) if declared is None else None
-        if said:
-            declared = "\t" if said[1] == "\\t" else said[1]
-        elif text.startswith("#"):
-            remarks.append(text)
-        elif text:
-            break
-        skip += 1
-    return skip, declared, remarks
 
 
 def _separated(body: list[str], declared: str | None) -> tuple[str, list[tuple[int, list[str]]]]:
@@ -207,31 +157,13 @@ def _decimal(rows: list[tuple[int, list[str]]]) -> str:
     return "," if commas and not points else "."
 
 
-def _without_titles(
-    path: str, rows: list[tuple[int, list[str]]], skip: int, separator: str
-) -> tuple[list, list]:
-    """Drop rows of one cell above a table of three columns or more; refuse any other width."""
-    widths = Counter(len(row) for _, row in rows)
-    width = widths.most_common(1)[0][0]
-    if widths[width] == widths[len(rows[0][1])]:
-        width = len(rows[0][1])
-    at = 0
-    while at < len(rows) and len(rows[at][1]) != width:
-        filled = sum(cell.strip() != "" for cell in rows[at][1])
-        if filled > 1 or width < 3:
-            line, row = rows[at]
-            mark = {"\t": "tabs", " ": "blanks"}.get(separator, repr(separator))
-            raise DataError(
-                f"{path}, line {line + skip}, has {len(row)} cells, but most rows have {width} "
-                f"(cells stand between {mark}); give the first line a name for each column, and "
-                "delete what stands above it or begin those lines with #."
-            )
-        at += 1
-    return rows[at:], rows[:at]
-
-
 def _kinds(cells: Sequence[str], decimal: str) -> Counter:
-    return Counter(kind(cell, decimal) for cell in cells[:200])
+    """Cells of a column by their kind; "marked" counts texts that are numbers but for marks."""
+    found = Counter(kind(cell, decimal) for cell in cells[:200])
+    if found["text"]:
+        texts = (cell for cell in cells[:200] if kind(cell, decimal) == "text")
+        found["marked"] = sum(map(is_marked, texts))
+    return found
 
 
 def _is_header(
@@ -242,11 +174,14 @@ def _is_header(
     if not kinds:
         return None if "number" in own else True
     words = {cell.strip() for cell, k in zip(first, own, strict=True) if k == "text"}
-    if named and words >= set(named):
+    if named and words >= set(named) and "number" not in own:
         return True
-    numbers = [k["number"] >= max(1, k["text"]) for k in kinds]
+    numbers = [k["number"] + k["marked"] >= max(1, k["text"] - k["marked"]) for k in kinds]
     says_so = any(k == "text" and n for k, n in zip(own, numbers, strict=True))
-    denies = any(k == "number" for k in own)
+    denies = any(
+        k == "number" or (n["marked"] and k == "text" and is_marked(cell))
+        for cell, k, n in zip(first, own, kinds, strict=True)
+    )
     return True if says_so and not denies else None
 
 
@@ -258,16 +193,6 @@ def _question(path: str, line: int, first: list[str]) -> str:
         f"the columns; say --header no (the columns are then called 1 to {len(first)}) or "
         "--header yes."
     )
-
-
-def _names_in_remark(remarks: list[str], first: list[str], separator: str) -> list[str] | None:
-    """Names of columns in the last remark, as NumPy writes them, if there are as many."""
-    if not remarks or len(first) < 2 or not _kinds(first, ".")["number"]:
-        return None
-    cells = parse([remarks[-1].lstrip("# ")], separator)
-    names = [cell.strip() for cell in cells[0][1]] if cells else []
-    fits = len(names) == len(first) and all(kind(name) == "text" for name in names)
-    return names if fits else None
 
 
 def _units(row: list[str], kinds: list[Counter], decimal: str) -> str:

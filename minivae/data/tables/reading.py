@@ -21,6 +21,7 @@ from .form import Field, Form, columns_of
 from .layout import Layout, find_layout
 from .options import TableOptions, quoted
 from .source import bar, head_of, opened
+from .written import counted
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
 """Files that are read as tables."""
@@ -151,11 +152,11 @@ def _notes(cells: Cells, layout: Layout) -> list[str]:
     """What was passed over, or taken as what."""
     notes, tally = list(layout.notes), cells.tally
     if tally.empty:
-        notes.append(f"{tally.empty} rows without any entry were passed over")
+        notes.append(f"{counted(tally.empty, 'row')} without any entry passed over")
     if tally.remarks:
-        notes.append(f"{tally.remarks} lines of remarks between the rows were passed over")
+        notes.append(f"{counted(tally.remarks, 'line')} of remarks between the rows passed over")
     if void := len(cells.of[VOID]):
-        notes.append(f"{void} columns with neither a name nor an entry were passed over")
+        notes.append(f"{counted(void, 'column')} with neither a name nor an entry passed over")
     return notes
 
 
@@ -179,7 +180,8 @@ def _filled(layout: Layout, cells: Cells) -> str:
     each = [f"{layout.names[d]!r} {missing[d][0]}" for d in sorted(missing)]
     of = ", ".join(each[:5]) + (", ..." if len(each) > 5 else "")
     total = sum(count for count, _, _ in missing.values())
-    return f"{total} missing cells ({of}) are filled with the median of their column"
+    are = "is" if total == 1 else "are"
+    return f"{counted(total, 'missing cell')} ({of}) {are} filled with the median of the column"
 
 
 def table_data(

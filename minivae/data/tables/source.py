@@ -29,9 +29,21 @@ OTHERS = {
     b"<html": "a web page; look whether the download went wrong",
     b"<?xml": "XML; write a line of cells for each row",
     b'{"': "JSON; write a line of cells for each row",
+    b"[{": "JSON; write a line of cells for each row",
+    b"[[": "JSON; write a line of cells for each row",
+    b"@relation": "an ARFF file; delete what stands above its rows, and name the columns",
+    b"version https://git-lfs": "a pointer to a file in Git LFS; fetch it with git lfs pull",
+    b"%pdf": "a PDF document; save the table as CSV in UTF-8",
     b"PAR1\x15": "a Parquet file; write it as CSV",
+    b"\x89HDF": "an HDF5 file; write it as CSV",
+    b"BZh": "compressed; unpack it with bunzip2",
+    b"\xfd7zXZ": "compressed; unpack it with unxz",
+    b"\x28\xb5\x2f\xfd": "compressed; unpack it with unzstd",
 }
-"""What a file begins with, in small letters, that is no table, and what it is."""
+"""What a file that is no table begins with, small or large letters, and what it is."""
+
+NO_TEXT = bytes({*range(1, 32)} - {*b"\t\n\v\f\r\x1a\x1b"})
+"""Bytes that stand in no text of one byte a letter."""
 
 HEAD_ROWS, HEAD_SIZE = 200, 1 << 20
 """Lines from which the layout is found: so many, or fewer if they are long, but 8 at least."""
@@ -104,13 +116,13 @@ def _encoding(path: Path, start: bytes) -> str:
         if start.startswith(mark):
             return name
     for mark, what in OTHERS.items():
-        if start.lower().startswith(mark.lower()):
+        if start.lower().lstrip(b"\r\n\t ").startswith(mark.lower()):
             raise DataError(f"{path} is no file of cells but {what}.")
     # Letters of UTF-16 that are ASCII have a zero byte each, always on the same side.
     left, right = start[::2].count(0), start[1::2].count(0)
     if max(left, right) > len(start) / 5 and min(left, right) == 0:
         return "utf-16-le" if right else "utf-16-be"
-    if left or right:
+    if left or right or start.translate(None, NO_TEXT) != start:
         raise DataError(f"{path} holds bytes that are no text; give a file of cells, such as CSV.")
     return "utf-8"
 

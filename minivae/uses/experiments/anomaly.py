@@ -253,11 +253,15 @@ def why(by_digit: dict, example: dict) -> "Figure":
     left.legend(frameon=False, loc="upper left")
     outline = by_digit["outline", None]
     right.axhline(0.5, color="0.8", lw=1)
-    for name, colour in (("neg_elbo", "black"), ("less_outline", COLOURS[0])):
+    shown = {"neg_elbo": "black", "less_outline": COLOURS[0]}
+    points = np.concatenate([np.column_stack([outline, by_digit[name, z]]) for name in shown])
+    places = apart(points, 0.05).reshape(len(shown), -1, 2)
+    for at, centres, (name, colour) in zip(
+        points.reshape(places.shape), places, shown.items(), strict=True
+    ):
         right.plot([], [], "s", color=colour, label=NAMES[name])
-        points = np.column_stack([outline, by_digit[name, z]])
-        right.scatter(*points.T, s=6, color=colour, lw=0)
-        for digit, place in enumerate(apart(points, 0.045)):
+        right.scatter(*at.T, s=6, color=colour, lw=0)
+        for digit, place in enumerate(centres):
             right.text(*place, digit, color=colour, weight="bold", ha="center", va="center")
     right.set(xlim=(-0.03, 1), ylim=(0, 1))
     right.set_xlabel("AUROC of the outline alone")

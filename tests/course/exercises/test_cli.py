@@ -1,6 +1,7 @@
 """`minivae exercises`."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +16,11 @@ def command(*words):
     return run(parser.parse_args([*map(str, words)]))
 
 
-def test_list(capsys):
+def test_list(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
     assert command("list") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["name", *(e.name for e in EXERCISES)]
+    assert [line.split()[0] for line in lines if line[0] != " "] == ["name", *(e.name for e in EXERCISES)]
     # linear: 3 x 5 + 5 x 7 + 7 derivatives for 4 points
     assert lines[1].split()[:3] == ["linear", "4", "57"]
 
@@ -36,6 +38,20 @@ def test_solutions(tmp_path, capsys):
     names = {path.name for path in (tmp_path / "solved").rglob("*") if path.is_file()}
     assert names == {"kl.py", "solution.py", "rubric.toml", "setup.sh", "run_autograder"}
     assert len(capsys.readouterr().out.splitlines()) == 7
+
+
+def test_the_list_fits_the_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert command("list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any(line.startswith(" " * 30) for line in lines)
+
+
+def test_the_page_for_instructors_counts_them():
+    page = Path(__file__).parents[3] / "tutorials" / "grading.md"
+    words = {8: "eight", 9: "nine", 10: "ten", 11: "eleven", 12: "twelve", 13: "thirteen"}
+    assert f"There are {words[len(EXERCISES)]}:" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

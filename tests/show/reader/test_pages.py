@@ -49,6 +49,10 @@ def check_page(name, opened, site):
     assert page.evaluate("document.fonts.check('16px KaTeX_Math', 'x')"), name
     # Nothing sticks out to the right: what is wider than the window scrolls by itself.
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+    # No bar under a formula that is narrower than its frame.
+    script = """all => all.some(x => x.scrollWidth > x.clientWidth
+      && x.clientWidth < x.parentElement.clientWidth - 40)"""
+    assert not page.locator(".tex").evaluate_all(script), name
 
 
 def test_columns_on_a_wide_window_and_one_below_the_other_on_a_phone(site, visit):

@@ -24,7 +24,7 @@ from ....errors import OptionError, ShapeError
 from ....files import new_file, write_atomically
 from ....models.base import Model
 from ....show.canvas import has_picture
-from ....show.plots import COLOURS
+from ....show.plots import CLASS_COLOURS
 from ....train.runs import Run
 from .. import paths as explore
 from .program import functions, program
@@ -216,7 +216,7 @@ def _classes(y: np.ndarray | None, labels: tuple[str, ...] | None) -> list[dict[
     named = [labels[k] if labels and 0 <= k < len(labels) else str(k) for k in numbers]
     n = len(named)
     hues = [f"hsl({360 * i // max(n, 1)} 62% 52%)" for i in range(n)]
-    colours = COLOURS if n <= len(COLOURS) else hues
+    colours = CLASS_COLOURS if n <= len(CLASS_COLOURS) else hues
     return [{"name": text, "colour": colours[i]} for i, text in enumerate(named)]
 
 
