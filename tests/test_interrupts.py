@@ -40,6 +40,24 @@ def test_a_second_interrupt_does_not_wait():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_where_all_wait_the_second_one_does_too():
+    done = []
+    with pytest.raises(KeyboardInterrupt), held(firmly=True):  # noqa: PT012
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        done.append(1)
+    assert done == [1]
+    done = []
+    with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012
+        with held(firmly=True):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            done.append(1)
+        done.append(2)
+    assert done == [1]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_block_in_a_block_hands_the_signal_on():
     done = []
     with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012

@@ -52,7 +52,7 @@ class Team:
     """
 
     def __init__(self, blas: Blas, threads: int) -> None:
-        with held():
+        with held(firmly=True):
             from . import memory, slots  # these import Numba
 
         self.compiled, self.blas, self.threads = slots, blas, threads
