@@ -5,7 +5,8 @@ and before the first line of its `__exit__`, where no `finally` helps. What a st
 time (the team of threads, BLAS's number of threads, the workspace) would then never be given back.
 So inside `with held():` a signal is noted, and raised when the block has ended: a step later, which
 is a millisecond or so. Who presses Ctrl-C a second time, because a step takes long, is not made
-to wait.
+to wait; but inside `with held(firmly=True):` all signals wait: Numba's import and its compilation,
+cut into halves, would leave these behind for the rest of the session.
 """
 
 import signal
@@ -23,9 +24,16 @@ _get: Callable = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 
 
 class held:
-    """Within this block, let signals wait until it ends; in other threads none are raised."""
+    """Within this block, let signals wait until it ends; in other threads none are raised.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    firmly : bool
+        Let the second one wait too.
+    """
+
+    def __init__(self, firmly: bool = False) -> None:
+        self.firmly = firmly
         self.handlers: dict[int, Callable] = {}
         self.came: list[int] = []
 
@@ -39,7 +47,7 @@ class held:
 
     def _note(self, number: int, frame: Any) -> None:
         self.came.append(number)
-        if len(self.came) > 1:
+        if len(self.came) > 1 and not self.firmly:
             self.handlers[number](number, frame)
 
     def __exit__(self, *_: object) -> None:
@@ -51,8 +59,8 @@ class held:
         finally:
             for number, handler in waiting:
                 _set(number, handler)
-        if self.came:
-            signal.raise_signal(self.came[0])
+        for number in self.came[:2]:  # a block around this one lets the second through
+            signal.raise_signal(number)
 
 
 class Terminated(KeyboardInterrupt):

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from minivae.engine.cpu import team
 from minivae.engine.cpu.blas import Blas
+from minivae.engine.cpu.threads import Team
 from minivae.engine.cpu.workspace import Workspace, _current, empty
 from minivae.interrupts import held
 
@@ -37,6 +38,24 @@ def test_a_second_interrupt_does_not_wait():
         signal.raise_signal(signal.SIGINT)
         done.append(1)
     assert done == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_where_all_wait_the_second_one_does_too():
+    done = []
+    with pytest.raises(KeyboardInterrupt), held(firmly=True):  # noqa: PT012
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        done.append(1)
+    assert done == [1]
+    done = []
+    with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012
+        with held(firmly=True):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            done.append(1)
+        done.append(2)
+    assert done == [1]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -120,3 +139,19 @@ def test_an_interrupt_at_any_line_of_a_step_loses_nothing():
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
             met += 1
     assert met > 60
+
+
+@pytest.mark.skipif(Blas.find() is None, reason="NumPy has no OpenBLAS of its own")
+def test_an_interrupt_while_the_program_ends_leaves_no_thread_behind():
+    made = Team(Blas.find(), 3)
+    join = made.helpers[0].join
+
+    def interrupted(timeout):
+        signal.raise_signal(signal.SIGINT)
+        join(timeout)
+
+    made.helpers[0].join = interrupted
+    made.wake()
+    made.end()
+    assert not any(helper.is_alive() for helper in made.helpers)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

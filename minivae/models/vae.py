@@ -120,13 +120,22 @@ class VAE(Model):
 
     @classmethod
     def check_run(cls, options: dict[str, Any]) -> None:
-        """Refuse a weight of the KL in the bound that has none."""
+        """Refuse a weight of the KL in the bound that has none, and what a weight of 0 undoes."""
         weighted = (options["beta"], options["schedule"]) != (1, "constant")
         if options["samples"] is not None and weighted:
             raise OptionError(
                 "the importance-weighted bound (--samples) has no weight of the KL; leave out "
                 "--beta and --schedule."
             )
+        idle = {
+            "--schedule": options["schedule"] != "constant",
+            "--free-bits": options["free_bits"],
+        }
+        for flag, given in idle.items():
+            if given and options["beta"] == 0:
+                raise OptionError(
+                    f"{flag} was given, but --beta 0 leaves the KL out of the loss; leave it out."
+                )
 
     def _make_encoder(self, rng: np.random.Generator) -> GaussianEncoder:
         trunk, width = self.halves.trunk(self.data_shape, self.n_given, rng)

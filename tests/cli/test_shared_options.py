@@ -1,4 +1,4 @@
-"""Options that several commands have mean the same in each, and none is taken without effect."""
+"""Options that several commands have mean the same in each."""
 
 import argparse
 import importlib
@@ -87,31 +87,6 @@ def test_json_of_a_training_and_of_the_data(tmp_path, monkeypatch, capsys):
     assert told["val_loss"] > 0
     assert main(["data", "--json"]) == 0
     assert "digits8" in [entry["name"] for entry in json.loads(capsys.readouterr().out)["data"]]
-
-
-@pytest.mark.parametrize(
-    ("words", "flag"),
-    [
-        ("anomaly score MODEL digits8 --top 3", "--top"),
-        ("augment digits8 --out a.npz --seeds 3", "--seeds"),
-        ("augment --experiment --out a --per-class 3", "--per-class"),
-        ("augment --experiment --out a --how prior", "--how"),
-        ("augment --run MODEL --out a.npz --latent 3", "--latent"),
-        ("compare --list --seeds 3", "--seeds"),
-        ("step --all --out step.html", "--all"),
-        ("train digits8 --warmup 3", "--warmup"),
-        ("explore MODEL --only latents --steps 5", "--steps"),
-        ("explore MODEL --only manifold --classes 3 8", "--classes"),
-        ("explore MODEL --only manifold --images 3 8", "--images"),
-    ],
-)
-def test_an_option_without_effect_is_refused(tmp_path, run, monkeypatch, capsys, words, flag):
-    monkeypatch.chdir(tmp_path)
-    assert main(words.replace("MODEL", str(run)).split()) == 2
-    error = capsys.readouterr().err
-    assert f"{flag} was given" in error or f"{flag} 5 was given" in error
-    assert "leave it out" in error
-    assert not list(tmp_path.iterdir())
 
 
 def test_another_seed_is_another_estimate(run, capsys):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ...files import new_file, new_folder, whole_folder
 from ..numbers import finite, whole
 from ..options import add_shared, refuse_idle
-from ..table_options import add_table, table_of
+from ..table_options import add_table, table_names, table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,11 +72,15 @@ def run(options: argparse.Namespace) -> int:
     own = ("hidden", "latent", "epochs")
     if options.experiment:
         drawn = ("data", "run", "per_class", "how", "temperature", "with_real", "seed", "backend")
-        refuse_idle(options, "the experiment has its own data and settings", *drawn, *own)
+        refuse_idle(
+            options, "the experiment has its own data and settings", *drawn, *own, *table_names()
+        )
         return experiment(options)
     refuse_idle(options, "it is for --experiment", "seeds")
     if options.run is not None:
         refuse_idle(options, "--run brings a model that is trained", *own)
+    if options.data is None:
+        refuse_idle(options, "no DATA was, and a run's own are read as they were", *table_names())
     for name, default in DEFAULTS.items():
         if getattr(options, name) is None:
             setattr(options, name, default)

@@ -55,6 +55,10 @@ def run(options: argparse.Namespace) -> int:
     voice = options.voice
     if options.list:
         refuse_idle(options, "--list runs nothing", "seeds", "out")
+        if options.names:
+            raise OptionError(
+                f"{options.names[0]} was given, but --list names all there is; leave one out."
+            )
         for name, module in known.items():
             voice.say(f"{name:<14}{module.WHAT} ({default_seeds(module)} seeds)")
         voice.tell(experiments={name: module.WHAT for name, module in known.items()})

@@ -5,7 +5,7 @@ import textwrap
 from typing import Any
 
 from ..numbers import whole
-from ..options import add_data, add_run, add_shared
+from ..options import add_data, add_run, add_shared, refuse_idle
 from ..table_options import table_of
 from ..voice import width
 
@@ -78,6 +78,8 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         raise OptionError(
             f"{lacks(model)}, so ln p(x) cannot be estimated; leave out --importance-samples."
         )
+    if not options.quality and model.draw_noise(np.random.default_rng(seed), 1) is None:
+        refuse_idle(options, f"{model.title} takes no noise", "seed")
     x, what = outputs.chosen_rows(run, options.data, options.voice, table_of(options))
     if options.limit is not None:
         x = pictures.spread(x, options.limit)

@@ -90,6 +90,7 @@ def check(options: argparse.Namespace) -> None:
         "classes": ("arithmetic",),
         "having": ("arithmetic",),
         "lacking": ("arithmetic",),
+        "data": tuple(kind for kind in KINDS if kind != "manifold"),
     }
     for name, kinds in used.items():
         if options.only and not set(options.only) & set(kinds):

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..numbers import finite, whole
-from ..options import add_run, add_shared
+from ..options import add_run, add_shared, refuse_idle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     out += "files (default: a picture, or a table, in the run folder)"
     parser.add_argument("--out", metavar="PATH", help=out)
-    add_shared(parser, "seed", "backend", "quiet", "json")
+    add_shared(parser, "seed", default=None)
+    add_shared(parser, "backend", "quiet", "json")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
     from ...errors import OptionError
     from .. import outputs, pictures
 
+    if options.temperature == 0 and not options.draw:
+        refuse_idle(options, "nothing is drawn at --temperature 0", "seed")
     run = outputs.chosen_run(options)
     path = outputs.output(run, options.out, "sample", folders=True)
     if options.nearest and path.suffix == "":
@@ -72,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         in_turns = "condition" in run.can and label is None and pictures.classes(run) < 20
         n = 30 if options.nearest else 8 * pictures.classes(run) if in_turns else 64
     how = {"temperature": options.temperature, "draw": options.draw, "label": label}
-    x = pictures.sampled(run, n, seed=options.seed, **how)
+    x = pictures.sampled(run, n, seed=options.seed or 0, **how)
     arrays = {"x": x}
     if "condition" in run.can:
         labels = run.training.model.labels

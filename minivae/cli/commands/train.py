@@ -25,6 +25,7 @@ from ...train.runs import Run, open_run, source_of
 from ...train.settings import Training
 from .. import train_options as opts
 from ..new_run import begin
+from ..options import refuse_idle
 from ..train_options import configure
 
 __all__ = ["configure", "run"]
@@ -97,6 +98,9 @@ def resume(asked: dict[str, Any], path: str) -> tuple[Run, Dataset]:
             f"{done} instead of {epochs}."
         )
     training.settings = replace(training.settings, epochs=epochs)
+    if training.stopped or epochs == done:
+        why = f"{folder} has all its epochs, so no step is taken with it"
+        refuse_idle(argparse.Namespace(**changed), why, *({"lr", "clip_norm"} & changed.keys()))
     rules = {name: changed[name] for name in ("lr", "clip_norm") if name in changed}
     if rules:
         rebuild_optimizer(training, rules)

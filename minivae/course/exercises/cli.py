@@ -49,6 +49,11 @@ def run(options: argparse.Namespace) -> int:
             raise OptionError(
                 f"`exercises list` takes no folder, but {options.folder!r} was given; leave it out."
             )
+        for name in ("notebook", "otter", "gradescope"):
+            if getattr(options, name):
+                raise OptionError(
+                    f"--{name} was given, but `exercises list` writes nothing; leave it out."
+                )
         print(table(options.only))
         return 0
     if options.folder is None:

@@ -24,6 +24,9 @@ the file is run in another process, which can read and do no more than it needs,
 its time, its memory and what it writes; where a system cannot confine it, grading needs --insist
 """
 
+MEMORY = 2048
+"""Megabytes that a process may use, if no other number is given."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
@@ -48,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=int, metavar="N", help="processes that check a file at once (the cores)"
     )
     parser.add_argument(
-        "--memory", type=int, default=2048, metavar="MB", help="memory of the process (2048)"
+        "--memory", type=int, metavar="MB", help=f"memory of the process ({MEMORY})"
     )
     parser.add_argument("--force", action="store_true", help="replace the file of results or table")
     insist = "grade also where the system cannot confine the code that is graded"
@@ -59,8 +62,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def wanted(options: argparse.Namespace) -> bool:
     """Whether the options ask for a file or a folder to be checked."""
-    names = ("file", "points", "gradescope", "batch", "csv", "json")
-    return any(getattr(options, name) for name in names)
+    names = ("file", "points", "gradescope", "batch", "csv", "json", "timeout", "jobs", "memory")
+    names += ("force", "insist", "seed")
+    given = [getattr(options, name) for name in names]
+    return any(value is not None and value is not False for value in given)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,10 +79,14 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("--csv is the table of --batch; give a FOLDER to --batch.")
     if not options.batch and not options.file:
         raise OptionError("a FILE to check is missing; `minivae check --help` has examples.")
+    if options.batch and options.jobs is not None:
+        raise OptionError("--jobs was given, but --batch checks file by file; leave it out.")
     if options.force and not (options.batch or options.gradescope):
         raise OptionError(
             "--force is for a file that --gradescope or --batch writes; leave it out."
         )
+    if options.memory is None:
+        options.memory = MEMORY
     target = (options.csv or "grades.csv") if options.batch else options.gradescope
     if target and not options.force:
         refuse_what_exists(Path(target), "name another file, or replace it with --force")

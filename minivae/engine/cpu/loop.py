@@ -34,9 +34,9 @@ OPTIONS = {"error_model": "numpy", "nogil": True}
 
 
 def import_numba() -> Any:
-    """Import Numba, whole: an import that is interrupted leaves halves behind for the session."""
+    """Import Numba, whole."""
     try:
-        with held():
+        with held(firmly=True):
             import numba
     except ImportError:
         raise BackendError(
@@ -48,10 +48,11 @@ def import_numba() -> Any:
 
 def kept_on_disk(decorator: Callable[..., Callable], function: Callable) -> Any:
     """Compile with a decorator of Numba's, its machine code kept where a folder can be written."""
-    try:
-        return decorator(cache=True)(function)
-    except RuntimeError:
-        return decorator()(function)
+    with held(firmly=True):
+        try:
+            return decorator(cache=True)(function)
+        except RuntimeError:
+            return decorator()(function)
 
 
 class Loop:
@@ -95,7 +96,15 @@ class Loop:
             f"{self.__name__}_{self.fingerprint()}",
         )
         fastmath = {"contract", "reassoc"} if self.reorder else {"contract"}
-        return kept_on_disk(functools.partial(numba.njit, fastmath=fastmath, **OPTIONS), made)
+        compiled = kept_on_disk(functools.partial(numba.njit, fastmath=fastmath, **OPTIONS), made)
+        compile_for_args = compiled._compile_for_args
+
+        def whole(*arguments: Any) -> Any:
+            with held(firmly=True):
+                return compile_for_args(*arguments)
+
+        compiled._compile_for_args = whole  # what Numba calls for arguments of new types
+        return compiled
 
     def parts(self) -> "dict[str, Loop]":
         """Return the loops that this one calls, by the names in it."""
@@ -118,7 +127,8 @@ class Loop:
 
     def compile_for(self, *arguments: Any) -> None:
         """Compile for arguments of these types, without a call."""
-        self.compiled.compile(tuple(map(import_numba().typeof, arguments)))
+        with held(firmly=True):
+            self.compiled.compile(tuple(map(import_numba().typeof, arguments)))
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the compiled function."""

@@ -52,7 +52,7 @@ class Team:
     """
 
     def __init__(self, blas: Blas, threads: int) -> None:
-        with held():
+        with held(firmly=True):
             from . import memory, slots  # these import Numba
 
         self.compiled, self.blas, self.threads = slots, blas, threads
@@ -84,11 +84,13 @@ class Team:
 
     def end(self) -> None:
         """Let the threads go; a program that ends must not leave one in compiled code."""
-        self.ended = True
-        self.slots[:, self.ended_word] = 1
-        for wanted, helper in zip(self.wanted, self.helpers, strict=True):
-            wanted.set()
-            helper.join(timeout=1)
+        with held(firmly=True) as signals:
+            self.ended = True
+            self.slots[:, self.ended_word] = 1
+            for wanted, helper in zip(self.wanted, self.helpers, strict=True):
+                wanted.set()
+                helper.join(timeout=1)
+            signals.came.clear()  # the program ends already
 
     def wake(self) -> None:
         """Let the threads look at their slots."""
