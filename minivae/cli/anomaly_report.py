@@ -26,8 +26,9 @@ def fitted(detector: Detector) -> str:
         f"model  {detector.model!r}",
         f"loss   {last['loss']:.2f} nats per example after {last['epoch']} epochs",
         "",
-        f"{'score':<15}{'threshold':>10}   false alarms among {alarm.n_checked} other normal "
-        "examples, 95 % interval",
+        f"false alarms among {alarm.n_checked} other normal examples, with a 95 % interval",
+        "",
+        f"{'score':<15}{'threshold':>10}   false alarms",
     ]
     for name, alarm in detector.alarms.items():
         rate = f"{alarm.false_alarms:>4} {percent(alarm.interval)}"

@@ -53,7 +53,9 @@ def call(*words):
 
 def test_the_list_is_of_the_real_ones(capsys):
     assert call("--list") == 0
-    lines = capsys.readouterr().out.splitlines()
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 96
+    lines = re.sub(r"\n +", " ", out).splitlines()
     names = [line.split()[0] for line in lines]
     assert {"modes", "stability"} <= set(names)
     assert all(re.search(r"\(\d+ seeds\)$", line) for line in lines)

@@ -1,5 +1,6 @@
 """A report as plain text that fits 100 columns."""
 
+import shutil
 import textwrap
 from collections import Counter
 from collections.abc import Iterable
@@ -65,12 +66,13 @@ def tally(verdicts: Iterable[str]) -> str:
 
 
 def table(reports: list[Result]) -> str:
-    """Several reports as a table, a line each."""
-    width = max([len(_short(report.name, 54)) for report in reports] + [9])
+    """Several reports as a table, a line each, as wide as the terminal or `WIDTH`."""
+    room = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns) - 46
+    width = max([9, *(min(room, len(report.name)) for report in reports)])
     lines = [f"{'operation':<{width}}  {'verdict':<11}  {'rel. error':<10}  method"]
     for report in reports:
         lines.append(
-            f"{_short(report.name, 54):<{width}}  {report.verdict:<11}  {report.error:<10.1e}  "
+            f"{_short(report.name, width):<{width}}  {report.verdict:<11}  {report.error:<10.1e}  "
             f"{report.method}"
         )
     lines.append(tally(report.verdict for report in reports))

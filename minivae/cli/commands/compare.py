@@ -60,7 +60,8 @@ def run(options: argparse.Namespace) -> int:
                 f"{options.names[0]} was given, but --list names all there is; leave one out."
             )
         for name, module in known.items():
-            voice.say(f"{name:<14}{module.WHAT} ({default_seeds(module)} seeds)")
+            said = f"{name:<14}{module.WHAT} ({default_seeds(module)} seeds)"
+            voice.say(textwrap.fill(said, width(), subsequent_indent=" " * 14))
         voice.tell(experiments={name: module.WHAT for name, module in known.items()})
         return 0
     chosen = choose(options.names, known)

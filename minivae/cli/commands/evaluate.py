@@ -241,7 +241,8 @@ def table_of_usage(numbers: dict[str, Any]) -> list[str]:
     lines += in_rows(per_dim)
     active = f"{numbers['active_units']} of {len(per_dim)}"
     what = "variance of the posterior mean above 0.01, Burda et al. 2016"
-    lines += ["", f"active units: {active} ({what})", *in_rows(numbers["mu_variance_per_dim"])]
+    lines += ["", *textwrap.wrap(f"active units: {active} ({what})", width())]
+    lines += in_rows(numbers["mu_variance_per_dim"])
     return [*lines, "", *textwrap.wrap(numbers["collapse"], width(), break_on_hyphens=False)]
 
 

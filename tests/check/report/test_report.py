@@ -130,7 +130,18 @@ def test_text_holds_verdict_error_worst_entry_with_both_values_and_the_diagnosis
     assert "- note: a note" in text
 
 
-def test_text_of_every_operation_fits_and_so_does_the_table():
+def test_a_table_fits_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    report = check_gradients(ops.CASES[0], max_entries=20)
+    report.name = "a name that is longer than any terminal is wide, and then some" * 2
+    lines = table([report]).split("\n")
+    assert max(map(len, lines)) <= 70
+    assert "…" in lines[1]
+    assert table([]) == table([]).strip()
+
+
+def test_text_of_every_operation_fits_and_so_does_the_table(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
     reports = [check_gradients(case, max_entries=20) for case in ops.CASES]
     for report in reports:
         assert max(map(len, str(report).split("\n"))) <= WIDTH

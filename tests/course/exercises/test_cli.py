@@ -20,7 +20,10 @@ def test_list(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
     assert command("list") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines if line[0] != " "] == ["name", *(e.name for e in EXERCISES)]
+    assert [line.split()[0] for line in lines if line[0] != " "] == [
+        "name",
+        *(e.name for e in EXERCISES),
+    ]
     # linear: 3 x 5 + 5 x 7 + 7 derivatives for 4 points
     assert lines[1].split()[:3] == ["linear", "4", "57"]
 
