@@ -222,6 +222,8 @@ def complete(asked: dict[str, Any]) -> dict[str, Any]:
         for name, option in owner.options.items()
         if option.flag
     }
+    built = model.built.get(network, {})
+    own |= {n: list(v) if isinstance(v, tuple) else v for n, v in built.items()}
     usual = {name: value for name, value in model.defaults.items() if name in DEFAULTS}
     # What rebuilds no data has no noise of the data to learn, but makes the mean of a Gaussian.
     tables = TABLES if "reconstruct" in model.can else {"likelihood": "gaussian"}

@@ -75,7 +75,9 @@ class Model(Declared, listed=False):
         self.likelihood_options: dict[str, Any] = dict(likelihood_options or {})
         self.where: dict[str, Any] = {"dtype": dtype, "backend": self.backend}
         settle(self, options)
-        of_network = {"hidden": hidden, "activation": activation, **options}
+        given = {"hidden": hidden, "activation": activation, **options}
+        given = {name: value for name, value in given.items() if value is not None}
+        of_network = {**self.built.get(network, {}), **given}
         self.halves = Halves(
             network, of_network, encoder, decoder, who=self.title, where=self.where
         )

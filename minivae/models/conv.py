@@ -51,6 +51,9 @@ class Conv(Network):
         "norm": Option(
             str, "none", "between a convolution and its activation", choices=tuple(NORMS)
         ),
+        "leak": Option(
+            float, 0.0, "slope, left of 0, of the ReLUs behind the encoder's convolutions"
+        ),
         "hidden": Option(int, (256,), "widths of the dense layers behind them", many=True),
         "activation": MLP.options["activation"],
     }
@@ -66,6 +69,7 @@ class Conv(Network):
     kernel: int
     stride: int
     norm: str
+    leak: float
     hidden: tuple[int, ...]
     activation: str
 
@@ -83,6 +87,8 @@ class Conv(Network):
                 "pixels between two windows would be seen by none; take a kernel of at least the "
                 "stride."
             )
+        if not 0 <= self.leak < 1:
+            raise OptionError(f"leak={self.leak} was given; it is in [0, 1), and 0.2 is usual.")
         if self.norm not in NORMS:
             raise OptionError(f"norm={self.norm!r} was given; choose one of: {', '.join(NORMS)}.")
 
@@ -132,7 +138,7 @@ class Conv(Network):
             window = {"kernel": self.kernel, "stride": self.stride, "padding": "same"}
             bias = norm != "batch"  # which would take it away
             layers.append(Conv2d(c_in, c_out, **window, bias=bias, **how))
-            layers += self._after(c_out, norm, **where)
+            layers += self._after(c_out, norm, leak=self.leak, **where)
         n = h * w * self.channels[-1]
         dense = dense_layers((n, *self.hidden), self.activation, **how)
         return [*layers, Reshape(n, **where), *dense]
@@ -154,9 +160,11 @@ class Conv(Network):
             layers.append(self._up(c_in, c_out, large, bias=bias, **how))
         return Sequential(*layers, Reshape(n_out, **where))
 
-    def _after(self, channels: int, norm: str, **where: Any) -> list[Layer]:
+    def _after(self, channels: int, norm: str, *, leak: float = 0.0, **where: Any) -> list[Layer]:
         """What follows a convolution."""
         normed = [] if norm == "none" else [NORMS[norm](channels, **where)]
+        if leak and self.activation == "relu":
+            return [*normed, Activation("leaky_relu", slope=leak, **where)]
         return [*normed, Activation(self.activation, **where)]
 
     def _up(self, c_in: int, c_out: int, large: Pair, **how: Any) -> Layer:

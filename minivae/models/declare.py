@@ -97,6 +97,9 @@ class Declared:
     """How it is trained where that is not the usual: `lr`, `epochs`, ..., and what an optimizer
     takes, such as `beta1`."""
 
+    built: ClassVar[dict[str, dict[str, Any]]] = {}
+    """How a named network builds its halves where that is not the network's usual way."""
+
     terms: ClassVar[dict[str, str]] = {"nll": "Reconstruction (nll)", "kl": "KL from the prior"}
     """The arrays, one number or more for each example, that `forward` gives beside `loss`, and
     their titles. Their means are recorded after each epoch, in nats."""

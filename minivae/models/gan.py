@@ -42,10 +42,16 @@ $\partial L_G / \partial \theta_G$ side by side, and one update moves both playe
 the simultaneous SGD of Goodfellow (2016, section 3.1). It is the gradient of no single loss, which
 is why such a training can circle instead of descending. Adam treats every entry by itself, so one
 Adam on the flat pair is two, one for each player; Radford et al. (2016) give both $\beta_1 = 0.5$.
+
+**With convolutions** it follows their rules (section 3): strides instead of pooling, no dense layer
+but those from $z$ and to the logit, batch norm but not where images come in or go out, ReLUs in the
+generator, leaky ones of slope 0.2 in the discriminator, weights from $N(0, 0.02^2)$, and Adam with
+a rate of 2e-4. (Their images end in a tanh, ours in a sigmoid: $\tanh a = 2 \sigma(2a) - 1$.) A
+batch norm tells real from fake by the moments of a mixture of them, which the generator's step does
+not have; so each kind is a batch of its own.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -53,9 +59,10 @@ import numpy as np
 from ..engine.backend import Array
 from ..engine.kinds import Count, Whole
 from ..engine.layer import Layer
-from ..errors import OptionError, StateError
+from ..errors import OptionError
 from ..ops import LIKELIHOODS, Activation, Bernoulli
-from .base import Model, expect_examples
+from .base import expect_examples
+from .contest import Contest, Verdicts
 from .declare import Player, refuses
 from .registry import Option
 
@@ -63,28 +70,11 @@ OUTPUTS = tuple(name for name, kind in LIKELIHOODS.items() if kind.mean_by is no
 """Likelihoods whose mean the generator can give by itself, by a sigmoid or as it is."""
 
 
-@dataclass(frozen=True)
-class Contest:
-    """What one step of a GAN gives; arrays on the model's backend.
-
-    Attributes
-    ----------
-    d_loss : array, (B,)
-        Discriminator's loss of a real example and a fake one, nats.
-    g_loss : array, (B,)
-        Generator's loss of a fake, nats.
-    """
-
-    d_loss: Array
-    g_loss: Array
-
-    @property
-    def loss(self) -> Array:
-        """Sum of both (), batch mean; a number to look at, which nothing minimises."""
-        return (self.d_loss + self.g_loss).mean()
+SPREAD = 0.02
+"""Standard deviation of a convolutional GAN's initial weights."""
 
 
-class GAN(Model):
+class GAN(Verdicts):
     """Generator and discriminator, by default MLPs of mirrored widths.
 
     Parameters
@@ -119,6 +109,7 @@ class GAN(Model):
     # beta1: less memory of an opponent that has moved on (Radford et al. 2016). The generator gives
     # grey pixels, so the discriminator has to be shown grey ones.
     defaults: ClassVar = {"lr": 2e-4, "epochs": 200, "beta1": 0.5, "binarize": "none"}
+    built: ClassVar = {"conv": {"hidden": (), "norm": "batch", "leak": 0.2}}
     terms: ClassVar = {"d_loss": "Discriminator", "g_loss": "Generator"}
     columns = ("d_loss", "g_loss")
     can = frozenset({"sample", "prior"})
@@ -152,6 +143,9 @@ class GAN(Model):
                 "0.1 is usual."
             )
         self.discriminator, self.generator = self.encoder, self.decoder
+        if self.halves.network.name in self.built and not any(self.halves.own.values()):
+            for name in [name for name in self.params if name.endswith(".W")]:
+                self.params[name][...] = SPREAD * self.normal(rng, self.params.shapes[name])
         squash = LIKELIHOODS[likelihood].mean_by
         self.squash = Activation(squash, **self.where) if squash else None
         self.verdict = Bernoulli(**self.where)
@@ -176,19 +170,6 @@ class GAN(Model):
         out = self.decoder.forward(z)
         return out if self.squash is None else self.squash.forward(out)
 
-    def discriminator_forward(self, x: Array, fake: Array) -> Array:
-        """Loss (B,) of the discriminator on real x (B, n_pixels) and fake (B, n_pixels), nats."""
-        xp, B = self.backend.xp, len(x)
-        labels = xp.zeros((len(x) + len(fake), 1), x.dtype)
-        labels[:B] = 1 - self.label_smoothing
-        logits = self.discriminator.forward(xp.concatenate([x, fake]))
-        nll = self.verdict.forward(logits, labels)
-        return nll[:B] + nll[B:]  # (1), before the mean
-
-    def discriminator_backward(self) -> None:
-        """Overwrite the discriminator's gradients with those of the mean of its loss."""
-        self.discriminator.backward_params(self._back_to_the_logits(examples=2))  # (3)
-
     def generator_forward(self, z: Array) -> tuple[Array, Array]:
         """Loss (B,) of the generator for latents z (B, Z), nats, and the fakes."""
         fake = self.generate(z)
@@ -203,17 +184,6 @@ class GAN(Model):
         dfake = self.discriminator.backward(self._back_to_the_logits(examples=1))  # (4)
         dout = dfake if self.squash is None else self.squash.backward(dfake)
         self.decoder.backward_params(dout)  # (5)
-
-    def _back_to_the_logits(self, examples: int) -> Array:
-        """Gradient of the mean loss for the logits, where each mean takes in `examples` of them."""
-        if self.verdict.cache is None:
-            raise StateError(
-                "GAN: a backward pass was asked for before its forward pass; call "
-                "`discriminator_forward` or `generator_forward` first."
-            )
-        kept = self.verdict.saved()[0]
-        per_example = self.backend.xp.full(len(kept), examples / len(kept), kept.dtype)
-        return self.verdict.backward(per_example)
 
     def forward(self, x: Array, noise: Array, beta: float = 1.0) -> Contest:
         """Compute both losses for real x (B, n_pixels) and latents (B, Z)."""

@@ -298,7 +298,7 @@ def test_it_learns_bars(kind):
         ({"channels": (3, 0)}, ("channels=(3, 0)",)),
         ({"hidden": (-1,)}, ("hidden=(-1,)",)),
         ({"norm": "group"}, ("norm='group'", "none, batch, layer")),
-        ({"width": 3}, ("width", "channels, kernel, stride, norm, hidden, activation")),
+        ({"width": 3}, ("width", "channels, kernel, stride, norm, leak, hidden, activation")),
     ],
 )
 def test_options_are_checked(refuses, options, words):

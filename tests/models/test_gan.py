@@ -294,3 +294,67 @@ def test_nan_in_the_data_reaches_no_weight(refuses):
         optimizer.step(model.params)
         optimizer.settle(model.params)
     assert_array_equal(model.params.theta, theta)
+
+
+# ---- with convolutions ----
+
+
+def of_convolutions(**options):
+    rng = np.random.default_rng(0)
+    small = {"channels": (4, 6), "latent": 3, "dtype": "float64"}
+    return GAN((8, 8), network="conv", rng=rng, **{**small, **options})
+
+
+def test_the_rules_of_radford_are_its_defaults():
+    model = of_convolutions(channels=(32, 64), latent=20)
+    kinds = [
+        [type(layer).__name__ for layer in net] for net in (model.discriminator, model.decoder)
+    ]
+    assert kinds[0] == [
+        *("Reshape", "Conv2d", "Activation"),
+        *("Conv2d", "BatchNorm", "Activation", "Reshape", "Linear"),
+    ]
+    assert kinds[1] == [
+        *("Linear", "Reshape", "BatchNorm", "Activation"),
+        *("ConvTranspose2d", "BatchNorm", "Activation", "ConvTranspose2d", "Reshape"),
+    ]
+    found = [
+        {(layer.name, layer.options.get("slope")) for layer in net if hasattr(layer, "options")}
+        for net in (model.discriminator, model.decoder)
+    ]
+    assert found == [{("leaky_relu", 0.2)}, {("relu", None)}]
+    for name in model.params:
+        if name.endswith(".W"):
+            spread = here(model.params[name]).std()
+            assert spread == pytest.approx(0.02, rel=0.2), name
+    assert (GAN.defaults["lr"], GAN.defaults["beta1"]) == (2e-4, 0.5)
+    other = of_convolutions(norm="none", hidden=(5,), leak=0.0, activation="tanh")
+    assert (other.halves.network.norm, other.hidden, other.activation) == ("none", (5,), "tanh")
+
+
+def test_real_and_fake_are_batches_of_their_own_where_there_is_a_batch_norm():
+    model = of_convolutions(label_smoothing=0.1)
+    params = model.discriminator.params
+    rng = np.random.default_rng(1)
+    model.params.theta[...] += there(0.3 * rng.standard_normal(model.params.theta.size))
+    x, z = model.prepare(rng.random((6, 64))), model.draw_noise(rng, 6)
+    with model.params.rehearsal():
+        fake = model.generate(z)
+        logits = [here(model.discriminator.forward(rows))[:, 0] for rows in (x, fake)]
+        real, false = (1 / (1 + np.exp(-d)) for d in logits)
+        expected = -(0.9 * np.log(real) + 0.1 * np.log(1 - real) + np.log(1 - false))
+    start = here(model.params.carried).copy()
+    contest = model.step(x, z)
+    assert_allclose(contest.d_loss, expected, rtol=1e-10)
+    gradient = here(params.grad).copy()
+    model.params.carried[...] = there(start)
+    # Central differences of the loss of the two batches, for some weights of each array.
+    for at in rng.choice(len(gradient), 40, replace=False):
+        h, losses = 1e-5, []
+        for moved in (h, -2 * h):
+            params.theta[at] += moved
+            with model.params.rehearsal():
+                losses.append(float(model.discriminator_forward(x, fake).mean()))
+        params.theta[at] += h
+        numeric = (losses[0] - losses[1]) / (2 * h)
+        assert gradient[at] == pytest.approx(numeric, rel=1e-4, abs=1e-7)

@@ -54,8 +54,8 @@ def printed(cell):
     return "\n".join("".join(text) for text in texts)
 
 
-def test_there_are_ten():
-    assert [source.name[:2] for source in SOURCES] == [f"{i:02d}" for i in range(10)]
+def test_there_are_eleven():
+    assert [source.name[:2] for source in SOURCES] == [f"{i:02d}" for i in range(11)]
 
 
 # ---- what is committed ----
@@ -222,13 +222,13 @@ def test_build_without_jupyter_says_what_to_install():
 
 def test_a_cell_that_fails_leaves_the_notebook_as_it_was(build, tmp_path):
     shutil.copy(FOLDER / "build.py", tmp_path)
-    (tmp_path / "10_broken.py").write_text("# %%\nassert 1 > 2\n")
-    (tmp_path / "10_broken.ipynb").write_text("as it was")
+    (tmp_path / "11_broken.py").write_text("# %%\nassert 1 > 2\n")
+    (tmp_path / "11_broken.ipynb").write_text("as it was")
     done = run_build(program=[tmp_path / "build.py"])
     assert done.returncode == 1
     assert "assert 1 > 2" in done.stderr
-    assert "10_broken.py failed" in done.stderr
-    assert (tmp_path / "10_broken.ipynb").read_text() == "as it was"
+    assert "11_broken.py failed" in done.stderr
+    assert (tmp_path / "11_broken.ipynb").read_text() == "as it was"
     assert len(list(tmp_path.iterdir())) == 3
 
 

@@ -22,7 +22,7 @@ def train(
     kind: str,
     x: np.ndarray | Pixels,
     *,
-    hidden: Sequence[int],
+    hidden: Sequence[int] | None,
     latent: int,
     lr: float,
     epochs: int,
@@ -30,6 +30,7 @@ def train(
     batch: int = 100,
     likelihood: str = "bernoulli",
     activation: str = "relu",
+    images: Sequence[int] | None = None,
     warmup: float | None = None,
     after_epoch: Callable[[Training], None] | None = None,
 ) -> Model:
@@ -43,6 +44,8 @@ def train(
         Data.
     hidden, latent, activation, likelihood
         As `VAE` takes them.
+    images : sequence of int, optional
+        Shape of one example, for the network of convolutions; without it, the network is an MLP.
     lr, epochs, batch
         Learning rate of Adam, epochs, examples in a step.
     seed : int
@@ -54,7 +57,9 @@ def train(
     """
     rng = np.random.default_rng(seed)
     options: dict[str, Any] = {"activation": activation, "likelihood": likelihood}
-    model = MODELS[kind](x.shape[1], hidden, latent, rng=rng, **options)
+    if images is not None:
+        options["network"] = "conv"
+    model = MODELS[kind](images or x.shape[1], hidden, latent, rng=rng, **options)
     optimizer = Adam(lr, beta1=model.defaults.get("beta1", 0.9))
     settings = Settings(epochs=epochs, batch=batch, seed=seed)
     if warmup is not None:
