@@ -40,6 +40,8 @@ def train_generator(
     y: np.ndarray,
     labels: Sequence[str],
     *,
+    network: str = "mlp",
+    shape: Sequence[int] | None = None,
     hidden: Sequence[int] = (256,),
     latent: int = 16,
     epochs: int = 50,
@@ -60,7 +62,9 @@ def train_generator(
         Their classes.
     labels : sequence of str
         Names of the classes.
-    hidden, latent, epochs, batch, likelihood, seed, backend, progress
+    shape : sequence of int, optional
+        Shape of one example, for a network that takes images; by default (D,).
+    network, hidden, latent, epochs, batch, likelihood, seed, backend, progress
         As everywhere.
     binarize : bool
         Draw binary pixels from grey ones, anew each time.
@@ -73,7 +77,7 @@ def train_generator(
     rows = labelled(x, y, len(labels))
     rng = np.random.default_rng(seed)
     how = {"labels": labels, "likelihood": likelihood, "rng": rng, "backend": backend}
-    model = ConditionalVAE(x.shape[1], hidden, latent, **how)
+    model = ConditionalVAE(shape or x.shape[1], hidden, latent, network=network, **how)
     model.likelihood.note(x)
     drawn = "dynamic" if binarize and not is_binary(x) else "none"
     settings = Settings(epochs=epochs, batch=batch, binarize=drawn, seed=seed)

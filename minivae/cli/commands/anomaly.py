@@ -81,7 +81,9 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
     add("--quantile", type=finite, default=0.95, metavar="Q", help=quantile)
     samples = "importance samples for each example (default: 32)"
     add("--samples", type=whole, default=32, metavar="K", help=samples)
-    hidden = "widths of the hidden layers (images: 400, tables: 64)"
+    network = "that encoder and decoder are made of (default: mlp); conv for images"
+    add("--network", metavar="NAME", default="mlp", help=network)
+    hidden = "widths of the hidden layers (images: 400, of conv 256, tables: 64)"
     add("--hidden", type=whole, nargs="*", metavar="N", help=hidden)
     add("--latent", type=whole, metavar="N", help="latent dimensions (images: 20, tables: 4)")
     likelihood = "of the data (images: bernoulli, tables: gaussian_shared)"
@@ -129,7 +131,17 @@ def run_fit(options: argparse.Namespace) -> int:
     if options.likelihood is not None:
         _known("--likelihood", options.likelihood, LIKELIHOODS)
     names = ("normal", "without", "limit", "held_out", "quantile", "samples")
-    names += ("hidden", "latent", "likelihood", "epochs", "batch", "lr", "seed", "backend")
+    names += (
+        "network",
+        "hidden",
+        "latent",
+        "likelihood",
+        "epochs",
+        "batch",
+        "lr",
+        "seed",
+        "backend",
+    )
     how = {name: getattr(options, name) for name in names}
     detector = anomaly.fit(options.data, **how, **table_of(options), progress=voice.progress)
     if path is None:  # a folder for it is made only now, when there is something to put into it

@@ -50,6 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     real = "put the real training examples in too, and the test examples as they are"
     parser.add_argument("--with-real", action="store_true", help=real)
     add_table(parser.add_argument_group("if the data are a table"))
+    network = "that the VAE is made of (default: mlp); conv for images"
+    parser.add_argument("--network", metavar="NAME", help=network)
     hidden = "widths of the VAE's hidden layers (images: 256, tables: 64)"
     parser.add_argument("--hidden", type=whole, nargs="+", metavar="N", help=hidden)
     latent = "its latent dimensions (images: 16, tables: 4)"
@@ -69,7 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write new examples, or run the experiment."""
-    own = ("hidden", "latent", "epochs")
+    own = ("network", "hidden", "latent", "epochs")
     if options.experiment:
         drawn = ("data", "run", "per_class", "how", "temperature", "with_real", "seed", "backend")
         refuse_idle(
@@ -135,6 +137,7 @@ def source(options: argparse.Namespace) -> "tuple[Dataset, ConditionalVAE, np.nd
 
     from ... import data as datasets
     from ...data.labelled import class_names, numbers_of
+    from ...models.network import DEFAULT, find_network
     from ...train.runs import open_run
     from ...uses.anomaly.detector import TABLES
     from ...uses.augment import train_generator
@@ -148,6 +151,8 @@ def source(options: argparse.Namespace) -> "tuple[Dataset, ConditionalVAE, np.nd
         usual: dict[str, Any] = {"hidden": [256], "latent": 16, "batch": 128}
         usual |= {"epochs": max(10, round(2000 / steps))}
         own = {"hidden": options.hidden, "latent": options.latent, "epochs": options.epochs}
+        if find_network(options.network or DEFAULT).shaped:
+            own |= {"network": options.network, "shape": data.shape}
         model = train_generator(
             data.pixels_train,
             data.y_train,

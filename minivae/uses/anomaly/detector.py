@@ -26,6 +26,7 @@ from ...engine.door import door
 from ...engine.kinds import Whole
 from ...errors import CheckpointError, OptionError, ShapeError
 from ...models import VAE
+from ...models.network import DEFAULT, find_network
 from ...ops import LIKELIHOODS
 from ...train.checkpoint import load_checkpoint, save_checkpoint
 from ...train.loop import fit as train
@@ -205,6 +206,7 @@ def fit(
     held_out: float = 0.2,
     quantile: float = 0.95,
     samples: int = 32,
+    network: str = DEFAULT,
     hidden: Sequence[int] | None = None,
     latent: int | None = None,
     likelihood: str | None = None,
@@ -232,14 +234,12 @@ def fit(
         Part of normal examples that shall raise no alarm.
     samples : int
         Importance samples K for each example.
-    hidden, latent, likelihood, epochs, batch
+    network, hidden, latent, likelihood, epochs, batch
         As in `VAE` and `Settings`; by default `IMAGES` or `TABLES`.
     limit, lr, seed
         Use at most so many rows; learning rate of Adam; of everything random.
-    backend : str or Backend
-        Where to compute.
-    progress : bool
-        Show a progress bar.
+    backend, progress
+        Where to compute; whether to show a progress bar.
     **table
         `label`, `ignore`, `header`, `one_hot`, `missing`, `drop_unlabelled` of a table, as in
         `TableOptions`.
@@ -250,6 +250,7 @@ def fit(
         If the data cannot be used, before anything is trained.
     """
     check_quantile(quantile)
+    kind = find_network(network)
     if samples < 1 or not 0 < held_out < 1:
         raise OptionError(
             f"samples={samples} and held_out={held_out} were given; samples must be at least 1, "
@@ -261,10 +262,10 @@ def fit(
     first, second, rest = split(len(examples), held_out, quantile, rng)
 
     is_rows = len(examples.shape) == 1
-    asked = {"hidden": hidden, "latent": latent, "likelihood": likelihood}
-    asked |= {"epochs": epochs, "batch": batch}
-    chosen = (TABLES if is_rows else IMAGES) | {k: v for k, v in asked.items() if v is not None}
-    real = [name for name, kind in LIKELIHOODS.items() if kind.real]
+    usual = (TABLES if is_rows else IMAGES) | ({"hidden": None} if kind.shaped else {})
+    asked = zip(IMAGES, (hidden, latent, likelihood, epochs, batch), strict=True)
+    chosen = usual | {name: value for name, value in asked if value is not None}
+    real = [name for name, other in LIKELIHOODS.items() if other.real]
     if is_rows and chosen["likelihood"] not in real:
         raise OptionError(
             f"likelihood={chosen['likelihood']!r} was given, but the columns of a table are "
@@ -278,19 +279,18 @@ def fit(
     columns = examples.columns
 
     settings = Settings(epochs=chosen["epochs"], batch=chosen["batch"], seed=seed)
-    names = ("hidden", "latent", "likelihood")
-    how = {name: chosen[name] for name in names}
-    model = VAE(math.prod(examples.shape), **how, rng=rng, backend=backend)
-    data = {"name": examples.name, "shape": list(examples.shape)}
+    how = {name: chosen[name] for name in ("hidden", "latent", "likelihood")}
+    how |= {"network": network, "rng": rng, "backend": backend}
+    model = VAE(examples.shape if kind.shaped else math.prod(examples.shape), **how)
+    data: dict[str, Any] = {"name": examples.name, "shape": list(examples.shape)}
     data |= {"normal": classes, "columns": columns and list(columns), "n_train": len(rest)}
     data["notes"] = list(examples.notes)
-    training = Training(model, Adam(lr), rng, settings)
-    detector = Detector(training, data, form, samples, seed, {})
+    detector = Detector(Training(model, Adam(lr), rng, settings), data, form, samples, seed, {})
 
     x = detector.prepare(examples.select(rest))
     data["note"] = model.likelihood.note(x)
     with np.errstate(all="ignore"):  # an overflow ends in a gradient that is refused by name
-        train(training, x, progress=progress)
+        train(detector.training, x, progress=progress)
     scores = detector.score(examples.select(first))
     checks = detector.score(examples.select(second))
     for name in SCORES:
