@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from ..engine.layer import Layer, Reshape, Sequential
 from ..errors import OptionError, ShapeError
 from ..ops import Activation, BatchNorm, Conv2d, ConvTranspose2d, LayerNorm, Linear
-from ..ops.windows import Pair, sides_for, times
+from ..ops.windows import Pair, sides_for, times, whole
 from .mlp import MLP, check_widths, dense_layers
 from .network import Network
 from .registry import Option
@@ -79,7 +79,11 @@ class Conv(Network):
                 given[name] = check_widths(given[name], name)
         for name in ("kernel", "stride"):
             if name in given:
-                (given[name],) = check_widths([given[name]], name)
+                if isinstance(given[name], tuple | list):
+                    raise OptionError(
+                        f"{name}={given[name]} was given; it is one number for both directions."
+                    )
+                given[name], _ = whole(name, given[name], 1)
         super().__init__(**given)
         if self.kernel < self.stride:
             raise OptionError(

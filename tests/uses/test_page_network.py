@@ -61,6 +61,7 @@ CONVS = [
     {"shape": (5, 4), "stride": 1, "kernel": 2},
     {"shape": (9, 8, 3), "channels": (4,), "kernel": 5, "stride": 3},
     {"norm": "batch"},
+    {"leak": 0.2},
     {"norm": "layer", "hidden": ()},
     {"kind": Autoencoder, "norm": "batch"},
     *({"activation": name} for name in ACTIVATIONS),
