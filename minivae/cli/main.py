@@ -14,7 +14,8 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -160,9 +161,23 @@ def _run(argv: list[str]) -> int:
     options.voice = Voice(
         quiet=getattr(options, "quiet", False), as_json=getattr(options, "json", False)
     )
-    status = command.run(options)
+    with _no_empty_folder("runs"):
+        status = command.run(options)
     options.voice.end()
     return status
+
+
+@contextmanager
+def _no_empty_folder(name: str) -> Iterator[None]:
+    """Take back a folder that was made for what then failed, if nothing is in it."""
+    made = not os.path.exists(name)
+    try:
+        yield
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                os.rmdir(name)
+        raise
 
 
 def _complete(parser: argparse.ArgumentParser) -> None:

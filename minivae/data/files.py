@@ -58,6 +58,8 @@ def _read_file(path: Path) -> dict[str, np.ndarray]:
         raise DataError(
             f"{path} cannot be read ({error.strerror}); check its permissions"
         ) from None
+    if path.suffix.lower() in (".xlsx", ".xlsm", ".xls", ".ods"):
+        raise DataError(f"{path} is a spreadsheet; save the sheet as CSV in UTF-8.")
     if start.startswith((b"\x93NUMPY", b"PK")):
         return _read_numpy(path)
     if start.startswith(idx.GZIP) and is_table(path.with_suffix("")):

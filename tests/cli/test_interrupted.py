@@ -27,6 +27,7 @@ COMMANDS = {
     "score": "anomaly score RUN digits8 --out out.csv --quiet",
     "step": "step --out out.html",
     "read": "read --out out",
+    "bench": "bench --batch 3 --hidden 4 --latent 2 --seconds 0.01",
     "exercises": "exercises new out",
     "solved": "exercises solutions out --gradescope",
 }

@@ -103,6 +103,12 @@ def test_an_unknown_kind_is_refused(tmp_path, content):
         load(tmp_path / "what")
 
 
+def test_a_spreadsheet_is_called_one(tmp_path):
+    (tmp_path / "t.xlsx").write_bytes(b"PK\x03\x04" + b"\0" * 40)
+    with pytest.raises(DataError, match="is a spreadsheet; save the sheet as CSV"):
+        load(tmp_path / "t.xlsx")
+
+
 def test_a_gzip_of_something_else_is_refused(tmp_path):
     for name, words in [("a.gz", "expected an IDX file"), ("t.csv.gz", "compressed table; unpack")]:
         (tmp_path / name).write_bytes(gzip.compress(b"a,b\n1,2\n"))

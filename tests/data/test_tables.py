@@ -544,7 +544,9 @@ def test_what_leaves_float32_becomes_its_largest():
 def test_a_column_that_varies_by_rounding_is_constant(refuses, two):
     x = np.column_stack([np.arange(40.0), np.resize(two, 40)])
     with refuses(DataError, "'b'", "in all 40 rows", "--ignore b"):
-        Form.of(x, ["a", "b"])
+        Form.of(x, ["a", "b"], TableOptions())
+    with refuses(DataError, "'1'", "in all 40 rows", "out of the array"):
+        Form.of(x, ["0", "1"])
 
 
 @pytest.mark.parametrize(
@@ -564,7 +566,7 @@ def test_a_column_that_varies_little_is_none(values):
 
 def test_a_scale_is_refused(refuses):
     with refuses(DataError, "'a' (and 1 more)", "--ignore a b"):
-        Form.of(np.ones((3, 2)), ["a", "b"])
+        Form.of(np.ones((3, 2)), ["a", "b"], TableOptions())
     with refuses(DataError, "'a'", "another unit"):
         Form.of(np.array([[1e200], [2e200], [-1e200]]), ["a"])
     with refuses(DataError, "'a' is missing in all 2 rows"):

@@ -1,6 +1,7 @@
 """`minivae bench`: what it measures is the step's own products, and it runs without Numba."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -124,3 +125,17 @@ def test_the_command_says_that_a_machine_is_busy(tmp_path, monkeypatch, capsys):
     assert "busy" not in capsys.readouterr().err
     assert main(["bench"]) == 0
     assert "busy: a step took 0.69 times as long as its own products" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_interrupted_measurement_leaves_no_empty_folder(tmp_path, monkeypatch, there):
+    def interrupted(*args, **how):
+        assert Path("runs").is_dir()
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bench, "operations", interrupted)
+    if there:
+        Path("runs").mkdir()
+    assert main(["bench"]) == 130
+    assert Path("runs").exists() == there

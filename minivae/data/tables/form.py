@@ -103,7 +103,8 @@ class Form:
                 (f, at) for f, at in zip(known, groups(known), strict=True) if at[0] not in still
             ]
             if not (vary and options and options.drop_constant):
-                raise DataError(_constant(columns, constant.tolist(), (low, high), N))
+                named = options is not None
+                raise DataError(_constant(columns, constant.tolist(), (low, high), N, named))
             places = [d for _, at in vary for d in at]
             return cls.of(x[:, places], [f for f, _ in vary], options)
         vast = np.flatnonzero(whole & ~(np.isfinite(mean) & np.isfinite(sd) & (sd > 0)))
@@ -222,14 +223,19 @@ def _medians(block: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
 
 def _constant(
-    columns: Sequence[str], which: list[int], ends: tuple[np.ndarray, np.ndarray], n: int
+    columns: Sequence[str],
+    which: list[int],
+    ends: tuple[np.ndarray, np.ndarray],
+    n: int,
+    named: bool,
 ) -> str:
-    """The sentence about columns that do not vary."""
+    """The sentence about columns that do not vary; those of an array have no names."""
     (low, high), names = (end[which[0]] for end in ends), [columns[d] for d in which]
     others = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
     but = "" if low == high else " but for rounding"
-    how = f"--ignore {quoted(names)}, or with " if len(names) <= 20 else ""
+    how = f" with --ignore {quoted(names)}, or" if len(names) <= 20 else ""
+    out = f"{how} with --drop-constant" if named else " of the array, whose columns count from 0"
     return (
         f"the column {names[0]!r}{others} is {low:g} in all {n} rows to train on{but}, so it has "
-        f"no scale; leave it out with {how}--drop-constant, or bring rows in which it varies."
+        f"no scale; leave it out{out}, or bring rows in which it varies."
     )

@@ -274,7 +274,7 @@ def fit(
     form = None
     if is_rows:
         names = examples.fields or [str(d) for d in range(examples.shape[0])]
-        form = Form.of(examples.x[rest], names, TableOptions(**table))
+        form = Form.of(examples.x[rest], names, TableOptions(**table) if examples.fields else None)
         examples = examples.as_in(form)
     columns = examples.columns
 
