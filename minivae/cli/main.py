@@ -13,6 +13,7 @@ import difflib
 import importlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -118,6 +119,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     end = "" if message.endswith((".", "?")) else "."
     print(f"minivae: {clean(message)}{end}", file=sys.stderr)
     return status
+
+
+def program() -> int:
+    """Run the command as a program of its own: once it is done, Ctrl-C cuts nothing any more."""
+    try:
+        return main()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run(argv: list[str]) -> int:

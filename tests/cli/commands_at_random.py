@@ -164,4 +164,5 @@ if __name__ == "__main__":
         if bad:
             wrong += 1
             print("minivae", *map(repr, words), "->", bad, flush=True)
-    print(dict(codes), f"{wrong} wrong")
+    print("exit codes", dict(codes))
+    print(f"commands at random | {codes.total()} | {wrong}")

@@ -40,6 +40,7 @@ def main():
         print(f"{room:10} {sum(counter.values()):6}", dict(counter))
     total = sum(counts.values(), collections.Counter())
     print(f"all        {sum(total.values()):6}", dict(total))
+    print(f"absurd calls | {total.total()} | {sum(total[result] for result in BAD)}")
     return 1 if bad else 0
 
 

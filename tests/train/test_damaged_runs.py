@@ -274,4 +274,5 @@ if __name__ == "__main__":
             if broken:
                 kinds[broken.strip().splitlines()[-1][:100]] += 1
                 print(f"seed {seed}: {tried}\n{broken[-900:]}", flush=True)
-        print(f"{last - first} tried, {sum(kinds.values())} failed", *kinds.most_common(), sep="\n")
+        print(*kinds.most_common(), sep="\n")
+        print(f"commands on damaged runs | {last - first} | {sum(kinds.values())}")
