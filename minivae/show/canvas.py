@@ -5,7 +5,10 @@ examples fills it pixel for pixel, each pixel of the data magnified by a whole n
 """
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,10 +39,32 @@ def has_picture(shape: Sequence[int]) -> bool:
     return len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
 
 
+@contextmanager
+def _without_a_missing_backend() -> Iterator[None]:
+    """Let matplotlib be imported where MPLBACKEND names what is not installed, and fails it.
+
+    Jupyter hands its own on to a shell, and to another environment that the shell starts.
+    """
+    named = os.environ.get("MPLBACKEND", "")
+    try:
+        package = named.removeprefix("module://").partition(".")[0]
+        missing = named.startswith("module://") and find_spec(package) is None
+    except ModuleNotFoundError:
+        missing = True
+    if missing:
+        del os.environ["MPLBACKEND"]
+    try:
+        yield
+    finally:
+        if missing:
+            os.environ["MPLBACKEND"] = named
+
+
 @door
 def new_figure(width: Inches, height: Inches) -> "Figure":
     """Make a figure of this size in inches, whose canvas needs no display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    with _without_a_missing_backend():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure((width, height), dpi=DPI, layout="constrained")
