@@ -180,11 +180,13 @@ def _is_right_at_one(array: ArrayCheck, dy: float, tolerance: float) -> bool:
 
 
 def _judge_mean(arrays: list[ArrayCheck], subject: Subject, upstream: list[np.ndarray]) -> None:
-    """A layer whose gradients are all divided by the number of examples, or its parameters' are.
+    """A layer whose parameters' gradients are all divided by the number of examples.
 
-    That is a course's convention: its cost is a mean, and the 1/m is put into a layer instead of
-    into the first upstream gradient. Where only some gradients of the data have it, or only these,
-    it is a mistake. A loss has its own; but one for each example may return what their mean gives.
+    That is a course's convention: its cost is a mean, and the 1/m is put into each layer instead
+    of into the first upstream gradient. A gradient that is passed on to the layer before must not
+    have it, else it would be there once more with each layer; unless there are no parameters, as
+    in the activation that comes last. A loss has its own; but one for each example may return what
+    their mean gives.
     """
     if subject.scalar or not (subject.manners.upstream or upstream[0].ndim == 1):
         return
@@ -196,7 +198,7 @@ def _judge_mean(arrays: list[ArrayCheck], subject: Subject, upstream: list[np.nd
         ]
         divided = [a for a in arrays if all(a is not row for row in rows)]
         if any(row.verdict != RIGHT for row in rows):
-            divided = arrays if axis[0] == 0 else []
+            divided = arrays if axis[0] == 0 and not divided else []
         divided = [a for a in divided if a.verdict == WRONG or np.any(a.yours)]  # no dead layer's
         if size > 1 and divided and all(_ratio_is(a, 1 / size) for a in divided):
             for array in divided:

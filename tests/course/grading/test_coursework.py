@@ -203,6 +203,7 @@ def test_a_batch_as_large_as_a_layer_hides_no_convention(graded):
     """
     assert graded(source).verdict == "right, but"
     assert graded(source.replace("@ self.W\n", "@ self.W / 2\n")).verdict == "wrong"
+    assert graded(source.replace("@ self.W\n", "@ self.W / len(dLdZ)\n")).verdict == "wrong"
 
 
 def test_an_activation_may_divide_by_the_number_of_examples_and_is_told(graded):
