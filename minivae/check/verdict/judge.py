@@ -15,6 +15,7 @@ import numpy as np
 from ..report.result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck, Diagnosis
 from .conventions.names import gradient_names, is_weight, plain, sure_names
 from .conventions.values import same
+from .epsilon import judge_epsilon
 from .habits import Run
 from .leaps import is_constant, jumps
 from .subject import Subject
@@ -90,7 +91,7 @@ def judge_together(
         _judge_upstream(arrays, subject, upstream, again, tolerance)
     if subject.manners.foreign and subject.known is None and subject.truth is None:
         _judge_mean(arrays, subject, upstream)
-        _judge_epsilon(arrays, subject)
+        judge_epsilon(arrays, subject, upstream)
     if not found.steady:
         for array in arrays:
             off = array.verdict == WRONG and not _is_broken(array)
@@ -183,9 +184,11 @@ def _judge_mean(arrays: list[ArrayCheck], subject: Subject, upstream: list[np.nd
 
     That is a course's convention: its cost is a mean, and the 1/m is put into each layer instead
     of into the first upstream gradient. A gradient that is passed on to the layer before must not
-    have it, else it would be there once more with each layer; and a loss has its own.
+    have it, else it would be there once more with each layer; unless there are no parameters, as
+    in the activation that comes last. A loss has its own; but one for each example may return what
+    their mean gives.
     """
-    if subject.scalar or not subject.manners.upstream:
+    if subject.scalar or not (subject.manners.upstream or upstream[0].ndim == 1):
         return
     for axis, size in _batch_axes(subject, upstream[0].shape):
         rows = [
@@ -193,16 +196,17 @@ def _judge_mean(arrays: list[ArrayCheck], subject: Subject, upstream: list[np.nd
             for a in arrays
             if len(a.shape) == axis[1] and a.shape[axis[0]] == size and not is_weight(a.name)
         ]
-        weights = [a for a in arrays if all(a is not row for row in rows)]
-        if not weights or any(a.verdict != RIGHT for a in rows):
-            continue
-        if size > 1 and all(_ratio_is(a, 1 / size) for a in weights):
-            for array in weights:
+        divided = [a for a in arrays if all(a is not row for row in rows)]
+        if any(row.verdict != RIGHT for row in rows):
+            divided = arrays if axis[0] == 0 and not divided else []
+        divided = [a for a in divided if a.verdict == WRONG or np.any(a.yours)]  # no dead layer's
+        if size > 1 and divided and all(_ratio_is(a, 1 / size) for a in divided):
+            for array in divided:
                 array.verdict = BUT
                 array.reason = (
                     f"the gradient times 1/{size}, where {size} is the number of examples: right "
-                    "in a course that puts the 1/m of its mean cost into each layer, if it is not "
-                    "in the upstream gradient as well"
+                    "in a course that puts the 1/m of its mean cost here, if it is in no other "
+                    "layer and not in the upstream gradient as well"
                 )
             return
 
@@ -231,19 +235,6 @@ def _ratio_is(array: ArrayCheck, factor: float) -> bool:
         and np.isfinite(array.yours).all()
         and np.abs(array.yours[known] - right).max() <= 1e-6 * scale
     )
-
-
-def _judge_epsilon(arrays: list[ArrayCheck], subject: Subject) -> None:
-    """A tiny difference, where a small constant stands in the source and backward leaves it out."""
-    epsilon = subject.manners.epsilon
-    for array in arrays:
-        small = array.verdict == WRONG and 0 < array.error <= min(1e4 * epsilon, 2e-3)
-        if small and np.shape(array.yours) == array.shape:
-            array.verdict = BUT
-            array.reason = (
-                f"it is off by {array.error:.0e} of the largest entry, as where backward leaves "
-                f"out a small constant of forward, such as {epsilon:g}"
-            )
 
 
 def overlooked(subject: Subject) -> list[ArrayCheck]:

@@ -44,9 +44,10 @@ class Guess:
     batch, thin, repaired, named : bool
         Whether there are several examples, whether these have a single feature, and whether a size
         was taken from an error, or an axis found to be another's.
-    ran, agrees, nearly, scalar, exact : bool
+    ran, agrees, nearly, scalar, spread, exact : bool
         Whether forward ran, whether the gradients agree, or do but for the number of examples,
-        whether the output is a number, and whether the gradients have their arguments' shapes.
+        whether the output is a number, or has several axes, and whether the gradients have their
+        arguments' shapes.
     """
 
     specs: dict[str, Spec]
@@ -60,6 +61,7 @@ class Guess:
     agrees: bool = False
     nearly: bool = False
     scalar: bool = False
+    spread: bool = False
     exact: bool = True
 
     @property
@@ -154,8 +156,12 @@ def guesses(target: Target) -> Iterator[Guess]:
             )
     spare = {symbol: SPARE[i % len(SPARE)] for i, symbol in enumerate(among.spare.values())}
     sizes = ({**SIZES, **spare}, {**OTHERS, **{s: n - 1 for s, n in spare.items()}})
+    seen: set[str] = set()
     for chosen in _combined(slots):
         specs = {n: s for c in chosen for n, s in c.specs.items()}
+        if repr(specs) in seen:
+            continue  # it was cheaper with another style
+        seen.add(repr(specs))
         init = {n.removeprefix("init "): s for n, s in specs.items() if n.startswith("init ")}
         inputs = {n: s for n, s in specs.items() if not n.startswith("init ")}
         styles = {c.style for c in chosen}
@@ -166,9 +172,16 @@ def _option(name: str, value: Any) -> Candidate:
     return Candidate({name: Spec(kind="constant", value=value)}, OTHER_LOSS)
 
 
+def _different(slot: list[Candidate]) -> list[Candidate]:
+    found: dict[str, Candidate] = {}
+    for candidate in slot:  # the cheapest first
+        found.setdefault(repr((candidate.specs, candidate.style)), candidate)
+    return list(found.values())
+
+
 def _combined(slots: list[list[Candidate]]) -> list[tuple[Candidate, ...]]:
     """The cheapest combinations of one candidate from each slot, in order."""
-    slots = [slot[:MOST_CANDIDATES] for slot in slots]
+    slots = [_different(slot)[:MOST_CANDIDATES] for slot in slots]
     if not all(slots):
         return []
 

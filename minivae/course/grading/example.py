@@ -4,7 +4,7 @@ from typing import Any
 
 from .combine import Guess
 from .discover import Target
-from .inputs import COLUMNS, Spec, size_of
+from .inputs import COLUMNS, Spec, size_of, sizes_of
 
 
 def example_text(target: Target, guess: Guess | None) -> str:
@@ -45,7 +45,7 @@ def _written(spec: Spec, sizes: dict[str, int]) -> str:
     if spec.kind == "constant":
         return repr(spec.value)
     if spec.kind == "size":
-        return str(sizes[spec.value])
+        return str(sizes_of(spec.value, sizes))
     shape = tuple(size_of(axis, sizes) for axis in spec.axes)
     if spec.kind == "labels":
         return f"rng.integers(0, {size_of(spec.below, sizes)}, {shape})"

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...check.verdict.conventions import names as table
 from ...check.verdict.conventions.names import plain
+from ...check.verdict.conventions.prepared import LAYERS
 from .inputs import COLUMNS, Spec
 from .layouts import (
     AXES,
@@ -58,8 +59,16 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
     if constructor and key in table.sure_names("lam") | {"l1", "l2", "reg", "weightdecay"}:
         return [_constant(name, 0.0)]  # a penalty is no part of the output
     if constructor:
+        if LAYERS.match(name):
+            found.append(_constant(name, None, 0.4))  # stand-ins, see `conventions.prepared`
         if re.search(r"hiddens?$|layers$|dims$|sizes$|units$|list$", key):
-            found += [_constant(name, [4], 0.5), _constant(name, [5, 4, 7], 0.7)]
+            hidden = 0.2 * ("hid" not in key)  # of all layers, or of those inside
+            found += [_constant(name, [5, 4, 7], 0.7 - hidden)]
+            found += [_constant(name, [4], 0.5 + hidden)]
+        parts = len(clue.get("parts", ()))
+        if parts in (2, 3):
+            letters = "C Y X" if parts == 3 else "k k" if "shape" not in key else "Y X"
+            return [Candidate({name: Spec(kind="size", value=letters)})]
         others = " ".join(n for n, _ in among.parameters)
         pools = "stride" in others and not re.search("channel|filter|in_|out_", others)
         if pools and key in ("kernel", "kernelsize", "size", "stride", "poolsize"):
@@ -135,6 +144,8 @@ def _by_role(
 
 def _other_kinds(name: str, role: str, spec: Spec, cost: float, style: str) -> Iterator[Candidate]:
     """Labels and one-hot vectors for a target, other ranges for what a logarithm is taken of."""
+    if not spec.axes:
+        return  # the label of one example
     if role == "labels" and style in ("rows", "columns") and spec.axes == ("B",):
         hot = Spec(("B", "I"), "one_hot") if style == "rows" else Spec(("I", "B"), COLUMNS)
         yield Candidate({name: hot}, cost + 0.6, style)

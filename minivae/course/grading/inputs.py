@@ -36,7 +36,7 @@ NO_GRADIENT = ("binary", "one_hot", "mask", "labels")
 class Spec:
     """How to draw one argument: letters or numbers of its axes, and a kind of values.
 
-    `value` is passed as it is, where `kind` is "constant", or names a size; `below` is the letter
+    `value` is passed as it is, where `kind` is "constant", or names sizes; `below` is the letter
     of the size that labels stay below.
     """
 
@@ -84,6 +84,12 @@ def size_of(axis: str, sizes: dict[str, int]) -> int:
     return total
 
 
+def sizes_of(letters: str, sizes: dict[str, int]) -> Any:
+    """The size of one letter, or a tuple of those of several."""
+    found = tuple(sizes[letter] for letter in letters.split())
+    return found if len(found) > 1 else found[0]
+
+
 def other_sizes(sizes: dict[str, int]) -> dict[str, int]:
     """Sizes that differ from these in every letter, but for those of 1."""
     others = {}
@@ -117,11 +123,12 @@ def _draw_one(spec: Spec, sizes: dict[str, int], rng: np.random.Generator) -> An
     if spec.kind == "constant":
         return copy.deepcopy(spec.value)
     if spec.kind == "size":
-        return sizes[spec.value]
+        return sizes_of(spec.value, sizes)
     shape = tuple(size_of(axis, sizes) for axis in spec.axes)
     normal = rng.standard_normal(shape)
     if spec.kind == "labels":
-        return rng.integers(0, size_of(spec.below, sizes), shape)
+        drawn = rng.integers(0, size_of(spec.below, sizes), shape)
+        return drawn if shape else int(drawn)
     if spec.kind == "one_hot":
         return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
     if spec.kind == COLUMNS:

@@ -54,16 +54,17 @@ STYLE_COSTS = {**dict(zip(STYLES, (0.0, 0.5, 1.0, 1.4, 1.2, 2.0), strict=True)),
 """What each style costs a combination; a thin one has a single feature, and hides the others."""
 AXES: dict[str, str] = {
     # role: axes in rows; columns; images; channels last; sequence; one example; | for choices
-    "x": "B I; I B; B C Y X; B Y X C; B T I|T B I|B C T|B T E; I|I 1",
+    "x": "B I; I B; B C Y X; B Y X C; B T I|T B I|B C T|B T E; I|I 1|C Y X",
     "W": "I O|O I; O I; F C k k|C F k k; k k C F; I O|O I|F C k; O I|I O",
     "w": "I|I 1|I O|O I; I 1|1 I; F C k k; k k C F; I O; I",
     "b": "O|1 O|O 1; O 1|O; F|F 1|1 F 1 1; 1 1 1 F|F; O; O|O 1",
     "gamma": "I|O|1 I; I 1|O 1; C|1 C 1 1; C|1 1 1 C; I; I",
     "mu": "B Z|B I; Z B|I B; ; ; ; Z|I",
-    "target": "B I|B O|B|B 1; I B|O B|1 B; B C Y X; B Y X C; B T I; I|O|I 1",
+    "target": "B I|B O|B|B 1; I B|O B|1 B; B C Y X; B Y X C; B T I; I|O|I 1|labels:I",
     "h": "B H; H B; ; ; ; H|H 1",
     "ids": "B labels:V|B T labels:V; B labels:V; ; ; B T labels:V; T labels:V",
-    "labels": "B labels:I|B labels:O|B 1 labels:I; B labels:I|1 B labels:I; ; ; B T labels:I; ",
+    "labels": "B labels:I|B labels:O|B 1 labels:I; B labels:I|1 B labels:I; ; ; B T labels:I; "
+    "labels:I|labels:O",
     "mask": "B I mask; I B mask; B C Y X mask; B Y X C mask; B T mask|B T I mask; I mask",
     "sequence": "B T I|T B I; I B T; ; ; B T E|B T I; T I",
     "codes": "K I; I K; ; ; ; K I",

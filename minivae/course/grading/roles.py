@@ -13,6 +13,8 @@ from ...check.verdict.conventions.names import plain
 from .discover import Clues
 from .layouts import NUMBERS, PREDICTED, RECURRENT
 
+LOSS = re.compile(r"loss|cost|elbo|nll|bce|objective|criterion|cross_?entropy", re.IGNORECASE)
+"""How a loss is called."""
 IDS = frozenset(
     [
         *("idx", "ids", "id", "index", "indices", "indexes", "tokens", "token"),
@@ -109,7 +111,8 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
         return "eps"
     if re.fullmatch(r"lv|log_?var\w*|\w*_log_?var", lower):
         return "logvar"
-    if key == "p" and others & table.WITHOUT_GRADIENT:
+    data = table.WITHOUT_GRADIENT | (table.DATA if LOSS.search(among.title) else frozenset())
+    if key == "p" and others & data:
         return "p"
     if role in ("keep", "tau", "drop", "lam", "slope", "bet") or (key in NUMBERS and role != "b"):
         return "number"

@@ -23,6 +23,7 @@ from .discover import Target
 from .probing import probe
 from .ranges import is_range_alone, wider_ranges
 from .remote import Answers, NoLossError
+from .roles import LOSS
 from .sandbox import StudentError
 from .worker.messages import MessageError
 
@@ -65,14 +66,15 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     loose: Guess | None = None
     stuck: list[Guess] = []
     unfit: set[tuple[str, ...]] = set()
-    ran, named, whole, after, why = False, False, False, 0, ""
+    ran, named, whole, late, several, after, why = False, False, False, False, False, 0, ""
     waiting = collections.deque(itertools.islice(guesses(target), MOST_TRIES))
     mended = 0
     while waiting:
         guess = waiting.popleft()
-        if time.monotonic() > end or after > MOST_AFTER:
+        late = time.monotonic() > end
+        if late or after > MOST_AFTER:
             break
-        if ran and not guess.batch:
+        if ran and not (guess.batch or several):
             continue  # a mistake over the batch is not seen at one example
         first = first or guess
         try:
@@ -101,6 +103,7 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                     )
             continue
         ran = ran or guess.batch
+        several = several or (guess.spread and bool(LOSS.search(target.name)))
         arrays = [s.axes for s in guess.specs.values() if s.axes]
         unfit |= set(arrays) if not fits and len(arrays) == 1 and not guess.thin else set()
         wide = wide or (guess if guess.batch and not guess.thin else None)
@@ -138,6 +141,8 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
         if way is not None:
             return guess, way
     if found := nearly or credible or odd:
+        if late and not nearly:
+            raise NoGuessError(LATE, found, ran=found)
         return found, target
     if wide and not wide.scalar and len(unfit) >= FEWEST_UNFIT:
         return wide, target  # its one gradient has the shape of its argument in no layout
@@ -225,6 +230,7 @@ def _other_axes(guess: Guess, credible: Guess) -> bool:
 
 
 AXES = "its gradients are right at inputs {}, and wrong at inputs {}; which inputs does it take?"
+LATE = "there was no time to try all the inputs that it may take"
 WHICH = (
     "its gradients are right at inputs {}, and at inputs {} off by a size, as where a mean is "
     "over the examples in one pass and over all entries in the other; which inputs does it take?"

@@ -1,7 +1,6 @@
 """Grade a submission: a file or a folder of files, with a rubric or without one."""
 
 import queue
-import re
 import secrets
 import threading
 import time
@@ -22,14 +21,12 @@ from .lane import Lane
 from .limits import SECONDS, SECONDS_OPEN, Limits, Overrun, Span, interrupted, limited_memory
 from .points import GUESSED, points_of
 from .remote import NoLossError
+from .roles import LOSS
 from .rubric import Exercise, Rubric
 from .search import NoGuessError
 from .trial import CRASHED, SLOW, try_points, unharmed
 from .truth import Solution
 from .words import NotReadError, SandboxError, StudentError, one_line
-
-LOSS = re.compile(r"loss|cost|elbo|nll|objective|criterion|cross_?entropy", re.IGNORECASE)
-"""What a function is called that must be checked, if it returns several things."""
 
 
 @door

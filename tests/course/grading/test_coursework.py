@@ -202,11 +202,12 @@ def test_a_batch_as_large_as_a_layer_hides_no_convention(graded):
             return dLdZ @ self.W
     """
     assert graded(source).verdict == "right, but"
+    assert graded(source.replace("@ self.W\n", "@ self.W / 2\n")).verdict == "wrong"
     assert graded(source.replace("@ self.W\n", "@ self.W / len(dLdZ)\n")).verdict == "wrong"
 
 
-def test_agreement_at_one_example_is_no_question_about_a_layer(graded):
-    """What a layer passes on has no 1/m; at one row it would not be seen."""
+def test_an_activation_may_divide_by_the_number_of_examples_and_is_told(graded):
+    """At one row it would not be seen."""
     grade = graded("""
     import numpy as np
     class Softmax:
@@ -218,7 +219,8 @@ def test_agreement_at_one_example_is_no_question_about_a_layer(graded):
             inner = (dout * self.y).sum(axis=-1, keepdims=True)
             return self.y * (dout - inner) / len(dout)
     """)
-    assert grade.verdict == "wrong"
+    assert grade.verdict == "right, but"
+    assert "times 1/3, where 3 is the number of examples" in str(grade)
 
 
 REDUCED = """

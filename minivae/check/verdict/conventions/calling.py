@@ -16,6 +16,7 @@ import numpy as np
 from .clues import clues_of
 from .names import (
     CACHES,
+    DATA,
     OUTPUTS,
     SHORT_CACHES,
     WITHOUT_GRADIENT,
@@ -27,6 +28,7 @@ from .values import Unreadable, is_number, same
 
 Parameters = list[tuple[str, bool]]
 """Names, and whether each is required; `*name` and `**name` take the rest."""
+LABELS = sure_names("target", "labels")
 
 
 @dataclass
@@ -132,7 +134,7 @@ def how_split(result: Any, arguments: dict[str, Any], backward: Parameters | Non
 
 
 def fill(
-    call: Call, parameters: Parameters, upstream: list[Any], method: bool
+    call: Call, parameters: Parameters, upstream: list[Any], method: bool, derivative: bool
 ) -> tuple[list[Any], dict[str, Any], bool]:
     """Find what each parameter of backward asks for.
 
@@ -146,6 +148,8 @@ def fill(
         Upstream gradients, one for each output.
     method : bool
         Whether backward is a method, which may find the rest in its object.
+    derivative : bool
+        Whether it is called as what takes forward's arguments again, perhaps by other names.
 
     Returns
     -------
@@ -163,7 +167,9 @@ def fill(
     given = call.arguments
     scalar = all(np.size(dy) == 1 for dy in upstream)
     caches = [n for n in names if is_cache(n) and n not in given]
+    needed = {n for n, required in parameters if required}
     free = [n for n in names if n not in caches and n not in given]
+    free = [n for n in free if n in needed or upstreams_among([n])]  # no `epsilon=1e-7`
     again = {n: given[n] for n in names if n in given}
     star = len(names) < len(parameters)
     if not parameters:
@@ -171,13 +177,16 @@ def fill(
     one = len(names) == 1
     if not free and not caches and not star and (scalar or not (method and one)):
         return [], again, False  # the arguments again: a loss's gradients, or a derivative
+    if derivative and one and free and plain(free[0]) in (*DATA, "z") and len(call.passed) == 1:
+        return [], {free[0]: next(iter(call.passed.values()))}, False
     if caches and scalar and not free and not star:  # of a cost, `backward(X, Y, cache)`
         return [], dict.fromkeys(caches, call.cache) | again, False
     if one and scalar and call.cached and not method and not star:
         return [call.cache], {}, False
-    if one and free and method and not scalar and plain(free[0]) in sure_names("target", "labels"):
+    labels = [n for n in free if plain(n) in LABELS]
+    if labels and (method or len(free) > 1) and not upstreams_among(free) and not scalar:
         raise Unreadable(
-            f"backward takes {free[0]}, as the gradient of a loss does, and forward returns no "
+            f"backward takes {labels[0]}, as the gradient of a loss does, and forward returns no "
             "loss; let forward take it and return the loss, or backward take the upstream gradient"
         )
     leads = _upstream_parameters(free or names, upstream, bool(caches))

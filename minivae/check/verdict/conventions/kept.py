@@ -1,14 +1,14 @@
 """What backward leaves at its object: the gradients of parameters, and of forward's arguments."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .names import BESIDE, GRADIENTS, LISTED, gradient_names
-from .objects import Place, held
-from .values import is_float
+from .objects import Place, find_parameters, held
+from .values import is_float, same, try_copy
 
 
 def gradient_of(instance: Any, name: str, places: list[Place]) -> Any:
@@ -72,6 +72,27 @@ def _listed_gradient(owner: Any, array: Any) -> Any:
             if parameter is array and is_float(gradient):
                 return gradient
     return None
+
+
+def spent(instance: Any, backward: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
+    """Run a backward pass that takes a step of length 1; take the step back.
+
+    Returns
+    -------
+    returned, gradients
+        What it returns, and what each parameter that has moved has lost.
+    """
+    before = [
+        (n, place, place.get(), place.get().copy())
+        for n, places in find_parameters(instance).items()
+        for place in places
+    ]
+    returned = try_copy(backward())
+    lost = {n: kept - p.get() for n, p, _, kept in before if not same(p.get(), kept)}
+    for _, place, array, kept in before:
+        array[...] = kept
+        place.set(array)
+    return returned, lost
 
 
 def kept_output(instance: Any) -> Any:

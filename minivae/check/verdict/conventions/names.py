@@ -124,6 +124,8 @@ LISTED = (
     ("get_params", "get_grads"), ("get_parameters", "get_gradients"), ("params", "gradients"),
 )  # fmt: skip
 """Methods that list parameters, and their gradients in the same order or under the same keys."""
+STEP_SIZES = _words("lr learningrate eta stepsize learnrate")
+"""What a backward pass that takes the step itself calls its length."""
 HELD = ("data", "value", "val", "param", "array", "w")
 """What an object or a dict calls the parameter that it holds beside its gradient."""
 BESIDE = ("grad", "gradient", "g", "d")

@@ -27,6 +27,7 @@ from .names import (
     plain,
 )
 from .pairing import pairs_of
+from .prepared import LAYERS, stand_ins
 from .values import Unreadable, is_float
 
 INITIAL = re.compile(r"init_?(fn|func|function|ializer)$")
@@ -93,9 +94,10 @@ def pairs_in(kind: type, *, derived: bool) -> list[tuple[str, str, str | None]]:
     """
     main = methods_of(kind)
     found = [] if main is None else [("", *main)]
-    own = [n for n, v in vars(kind).items() if callable(getattr(kind, n)) and n[:1] != "_"]
+    own = [n for n in vars(kind) if callable(getattr(kind, n)) and n[:2] != "__"]
     for title, forward, backward in pairs_of(own):
-        if main is None or not {forward, backward} & set(main):
+        helper = forward[:1] == "_" and title == forward  # `_forward`, which forward calls
+        if main is None or not (helper or {forward, backward} & set(main)):
             found.append((title if title != forward or found else "", forward, backward))
     return [
         pair
@@ -206,11 +208,9 @@ def make(
     if isinstance(target, type):
         clues = clues_of(target.__init__)
         asked = [n for n, required in parameters_of(target) if required]
-        own = {
-            n: _normal
-            for n in asked
-            if init.get(n) is None and (clues.get(n, {}).get("called") or INITIAL.search(n))
-        }
+        own: dict[str, Any] = {n: stand_ins(n) for n in asked if LAYERS.match(n)}
+        own |= {n: _normal for n in asked if clues.get(n, {}).get("called") or INITIAL.search(n)}
+        own = {n: value for n, value in own.items() if init.get(n) is None}
         instance = target(**{**init, **own})
     methods = (*methods, None)[:2] if methods else methods_of(instance)
     if methods is None:

@@ -16,14 +16,15 @@ from .calling import (
     split,
     upstreams_taken,
 )
-from .kept import gradient_of, kept_output, own_gradients
-from .names import DERIVATIVES
+from .kept import gradient_of, kept_output, own_gradients, spent
+from .names import DERIVATIVES, STEP_SIZES, plain
 from .objects import find_parameters, make, uses
 from .overlooked import lost_among, numbers_with_gradients, overlooked
 from .owners import returned_names
 from .pairing import words_of
+from .prepared import furnished, prepare, takes_steps
 from .source import purpose_of
-from .values import Unreadable, try_copy
+from .values import Unreadable, times, try_copy
 from .ways import is_read, other_ways
 
 
@@ -62,7 +63,11 @@ class Pair:
     ) -> None:
         self.run, self.run_back, self.instance, self.loss = forward, backward, instance, loss
         self.forward_names = [n for n, _ in parameters_of(forward)]
-        self.backward_parameters = None if backward is None else parameters_of(backward)
+        taken = None if backward is None else parameters_of(backward)
+        own = self.forward_names
+        self.step = {n: 1.0 for n, _ in taken or () if plain(n) in STEP_SIZES and n not in own}
+        self.backward_parameters = taken and [p for p in taken if p[0] not in self.step]
+        self.prepared, self.late, self.spent = False, False, dict[str, Any]()
         self.parameters = find_parameters(instance) if uses(instance, forward) else {}
         self.overwritten: set[str] = set()  # what forward itself computes, as the mean of a batch
         self.how: str | None = None
@@ -83,6 +88,7 @@ class Pair:
     ) -> "Pair":
         """The pair of a class, made with `init`, or of an object."""
         instance, forward, backward = make(target, init, methods)
+        furnished(instance)
         return cls(forward, backward, instance, way=way)
 
     @property
@@ -100,13 +106,13 @@ class Pair:
         Arrays that are no arguments, and for which backward has left a gradient, are parameters.
         """
         if not self.parameters and uses(self.instance, self.run):
-            passed = {id(value) for value in arguments.values()}
+            self.late, passed = True, {id(value) for value in arguments.values()}
             self.parameters = {
                 n: places
                 for n, places in find_parameters(self.instance).items()
                 if id(places[0].get()) not in passed
                 and n not in self.forward_names
-                and gradient_of(self.instance, n, places) is not None
+                and (n in self.spent or gradient_of(self.instance, n, places) is not None)
             }
 
     def forward(self, arguments: dict[str, Any]) -> Call:
@@ -119,12 +125,14 @@ class Pair:
         passed = arguments
         if self.parameters:
             passed = {n: v for n, v in arguments.items() if n not in self.parameters or n in names}
-        if all(n in names for n in passed) or "**" in "".join(names):
-            result = self.run(**passed)
-        elif self.instance is not None or len(passed) > len(names):
-            result = self.run(**{n: v for n, v in passed.items() if n in names})
-        else:
-            result = self.run(*passed.values())
+        try:
+            result = self._run(passed)
+        except Exception:
+            first = next((v for n, v in passed.items() if n in names), None)
+            if self.parameters or self.prepared or not prepare(self.instance, first):
+                raise
+            self.prepared = True
+            result = self._run(passed)
         self.overwritten = {
             n
             for n, places in self.parameters.items()
@@ -142,6 +150,14 @@ class Pair:
         if self.loss is not None:
             call.outputs, call.before = self._cost(call), call.outputs
         return call
+
+    def _run(self, passed: dict[str, Any]) -> Any:
+        names = self.forward_names
+        if all(n in names for n in passed) or "**" in "".join(names):
+            return self.run(**passed)
+        if self.instance is not None or len(passed) > len(names):
+            return self.run(**{n: v for n, v in passed.items() if n in names})
+        return self.run(*passed.values())
 
     def _cost(self, call: Call) -> Any:
         """The cost of forward's output; what is no argument of forward by name is the output."""
@@ -167,7 +183,7 @@ class Pair:
         method = self.instance is not None and not named_so
         if self.loss is not None:
             named = fill_again(call, self.backward_parameters or [])
-            return _times(self.run_back(**named), float(np.sum(upstream[0])))
+            return times(self.run_back(**named), float(np.sum(upstream[0])))
         parameters = self.backward_parameters or []
         if self.way:
             ways = other_ways(call, parameters, upstream, kept_output(self.instance))
@@ -176,13 +192,17 @@ class Pair:
                 raise Unreadable("there is no other way to call backward")
             args: list[Any] = []
         else:
-            args, named, passed = fill(call, parameters, upstream, method)
+            args, named, passed = fill(call, parameters, upstream, method, bool(named_so))
         self.upstream = self._upstream(named, upstream) if passed else []
-        returned = self.run_back(*args, **named)
+        if takes_steps(self.instance, list(self.step)):
+            named |= self.step
+            returned, self.spent = spent(self.instance, lambda: self.run_back(*args, **named))
+        else:
+            returned = self.run_back(*args, **named)
         if passed:
             return returned
         if all(np.size(dy) == 1 for dy in upstream):  # a loss's own gradients
-            return _times(returned, sum(float(np.sum(dy)) for dy in upstream))
+            return times(returned, sum(float(np.sum(dy)) for dy in upstream))
         if type(returned) in (int, float) and len(upstream) == 1:  # of the identity: 1
             returned = np.full_like(upstream[0], returned)
         ignored = (
@@ -200,7 +220,14 @@ class Pair:
         )
 
     def _clear_gradients(self) -> None:
-        """Call the object's `zero_grad`, if there is one; what forward left there stays."""
+        """Call the object's `zero_grad`, if there is one; what forward left there stays.
+
+        Parameters that a first forward pass has made have a gradient from that already.
+        """
+        for n, places in self.parameters.items() if self.late else ():
+            gradient = gradient_of(self.instance, n, places)
+            if isinstance(gradient, np.ndarray) and gradient.flags.writeable:
+                gradient[...] = 0
         zero = getattr(self.instance, "zero_grad", None)
         if not callable(zero):
             return
@@ -262,20 +289,10 @@ class Pair:
         found = {
             n: gradient_of(self.instance, n, p)
             for n, p in self.parameters.items()
-            if n not in self.overwritten
+            if n not in self.overwritten and n not in self.spent
         }
+        found |= {n: g for n, g in self.spent.items() if n in self.parameters}
         if self.instance is not None:
             own = [n for n in self.forward_names if n not in found]
             found |= own_gradients(self.instance, own)
         return {n: g for n, g in found.items() if g is not None}
-
-
-def _times(returned: Any, factor: float) -> Any:
-    """Gradients in any container, times a number."""
-    if factor == 1:
-        return returned
-    if isinstance(returned, dict):
-        return {key: _times(value, factor) for key, value in returned.items()}
-    if isinstance(returned, list | tuple):
-        return [_times(value, factor) for value in returned]
-    return returned if returned is None else factor * returned

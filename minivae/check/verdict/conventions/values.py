@@ -52,3 +52,14 @@ def is_number(value: Any) -> bool:
 def is_float(value: Any) -> bool:
     """Whether a value is an array of floats."""
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def times(returned: Any, factor: float) -> Any:
+    """Gradients in any container, times a number."""
+    if factor == 1:
+        return returned
+    if isinstance(returned, dict):
+        return {key: times(value, factor) for key, value in returned.items()}
+    if isinstance(returned, list | tuple):
+        return [times(value, factor) for value in returned]
+    return returned if returned is None else factor * returned

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .calling import Call, Parameters, is_cache
-from .names import plain, sure_names, upstreams_among
+from .calling import LABELS, Call, Parameters, is_cache
+from .names import plain, upstreams_among
 
 
 def other_ways(
@@ -27,7 +27,7 @@ def other_ways(
     pool = [*call.passed.values(), call.outputs, *([call.cache] if call.cached else [])]
     pool += [] if kept is None or kept is call.outputs else [kept]
     leads: list[str | None] = [*upstreams_among(names)]
-    labelled = any(plain(n) in sure_names("target", "labels") for n in names)
+    labelled = any(plain(n) in LABELS for n in names)
     of_loss = all(np.size(dy) == 1 or (np.ndim(dy) == 1 and labelled) for dy in upstream)
     if of_loss or not (leads or any(is_cache(n) for n in names)):
         leads.append(None)
