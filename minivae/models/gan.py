@@ -203,8 +203,8 @@ class GAN(Verdicts):
             g_loss, fake = self.generator_forward(noise)
             self.generator_backward()
             # The discriminator's gradients that this left are replaced by its own.
-            d_loss = self.discriminator_forward(x, fake)
-            self.discriminator_backward()
+            d_loss = self.discriminator_forward(x, fake)  # (1)
+            self.discriminator_backward()  # (3)
             # A copy, as in `Model.step`: the next step uses the memory of this one again.
             return Contest(d_loss.copy(), g_loss.copy())
 
