@@ -40,7 +40,11 @@ ENTRYWISE = {
 @pytest.mark.parametrize("key", ENTRYWISE)
 def test_function_that_is_not_known(key):
     report = check_gradients(lambda x: (mish(x), x), ENTRYWISE[key], {"x": X}, name="mish")
-    assert key in keys(report, "x")[:2]
+    if key == "batch":  # an activation may come last in a course that puts its mean's 1/m there
+        assert report.verdict == "right, but"
+        assert "the number of examples" in str(report)
+    else:
+        assert key in keys(report, "x")[:2]
 
 
 def test_unknown_says_where():
