@@ -51,11 +51,12 @@ def _shrinks_with(name: str, subject: Subject, upstream: list[np.ndarray]) -> fl
     if subject.editor is None:
         return 0.0
     for index, described in enumerate(subject.editor.functions(upstream)):
+        before: float | None = None
         for value, text in _with_smaller(described["text"]):
             try:
-                before, after = (
-                    _distance(name, subject, upstream, index, t) for t in (described["text"], text)
-                )
+                if before is None:  # of a function without such a constant it is not asked
+                    before = _distance(name, subject, upstream, index, described["text"])
+                after = _distance(name, subject, upstream, index, text)
             except Exception:  # it does not run so
                 continue
             if after < 3 * SMALLER * before:
