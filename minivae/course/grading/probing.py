@@ -55,9 +55,8 @@ def probe(answers: Answers, target: Target, guess: Guess, seed: int = 11) -> flo
         and _same(slope(*vary), sum(said.values()))
         and all(slope(n) != 0 or len(vary) > MOST_SEPARATE for n in vary)
     )
-    if not (
-        guess.agrees or empty
-    ):  # a course may divide by the number of examples in another place
+    # A course may divide by the number of examples in another place.
+    if not (guess.agrees or empty):
         sizes = {n for a in (*outputs, *given.values()) for n in a.shape}
         factors = {1.0, *(1 / n for n in sizes if n), *(float(n) for n in sizes)}
         guess.nearly = all(

@@ -22,7 +22,7 @@ from .objects import find_parameters, make, uses
 from .overlooked import lost_among, numbers_with_gradients, overlooked
 from .owners import returned_names
 from .pairing import words_of
-from .prepared import furnished, prepare, takes_steps
+from .prepared import furnish, prepare, takes_steps
 from .source import purpose_of
 from .values import Unreadable, times, try_copy
 from .ways import is_read, other_ways
@@ -88,7 +88,7 @@ class Pair:
     ) -> "Pair":
         """The pair of a class, made with `init`, or of an object."""
         instance, forward, backward = make(target, init, methods)
-        furnished(instance)
+        furnish(instance)
         return cls(forward, backward, instance, way=way)
 
     @property

@@ -57,14 +57,13 @@ def stand_ins(name: str) -> Any:
     return StandIn() if name.endswith(("r", "e", "k")) else [StandIn(), StandIn()]
 
 
-def furnished(instance: Any) -> Any:
-    """The object, with layers in a list of them that is empty, and with steps of length 1."""
+def furnish(instance: Any) -> None:
+    """Put layers into an object's list of them that is empty, and let its steps have length 1."""
     for name, value in list(getattr(instance, "__dict__", {}).items()):
         if LAYERS.match(name) and value == []:
             value += stand_ins("layers")
         elif plain(name) in STEP_SIZES and isinstance(value, float):
             setattr(instance, name, 1.0)
-    return instance
 
 
 def takes_steps(instance: Any, names: list[str]) -> bool:
