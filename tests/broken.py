@@ -16,6 +16,7 @@ from pathlib import Path
 
 PARTS = {
     "signals": ("cli/test_interrupted.py", 30),  # to each command
+    "faults": ("cli/test_faults.py", 10),  # of each kind, to each command
     "compilations": ("engine/interrupted_compilation.py", 10),  # processes, 12 interrupts each
     "runs": ("train/test_damaged_runs.py", 1300),
     "commands": ("cli/commands_at_random.py", 2000),

@@ -33,11 +33,11 @@ COMMANDS = {
 }
 
 
-def start(words, folder):
+def start(words, folder, program=RUN):
     (folder / "tmp").mkdir(exist_ok=True)
     environment = {**os.environ, "TMPDIR": str(folder / "tmp")}
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, *words],
+        [sys.executable, "-c", program, *words],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
