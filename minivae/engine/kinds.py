@@ -79,6 +79,8 @@ Whole = Annotated[int, Between(0)]
 """A whole number that may be 0, as a seed or a position."""
 Indent = Annotated[int, Between(0, 100, "[]")]
 """Spaces at the beginning of a line of JSON."""
+Jobs = Annotated[int, Between(1, 64, "[]")]
+"""A number of processes at once."""
 Positive = Annotated[float, Between(0, ends="()")]
 """A number above 0."""
 Weight = Annotated[float, Between(0)]

@@ -77,7 +77,9 @@ def train_generator(
     rows = labelled(x, y, len(labels))
     rng = np.random.default_rng(seed)
     how = {"labels": labels, "likelihood": likelihood, "rng": rng, "backend": backend}
-    model = ConditionalVAE(shape or x.shape[1], hidden, latent, network=network, **how)
+    model = ConditionalVAE(
+        x.shape[1] if shape is None else shape, hidden, latent, network=network, **how
+    )
     model.likelihood.note(x)
     drawn = "dynamic" if binarize and not is_binary(x) else "none"
     settings = Settings(epochs=epochs, batch=batch, binarize=drawn, seed=seed)

@@ -11,6 +11,7 @@ from ...check.gradients import crash_line
 from ...check.report.result import NOT_CHECKED
 from ...check.verdict.conventions.names import is_base
 from ...engine.door import door
+from ...engine.kinds import Jobs
 from ...errors import MinivaeError, OptionError
 from .discover import Target, choose, names_of
 from .example import example_text
@@ -38,7 +39,7 @@ def grade_file(
     timeout: float | None = None,
     memory: int = 2048,
     alone: bool | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     insist: bool = False,
     seed: int | None = None,
 ) -> Grade:
