@@ -210,7 +210,7 @@ def _sd(values: np.ndarray) -> float:
 
 def draw_samples(pictured: dict[str, np.ndarray], data: Dataset) -> "Figure":
     """Draw the digits side by side: real ones, and those of each model."""
-    figure = new_figure(15.0, 7.6)
+    figure = new_figure(15.0, 8.0)
     for ax, (name, x) in zip(figure.subplots(1, len(pictured)), pictured.items(), strict=True):
         ax.imshow(grid(x, [divmod(i, 5) for i in range(len(x))], data.shape, (0.0, 1.0)))
         ax.set_title(name, loc="left")
