@@ -63,8 +63,9 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
             found.append(_constant(name, None, 0.4))  # stand-ins, see `conventions.prepared`
         if re.search(r"hiddens?$|layers$|dims$|sizes$|units$|list$", key):
             hidden = 0.2 * ("hid" not in key)  # of all layers, or of those inside
-            found += [_constant(name, [5, 4, 7], 0.7 - hidden)]
-            found += [_constant(name, [4], 0.5 + hidden)]
+            many = 2.0 * (key in CALLED["H"].split() or name.startswith(("n_", "num_")))
+            found += [_constant(name, [5, 4, 7], many + 0.7 - hidden)]
+            found += [_constant(name, [4], many + 0.5 + hidden)]
         parts = len(clue.get("parts", ()))
         if parts in (2, 3):
             letters = "C Y X" if parts == 3 else "k k" if "shape" not in key else "Y X"
@@ -72,11 +73,13 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         others = " ".join(n for n, _ in among.parameters)
         pools = "stride" in others and not re.search("channel|filter|in_|out_", others)
         if pools and key in ("kernel", "kernelsize", "size", "stride", "poolsize"):
-            return [_constant(name, 2)]  # pooling, without overlaps
+            return [_constant(name, 2), _constant(name, (2, 2), 0.5)]  # pooling, without overlaps
         if key.endswith("shape"):
             found += [_constant(name, shape, 1.0) for shape in ((5,), (5, 7), (2, 4, 6))]
-        found += [_constant(name, NUMBERS[key])] if key in NUMBERS else []
-        found += [replace(c, cost=c.cost + len(found)) for c in _sizes(name, key)]
+        numbered = key in NUMBERS or (name.startswith(("n_", "num_")) and not list(_sizes(name, key)))
+        found += [_constant(name, NUMBERS.get(key, 2))] if numbered else []
+        one = 0 if key in CALLED["H"].split() else len(found)
+        found += [replace(c, cost=c.cost + one) for c in _sizes(name, key)]
         if found:
             return sorted(found, key=lambda c: c.cost)
     for source, cost in (("doc", 0.0), ("axes", 0.2)):
@@ -90,11 +93,16 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         role is None or constructor or (key in table.plain(name) and role == "number")
     ):
         found.append(_constant(name, NUMBERS[key], 0.0 if role in (None, "number") else 1.5))
+    elif role == "number":
+        found.append(_constant(name, 0.1))
     if role not in (None, "number"):
         found += _by_role(name, role, clue, among, told)
     elif not found:
         found += [_constant(name, 2, 1.0)] if clue.get("count") or constructor else []
         found += [] if constructor else _by_role(name, "x", clue, among, 1.0 + told)
+        for other in [] if constructor else among.clues.values():  # as its neighbours, perhaps
+            axes = other.get("doc") or other.get("axes") or ["_"]
+            found += _told(name, {}, axes, 0.9, among)
         found.append(_constant(name, 0.7, 2.5))
     found += _as_labels(name, clue) if clue.get("index") else []
     rank = max([clue.get("rank", 0), *(len(clue.get(source, ())) for source in ("doc", "axes"))])

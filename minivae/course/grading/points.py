@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...check.verdict.conventions.implied import IMPLIED
 from ...check.verdict.conventions.objects import is_made
 from ...errors import OptionError
 from .combine import Fixed
@@ -19,7 +20,7 @@ from .inputs import draw, other_sizes, vary
 from .probing import probe
 from .remote import Answers
 from .rubric import Exercise
-from .search import NoGuessError, other_way, search
+from .search import NoGuessError, other_way, search, with_cost
 from .truth import Solution, example_for, kind_specs
 from .words import StudentError
 
@@ -93,6 +94,8 @@ def called_at(answers: Answers, target: Target, point: Point) -> Target:
     given = Fixed(point.inputs, point.init)
     with contextlib.suppress(StudentError, OptionError):
         probe(answers, target, given)
+    if target.loss == IMPLIED and given.ran:
+        return with_cost(target, given)
     return target if given.agrees or not given.ran else other_way(answers, target, given) or target
 
 
