@@ -191,10 +191,8 @@ def _different(slot: list[Candidate]) -> list[Candidate]:
     return list(found.values())
 
 
-def _combined(
-    slots: list[list[Candidate]], more: dict[str, float]
-) -> list[tuple[Candidate, ...]]:
-    """The cheapest combinations of one candidate from each slot, in order; some styles cost more."""
+def _combined(slots: list[list[Candidate]], more: dict[str, float]) -> list[tuple[Candidate, ...]]:
+    """The cheapest combinations of one candidate from each slot; some styles cost more."""
     slots = [_different(slot)[:MOST_CANDIDATES] for slot in slots]
     if not all(slots):
         return []

@@ -148,6 +148,7 @@ def _labels(function: dict[str, Any]) -> Parameters:
 def _loss_of(functions: dict[str, Any], forward: str, backward: str) -> str | None:
     """The cost that a backward pass is of, where it takes labels that forward does not."""
     own = {n for n, _ in _parameters(functions[forward].get("parameters"))}
+    taken = {n for n, _ in _parameters(functions[backward].get("parameters"))} | own
     wanted = {n for n, _ in _labels(functions[backward])} - own
     if not any(plain(n) in LABELS for n in wanted):
         return None
@@ -158,6 +159,9 @@ def _loss_of(functions: dict[str, Any], forward: str, backward: str) -> str | No
         and name not in (forward, backward)
         and not BACKWARD_WORDS & set(words_of(name))
         and {n for n, _ in _labels(function)}
+        and all(
+            n in taken for n, required in _parameters(function.get("parameters"))[2:] if required
+        )
     ]
     said = set(words_of(backward))
     return min(likely, key=lambda name: -len(said & set(words_of(name))), default=None)

@@ -59,13 +59,12 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
     if constructor and key in table.sure_names("lam") | {"l1", "l2", "reg", "weightdecay"}:
         return [_constant(name, 0.0)]  # a penalty is no part of the output
     if constructor:
-        if LAYERS.match(name):
-            found.append(_constant(name, None, 0.4))  # stand-ins, see `conventions.prepared`
+        found += [_constant(name, None, 0.4)] if LAYERS.match(name) else []  # see `prepared`
+        counted = key in CALLED["H"].split() or name.startswith(("n_", "num_"))
         if re.search(r"hiddens?$|layers$|dims$|sizes$|units$|list$", key):
-            hidden = 0.2 * ("hid" not in key)  # of all layers, or of those inside
-            many = 2.0 * (key in CALLED["H"].split() or name.startswith(("n_", "num_")))
-            found += [_constant(name, [5, 4, 7], many + 0.7 - hidden)]
-            found += [_constant(name, [4], many + 0.5 + hidden)]
+            cost, inside = 0.5 + 2.0 * counted, 0.2 * ("hid" in key)  # of all layers, or inside
+            found.append(_constant(name, [5, 4, 7], cost + inside))
+            found.append(_constant(name, [4], cost + 0.2 - inside))
         parts = len(clue.get("parts", ()))
         if parts in (2, 3):
             letters = "C Y X" if parts == 3 else "k k" if "shape" not in key else "Y X"
@@ -76,10 +75,10 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
             return [_constant(name, 2), _constant(name, (2, 2), 0.5)]  # pooling, without overlaps
         if key.endswith("shape"):
             found += [_constant(name, shape, 1.0) for shape in ((5,), (5, 7), (2, 4, 6))]
-        numbered = key in NUMBERS or (name.startswith(("n_", "num_")) and not list(_sizes(name, key)))
-        found += [_constant(name, NUMBERS.get(key, 2))] if numbered else []
-        one = 0 if key in CALLED["H"].split() else len(found)
-        found += [replace(c, cost=c.cost + one) for c in _sizes(name, key)]
+        sized = list(_sizes(name, key))
+        if key in NUMBERS or (counted and not sized):
+            found.append(_constant(name, NUMBERS.get(key, 2)))
+        found += [replace(c, cost=c.cost + len(found) * (not counted)) for c in sized]
         if found:
             return sorted(found, key=lambda c: c.cost)
     for source, cost in (("doc", 0.0), ("axes", 0.2)):

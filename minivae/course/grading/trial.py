@@ -13,8 +13,6 @@ import numpy as np
 from ...check.diagnosis.edits import mends_of_stop
 from ...check.gradients import check_subject, crash_line
 from ...check.report.result import WRONG
-from ...check.report.told import FITS, cut, told
-from ...check.values.forward import forward_doubt
 from ...check.verdict.conventions.implied import COSTS, IMPLIED
 from ...check.verdict.conventions.names import WITHOUT_GRADIENT, is_data, plain
 from ...check.verdict.subject import Subject
@@ -22,6 +20,7 @@ from ...errors import MinivaeError, OptionError
 from .discover import Target
 from .example import example_text
 from .exercise_grade import ExerciseGrade
+from .forward import forward_doubt
 from .lane import Lane
 from .limits import Overrun, interrupted
 from .point_result import PointResult
@@ -29,6 +28,7 @@ from .points import Point, wanted_gradients
 from .remote import NoLossError, free_forward, remote_subject
 from .rubric import Exercise
 from .sandbox import Sandbox
+from .told import FITS, cut, told
 from .truth import Solution, Truth, believing, forward_difference, kind_truth
 from .words import NotReadError, SandboxError, StudentError
 

@@ -152,6 +152,7 @@ class Search:
             found += [
                 (change.tier + later[change.place.unit], change, text)
                 for change in changes(text.source, places, text.scope)
+                if not (self.raised and change.place.is_statement)  # what raises is just left out
             ]
         return iter(sorted(found, key=lambda trial: (trial[0], trial[2].index)))
 

@@ -215,9 +215,7 @@ def fill(
     return [], named, True
 
 
-def fill_again(
-    call: Call, parameters: Parameters, returned: Sequence[list[str]]
-) -> dict[str, Any]:
+def fill_again(call: Call, parameters: Parameters, returned: Sequence[list[str]]) -> dict[str, Any]:
     """What a backward pass of the cost asks for: arguments, the cache, and forward's output.
 
     Where forward returns several things, it is the one that is called so in its return statement.

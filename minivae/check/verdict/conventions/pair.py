@@ -27,7 +27,7 @@ from .pairing import words_of
 from .prepared import furnish, prepare, takes_steps
 from .source import purpose_of
 from .values import Unreadable, times, try_copy
-from .ways import is_read, other_ways
+from .ways import as_derivative, is_read, other_ways
 
 
 class Pair:
@@ -205,23 +205,8 @@ class Pair:
         returned = self._call_back(args, named)
         if passed:
             return returned
-        if all(np.size(dy) == 1 for dy in upstream):  # a loss's own gradients
-            return times(returned, sum(float(np.sum(dy)) for dy in upstream))
-        if type(returned) in (int, float) and len(upstream) == 1:  # of the identity: 1
-            returned = np.full_like(upstream[0], returned)
-        ignored = (
-            not named_so and len(named) == 1 and not is_read(self.run_back, *named)
-        )  # it was meant for dy
-        if isinstance(returned, np.ndarray) and len(upstream) == 1 and not ignored:
-            dy = upstream[0]
-            if returned.shape == dy.shape:
-                return dy * returned
-            if dy.ndim == 1 and returned.shape[:1] == dy.shape:  # of a loss for each example
-                return dy.reshape(-1, *[1] * (returned.ndim - 1)) * returned
-        raise Unreadable(
-            "backward takes no upstream gradient, and what it returns is no derivative of the "
-            "output, entry by entry; let it take the upstream gradient, as in backward(dout, cache)"
-        )
+        ignored = not named_so and len(named) == 1 and not is_read(self.run_back, *named)
+        return as_derivative(returned, upstream, ignored)
 
     def _call_back(self, args: list[Any], named: dict[str, Any]) -> Any:
         """Call backward; a step that it takes is taken back."""

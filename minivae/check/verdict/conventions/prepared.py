@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .names import BACKWARDS, FORWARDS, STEP_SIZES, plain
+from .names import BACKWARDS, FORWARDS, STEP_SIZES, argument_of, plain
+from .values import is_float
 
 PREPARES = re.compile(
     r"_?(set_input_shape|build|(init|initiali[sz]e)(_?(weights|param\w*|layers?))?)"
@@ -30,6 +31,7 @@ class StandIn:
     def __init__(self) -> None:
         self.params: list = []
         self.grads: list = []
+        self.optimizer = None
 
     def forward(self, x: np.ndarray, *rest: Any, **named: Any) -> np.ndarray:
         """The output."""
@@ -73,11 +75,24 @@ for _kind in (StandIn, Cost):
 
 
 class Step:
-    """An optimizer that takes steps of length 1."""
+    """An optimizer that takes steps of length 1, and does nothing else that it is asked to."""
 
     def update(self, parameter: Any, gradient: Any, *rest: Any) -> Any:
-        """The parameter after the step."""
-        return parameter - gradient
+        """The parameter after the step; of a layer and a dict of gradients, the layer's own."""
+        if not isinstance(gradient, dict):
+            return parameter - gradient
+        own = vars(parameter)
+        for key, g in gradient.items():
+            for holder in (own, *(v for v in own.values() if isinstance(v, dict))):
+                if is_float(holder.get(name := argument_of(key, holder))):
+                    holder[name] = holder[name] - g
+                    break
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:2] == "__":
+            raise AttributeError(name)
+        return lambda *given, **named: None
 
 
 def stand_ins(name: str) -> Any:
@@ -88,10 +103,12 @@ def stand_ins(name: str) -> Any:
 
 
 def furnish(instance: Any) -> None:
-    """Put layers into an object's list of them that is empty, and let its steps have length 1."""
+    """Give an object layers and an optimizer where it has none; let its steps have length 1."""
     for name, value in list(getattr(instance, "__dict__", {}).items()):
         if LAYERS.match(name) and value == []:
             value += stand_ins("layers")
+        elif value is None and "optim" in name:
+            setattr(instance, name, Step())
         elif plain(name) in STEP_SIZES and isinstance(value, float):
             setattr(instance, name, 1.0)
 
