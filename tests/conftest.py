@@ -31,6 +31,12 @@ def one_thread():
 
 
 @pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch):
+    """Let lines break where reports are as wide as they get, whatever the terminal at hand."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture(autouse=True)
 def loud_float_errors():
     """Turn an overflow, an invalid operation or a division by zero in NumPy into an exception."""
     with np.errstate(over="raise", invalid="raise", divide="raise"):

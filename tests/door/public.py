@@ -18,7 +18,6 @@ INSIDE = {
     "minivae.check.verdict": "asked by `check_gradients`",
     "minivae.check.values.bound_parts": "asked by `check_bounds`",
     "minivae.check.values.formulas": "asked by the checks of values",
-    "minivae.check.values.forward": "asked by `check_gradients`",
     "minivae.check.values.matching": "asked by the checks of values",
     "minivae.cli": "the command, which has tests of its own",
     "minivae.course": "the command's; what others call is in `__all__`",

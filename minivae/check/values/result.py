@@ -13,7 +13,7 @@ import numpy as np
 from ...engine.door import door
 from ...engine.kinds import Indent, Whole
 from ..report.result import NOT_CHECKED, RIGHT, WRONG
-from ..report.text import WIDTH
+from ..report.text import width
 from ..verdict.frozen import frozen_randomness
 
 TOLERANCES = {"float64": 1e-6, "float32": 1e-4}
@@ -69,10 +69,10 @@ class ValueCheck:
         return json.dumps(self.to_dict(), indent=indent)
 
     def __str__(self) -> str:
-        lines = textwrap.wrap(f"{self.name}: {self.verdict.upper()}", WIDTH)
-        lines += textwrap.wrap(self.text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines = textwrap.wrap(f"{self.name}: {self.verdict.upper()}", width())
+        lines += textwrap.wrap(self.text, width(), initial_indent="  ", subsequent_indent="  ")
         figures = "; ".join(f"{n} {value:.5g}" for n, value in self.numbers.items())
-        lines += textwrap.wrap(figures, WIDTH, initial_indent="  | ", subsequent_indent="  | ")
+        lines += textwrap.wrap(figures, width(), initial_indent="  | ", subsequent_indent="  | ")
         return "\n".join(lines)
 
 

@@ -18,11 +18,14 @@ from .roles import Names, role_among
 MOST_CANDIDATES, MOST_COMBINED = 24, 4000
 MISMATCH = re.compile(
     r"([0-9]+) \(dim [0-9]\) != ([0-9]+) \(dim|size ([0-9]+) is different from ([0-9]+)"
+    r"|with shapes \((?:[0-9]+,)*([0-9]+)\) \((?:[0-9]+,)*([0-9]+)\)"
 )
 """What NumPy says where sizes do not fit; a size may stand in the code, 784 pixels, say."""
 LARGEST = 5000
 MIXED = 1.5
 """Cost of two styles in one combination."""
+TURNED = {"rows": 1.0, "columns": -0.5}
+"""What a style costs more where weights are multiplied from the left."""
 REDUCED = re.compile("reduc|individual|sizeaverage|average|persample|perexample")
 """An argument with a default that says whether a loss is a mean, plain."""
 OTHER_LOSS = 0.7
@@ -48,6 +51,8 @@ class Guess:
         Whether forward ran, whether the gradients agree, or do but for the number of examples,
         whether the output is a number, or has several axes, and whether the gradients have their
         arguments' shapes.
+    way, partly : int, bool
+        Where the cost is implied, which it is, and whether the gradient of the last weights is its.
     """
 
     specs: dict[str, Spec]
@@ -63,6 +68,8 @@ class Guess:
     scalar: bool = False
     spread: bool = False
     exact: bool = True
+    way: int = 0
+    partly: bool = False
 
     @property
     def labels(self) -> list[str]:
@@ -90,6 +97,9 @@ class Guess:
             other = next(a for a in mine if a != named[0])
             sizes = tuple({**sizes, named[0]: sizes[other]} for sizes in self.sizes)
             return replace(self, sizes=sizes, named=True)
+        if len(mine) == 2 and not self.repaired:  # one axis under two names
+            sizes = tuple({**sizes, mine[0]: sizes[mine[1]]} for sizes in self.sizes)
+            return replace(self, sizes=sizes, repaired=True)
         if len(mine) != 1:
             return None
         wanted = next((n for n in numbers if n != self.sizes[0][mine[0]]), None)
@@ -125,7 +135,8 @@ class Fixed(Guess):
 
 def guesses(target: Target) -> Iterator[Guess]:
     """Combinations of what all arguments may be, the cheapest first."""
-    among = Names(target.parameters, target.clues, title=target.name)
+    sized = " ".join(n for n, _ in target.init)
+    among = Names(target.parameters, target.clues, title=target.name, sized=sized)
     own = Names(target.init, target.init_clues, among.spare, target.name)
     own.beside = tuple(n for n, _ in target.parameters)
     slots: list[list[Candidate]] = []
@@ -157,7 +168,8 @@ def guesses(target: Target) -> Iterator[Guess]:
     spare = {symbol: SPARE[i % len(SPARE)] for i, symbol in enumerate(among.spare.values())}
     sizes = ({**SIZES, **spare}, {**OTHERS, **{s: n - 1 for s, n in spare.items()}})
     seen: set[str] = set()
-    for chosen in _combined(slots):
+    left = any(clue.get("left") for clue in target.clues.values())
+    for chosen in _combined(slots, TURNED if left else {}):
         specs = {n: s for c in chosen for n, s in c.specs.items()}
         if repr(specs) in seen:
             continue  # it was cheaper with another style
@@ -179,8 +191,8 @@ def _different(slot: list[Candidate]) -> list[Candidate]:
     return list(found.values())
 
 
-def _combined(slots: list[list[Candidate]]) -> list[tuple[Candidate, ...]]:
-    """The cheapest combinations of one candidate from each slot, in order."""
+def _combined(slots: list[list[Candidate]], more: dict[str, float]) -> list[tuple[Candidate, ...]]:
+    """The cheapest combinations of one candidate from each slot; some styles cost more."""
     slots = [_different(slot)[:MOST_CANDIDATES] for slot in slots]
     if not all(slots):
         return []
@@ -188,7 +200,7 @@ def _combined(slots: list[list[Candidate]]) -> list[tuple[Candidate, ...]]:
     def cost(at: tuple[int, ...]) -> float:
         chosen = [slot[i] for slot, i in zip(slots, at, strict=True)]
         styles = {c.style for c in chosen if c.style}
-        habit = max((STYLE_COSTS[style] for style in styles), default=0.0)
+        habit = max((STYLE_COSTS[s] + more.get(s, 0.0) for s in styles), default=0.0)
         return sum(c.cost for c in chosen) + habit + MIXED * max(0, len(styles - {"thin"}) - 1)
 
     start = (0,) * len(slots)

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...check.verdict.conventions.calling import labels_among
+from ...check.verdict.conventions.implied import IMPLIED
 from ...check.verdict.conventions.names import BACKWARD_WORDS, LOSS_WORDS, plain, sure_names
 from ...check.verdict.conventions.pairing import pairs_of, words_of
 from ...errors import OptionError
@@ -14,7 +16,7 @@ Clues = dict[str, dict[str, Any]]
 CLUES = {
     "doc": list, "axes": list, "parts": list, "numbered": list, "words": list, "keys": dict,
     "optional": dict, "rank": int, "index": bool, "count": bool, "passed": list,
-    "none": bool, "called": bool, "log": bool,
+    "none": bool, "called": bool, "log": bool, "left": bool,
 }  # fmt: skip
 """What a clue may be, and its type."""
 LABELS = sure_names("labels", "target")
@@ -45,9 +47,11 @@ class Target:
     methods : list of str
         Names of the methods of a class, forward and, unless forward returns both, backward.
     loss : str, optional
-        Name of the function whose gradients backward returns, of the output and of labels.
+        Name of the function whose gradients backward returns, of the output and of labels;
+        `IMPLIED` where none is written.
     way : int
         Which way backward is called in, where its names do not tell; see `conventions.calling`.
+        Of an implied cost, which one.
     clues, init_clues : dict
         What the source says about the arguments of forward, and of the constructor; see
         `conventions.clues`.
@@ -86,10 +90,12 @@ def discover(found: Any) -> list[Target]:
         parameters = _parameters(functions[forward].get("parameters"))
         title = backward if title in {target.name for target in targets} else title
         loss = _loss_of(functions, forward, backward)
+        own = {n for n, _ in parameters}
         if loss is not None:
-            own = {n for n, _ in parameters}
             parameters = parameters + [p for p in _labels(functions[loss]) if p[0] not in own]
             clues = _merged(functions[forward], functions[backward], functions[loss])
+        elif labels := _implied(functions[backward].get("parameters"), own):
+            loss, parameters = IMPLIED, parameters + labels
         targets.append(
             Target(title, "pair", forward, backward, parameters, [], loss=loss, clues=clues)
         )
@@ -100,15 +106,18 @@ def discover(found: Any) -> list[Target]:
             pair = _dict(pair)
             methods = [str(m)[:80] for m in pair.get("methods") or ()][:2]
             title = str(pair.get("title") or "")[:80]
+            parameters = _parameters(pair.get("parameters"))
+            labels = _implied(pair.get("taken"), {n for n, _ in parameters})
             targets.append(
                 Target(
                     f"{name}.{title}" if title else name,
                     "class",
                     name,
                     None,
-                    _parameters(pair.get("parameters")),
+                    parameters + labels,
                     init,
                     methods=methods,
+                    loss=IMPLIED if labels else None,
                     clues=_merged(pair),
                     init_clues=_merged({"clues": found_class.get("clues")}),
                 )
@@ -124,6 +133,11 @@ def discover(found: Any) -> list[Target]:
     return targets
 
 
+def _implied(taken: Any, own: set[str]) -> Parameters:
+    """The labels that backward takes beside no upstream gradient, and forward does not."""
+    return [(n, True) for n in labels_among(_parameters(taken), own)]
+
+
 def _labels(function: dict[str, Any]) -> Parameters:
     """Arguments of a function that hold labels, and those after them."""
     parameters = _parameters(function.get("parameters"))
@@ -134,6 +148,7 @@ def _labels(function: dict[str, Any]) -> Parameters:
 def _loss_of(functions: dict[str, Any], forward: str, backward: str) -> str | None:
     """The cost that a backward pass is of, where it takes labels that forward does not."""
     own = {n for n, _ in _parameters(functions[forward].get("parameters"))}
+    taken = {n for n, _ in _parameters(functions[backward].get("parameters"))} | own
     wanted = {n for n, _ in _labels(functions[backward])} - own
     if not any(plain(n) in LABELS for n in wanted):
         return None
@@ -144,6 +159,9 @@ def _loss_of(functions: dict[str, Any], forward: str, backward: str) -> str | No
         and name not in (forward, backward)
         and not BACKWARD_WORDS & set(words_of(name))
         and {n for n, _ in _labels(function)}
+        and all(
+            n in taken for n, required in _parameters(function.get("parameters"))[2:] if required
+        )
     ]
     said = set(words_of(backward))
     return min(likely, key=lambda name: -len(said & set(words_of(name))), default=None)

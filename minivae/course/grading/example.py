@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...check.verdict.conventions.objects import is_made
 from .combine import Guess
 from .discover import Target
 from .inputs import COLUMNS, Spec, size_of, sizes_of
@@ -10,11 +11,16 @@ from .inputs import COLUMNS, Spec, size_of, sizes_of
 def example_text(target: Target, guess: Guess | None) -> str:
     """A function `example()` with arguments of a target; they have the student's own names."""
     given: dict[str, Any] = {}
+    made: list[str] = []
     specs = {**(guess.init if guess else {}), **(guess.specs if guess else {})}
     own = [*target.init, *target.parameters]
     names = {n for n, required in own if required and not n.startswith("*")} | specs.keys()
     for name in [n for n, _ in own if n in names] + [n for n in specs if "." in n]:
         spec = specs.get(name)
+        ours = (name, True) in target.init and is_made(name, target.init_clues.get(name, {}))
+        if ours and (spec is None or spec.value is None):
+            made.append(name)
+            continue
         outer, _, key = name.partition(".")
         sizes = guess.sizes[0] if guess else {}
         text = "rng.standard_normal((3, 5))" if spec is None else _written(spec, sizes)
@@ -37,6 +43,7 @@ def example_text(target: Target, guess: Guess | None) -> str:
             lines.append("        },")
         else:
             lines.append(f'        "{name}": {text},')
+    lines += [f"        # {name}: the doctor's own, unless it is given here" for name in made]
     return "\n".join([*lines, "    }}"])
 
 

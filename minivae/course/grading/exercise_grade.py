@@ -6,7 +6,7 @@ from typing import Any
 
 from ...check.report.report import Report
 from ...check.report.result import BUT, NOT_CHECKED, RIGHT, WRONG, worst_of
-from ...check.report.text import WIDTH
+from ...check.report.text import width
 from ...engine.door import door
 from ..score import score
 from .point_result import PointResult
@@ -15,7 +15,7 @@ from .words import printable
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return textwrap.wrap(text, width(), initial_indent="  ", subsequent_indent="  ")
 
 
 EDIT = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...check.report.result import BUT, EXIT_CODES, NOT_CHECKED, RIGHT, worst_of
-from ...check.report.text import WIDTH, tally
+from ...check.report.text import tally, width
 from ...engine.door import door
 from ...engine.kinds import Indent
 from .exercise_grade import ExerciseGrade
@@ -128,4 +128,4 @@ class Grade:
 
 def _filled(text: str) -> str:
     """Text in lines, of which none but the first begins at the margin, as a verdict does."""
-    return textwrap.fill(text, WIDTH, subsequent_indent="  ")
+    return textwrap.fill(text, width(), subsequent_indent="  ")

@@ -59,12 +59,12 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
     if constructor and key in table.sure_names("lam") | {"l1", "l2", "reg", "weightdecay"}:
         return [_constant(name, 0.0)]  # a penalty is no part of the output
     if constructor:
-        if LAYERS.match(name):
-            found.append(_constant(name, None, 0.4))  # stand-ins, see `conventions.prepared`
+        found += [_constant(name, None, 0.4)] if LAYERS.match(name) else []  # see `prepared`
+        counted = key in CALLED["H"].split() or name.startswith(("n_", "num_"))
         if re.search(r"hiddens?$|layers$|dims$|sizes$|units$|list$", key):
-            hidden = 0.2 * ("hid" not in key)  # of all layers, or of those inside
-            found += [_constant(name, [5, 4, 7], 0.7 - hidden)]
-            found += [_constant(name, [4], 0.5 + hidden)]
+            cost, inside = 0.5 + 2.0 * counted, 0.2 * ("hid" in key)  # of all layers, or inside
+            found.append(_constant(name, [5, 4, 7], cost + inside))
+            found.append(_constant(name, [4], cost + 0.2 - inside))
         parts = len(clue.get("parts", ()))
         if parts in (2, 3):
             letters = "C Y X" if parts == 3 else "k k" if "shape" not in key else "Y X"
@@ -72,11 +72,13 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         others = " ".join(n for n, _ in among.parameters)
         pools = "stride" in others and not re.search("channel|filter|in_|out_", others)
         if pools and key in ("kernel", "kernelsize", "size", "stride", "poolsize"):
-            return [_constant(name, 2)]  # pooling, without overlaps
+            return [_constant(name, 2), _constant(name, (2, 2), 0.5)]  # pooling, without overlaps
         if key.endswith("shape"):
             found += [_constant(name, shape, 1.0) for shape in ((5,), (5, 7), (2, 4, 6))]
-        found += [_constant(name, NUMBERS[key])] if key in NUMBERS else []
-        found += [replace(c, cost=c.cost + len(found)) for c in _sizes(name, key)]
+        sized = list(_sizes(name, key))
+        if key in NUMBERS or (counted and not sized):
+            found.append(_constant(name, NUMBERS.get(key, 2)))
+        found += [replace(c, cost=c.cost + len(found) * (not counted)) for c in sized]
         if found:
             return sorted(found, key=lambda c: c.cost)
     for source, cost in (("doc", 0.0), ("axes", 0.2)):
@@ -90,11 +92,16 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         role is None or constructor or (key in table.plain(name) and role == "number")
     ):
         found.append(_constant(name, NUMBERS[key], 0.0 if role in (None, "number") else 1.5))
+    elif role == "number":
+        found.append(_constant(name, 0.1))
     if role not in (None, "number"):
         found += _by_role(name, role, clue, among, told)
     elif not found:
         found += [_constant(name, 2, 1.0)] if clue.get("count") or constructor else []
         found += [] if constructor else _by_role(name, "x", clue, among, 1.0 + told)
+        for other in [] if constructor else among.clues.values():  # as its neighbours, perhaps
+            axes = other.get("doc") or other.get("axes") or ["_"]
+            found += _told(name, {}, axes, 0.9, among)
         found.append(_constant(name, 0.7, 2.5))
     found += _as_labels(name, clue) if clue.get("index") else []
     rank = max([clue.get("rank", 0), *(len(clue.get(source, ())) for source in ("doc", "axes"))])

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from ...check.verdict.conventions.implied import IMPLIED
 from .discover import Target, discover
 from .files import files_of
 from .lane import Lane
@@ -84,5 +85,6 @@ class Inventory:
 def _has_names(target: Target) -> bool:
     """Whether all its names can be names; a forged description may hold anything."""
     arguments = [name.lstrip("*") for name, _ in (*target.parameters, *target.init)]
-    functions = [target.forward, target.backward or "f", target.loss or "f", *target.methods]
+    loss = "f" if target.loss in (None, IMPLIED) else target.loss
+    functions = [target.forward, target.backward or "f", loss, *target.methods]
     return all(map(str.isidentifier, [*target.name.split("."), *functions, *arguments]))

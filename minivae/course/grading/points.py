@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ...check.verdict.conventions.implied import IMPLIED
+from ...check.verdict.conventions.objects import is_made
 from ...errors import OptionError
 from .combine import Fixed
 from .discover import Target
@@ -18,7 +20,7 @@ from .inputs import draw, other_sizes, vary
 from .probing import probe
 from .remote import Answers
 from .rubric import Exercise
-from .search import NoGuessError, other_way, search
+from .search import NoGuessError, other_way, search, with_cost
 from .truth import Solution, example_for, kind_specs
 from .words import StudentError
 
@@ -92,6 +94,8 @@ def called_at(answers: Answers, target: Target, point: Point) -> Target:
     given = Fixed(point.inputs, point.init)
     with contextlib.suppress(StudentError, OptionError):
         probe(answers, target, given)
+    if target.loss == IMPLIED and given.ran:
+        return with_cost(target, given)
     return target if given.agrees or not given.ran else other_way(answers, target, given) or target
 
 
@@ -117,7 +121,9 @@ def guessed(target: Target, answers: Answers) -> tuple[list[Point], str, Target]
         )
     ]
     shapes = ", ".join(
-        f"{n} {_shape(v)}" for n, v in {**points[0].inputs, **points[0].init}.items()
+        f"{n} {_shape(v)}"
+        for n, v in {**points[0].inputs, **points[0].init}.items()
+        if v is not None or not is_made(n, target.init_clues.get(n, {}))
     )
     return points, f"{GUESSED}: {shapes}", target
 

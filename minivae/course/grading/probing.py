@@ -1,9 +1,11 @@
 """One run of a pair at guessed inputs: whether its gradients agree along one direction."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
+from ...check.verdict.conventions.implied import COSTS, IMPLIED
 from ...check.verdict.functions import run_once
 from .combine import Guess
 from .discover import Target
@@ -14,8 +16,21 @@ MOST_SEPARATE = 12
 
 
 def probe(answers: Answers, target: Target, guess: Guess, seed: int = 11) -> float:
-    """Run a pair at guessed inputs; note whether it agrees, return the share of shapes that fit."""
-    guess.agrees = guess.nearly = False
+    """Run a pair at guessed inputs; note whether it agrees, return the share of shapes that fit.
+
+    Where its cost is implied, it is the first that fits at least the last weights.
+    """
+    if target.loss != IMPLIED:
+        return _probe(answers, target, guess, seed)
+    for way in range(len(COSTS)):
+        fits, guess.way = _probe(answers, replace(target, way=way), guess, seed), way
+        if fits < 1 or guess.agrees or guess.partly:
+            break
+    return fits
+
+
+def _probe(answers: Answers, target: Target, guess: Guess, seed: int) -> float:
+    guess.agrees = guess.nearly = guess.partly = False
     inputs, init = guess.drawn(0, seed)
     door = RemoteDoor(answers, target, init)
     rng = np.random.default_rng(1)
@@ -55,10 +70,13 @@ def probe(answers: Answers, target: Target, guess: Guess, seed: int = 11) -> flo
         and _same(slope(*vary), sum(said.values()))
         and all(slope(n) != 0 or len(vary) > MOST_SEPARATE for n in vary)
     )
-    # A course may divide by the number of examples in another place.
-    if not (guess.agrees or empty):
+    if target.loss == IMPLIED and not guess.agrees:
+        last = [n for n in vary if len(shapes[n]) > 1][-1:]  # what is before it may be wrong
+        guess.partly = any(_same(slope(n), said[n]) for n in last)
+    elif not (guess.agrees or empty):
         sizes = {n for a in (*outputs, *given.values()) for n in a.shape}
         factors = {1.0, *(1 / n for n in sizes if n), *(float(n) for n in sizes)}
+        # A course may divide by the number of examples in another place.
         guess.nearly = all(
             any(_same(factor * slope(n), said[n]) for factor in factors) for n in vary
         )

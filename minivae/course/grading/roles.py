@@ -25,6 +25,10 @@ IDS = frozenset(
 WEIGHTS = re.compile(
     r"(embed\w*_)?w(_?[a-z]?[a-z]|_?[0-9])?|weights?(_(in|hid|out)\w*)?", re.IGNORECASE
 )
+NUMBER = re.compile(
+    r"(.*_)?(strength|coef\w*|rate|ratio|factor|prob|penalty|decay|regulari[sz]ation|lambda)(_.*)?"
+)
+"""A number that is no size, plain but for the underscores."""
 STEP = r"w_?(x|h|ax|aa|ih|hh|xh)|weights?_?(h|hid|hidden)"
 """A weight of a recurrent step, plain."""
 
@@ -43,6 +47,8 @@ class Names:
         What the function or class is called.
     beside : tuple of str
         Names of forward's arguments, beside those of a constructor.
+    sized : str
+        Names of a constructor's arguments, beside those of forward.
     """
 
     parameters: list[tuple[str, bool]]
@@ -50,6 +56,7 @@ class Names:
     spare: dict[str, str] = field(default_factory=dict)
     title: str = ""
     beside: tuple[str, ...] = ()
+    sized: str = ""
 
     @property
     def images(self) -> bool:
@@ -59,7 +66,8 @@ class Names:
     @property
     def looks_up(self) -> bool:
         """Whether rows of a table are taken by their numbers."""
-        return "embed" in self.title.lower() or any(plain(n) in IDS for n in self.beside)
+        words = "embed" in self.title.lower() or "vocab" in self.sized
+        return words or any(plain(n) in IDS for n in self.beside)
 
     @property
     def numbers_rows(self) -> bool:
@@ -115,6 +123,8 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
     if key == "p" and others & data:
         return "p"
     if role in ("keep", "tau", "drop", "lam", "slope", "bet") or (key in NUMBERS and role != "b"):
+        return "number"
+    if NUMBER.fullmatch(lower):
         return "number"
     if key == "w" and not others and not among.looks_up:
         return "w"

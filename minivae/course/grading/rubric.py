@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...check.report.told import HINTS
 from ...engine import Case, door
 from ...errors import OptionError
 from ...files import open_file
 from .inputs import NO_GRADIENT, SIZES, Spec, parse_spec
+from .told import HINTS
 
 HINT = "mistake"
 """How much is told where the rubric says nothing: what is wrong, and not the answer."""

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...check.verdict.conventions.implied import IMPLIED
 from ...check.verdict.conventions.values import Unreadable
 from ...errors import MinivaeError, OptionError
 from .combine import Guess, guesses
@@ -29,6 +30,8 @@ from .worker.messages import MessageError
 
 SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
 """For all guesses of a target; and how many after one that is credible."""
+FEWEST_TRIES = 60
+"""Guesses that are tried in any case, on a slow machine for up to four times as long."""
 MOST_WAYS, WAYS_AT = 30, 3
 """Ways of calling backward that are tried, and guesses at which they are."""
 MOST_MENDED, FEWEST_UNFIT = 40, 3
@@ -57,6 +60,26 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     SandboxError
         If the process has ended over it.
     """
+    guess, target = _search(answers, target)
+    return guess, with_cost(target, guess)
+
+
+def with_cost(target: Target, guess: Guess) -> Target:
+    """The target with the cost that is implied, if one is, and some of its gradients are its own.
+
+    Raises
+    ------
+    NoGuessError
+        If its gradients are those of no cost.
+    """
+    if target.loss != IMPLIED:
+        return target
+    if not (guess.agrees or guess.partly):
+        raise NoGuessError(NO_COST, guess)
+    return replace(target, way=guess.way)
+
+
+def _search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     end = time.monotonic() + SECONDS
     first: Guess | None = None
     credible: Guess | None = None
@@ -68,10 +91,11 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
     unfit: set[tuple[str, ...]] = set()
     ran, named, whole, late, several, after, why = False, False, False, False, False, 0, ""
     waiting = collections.deque(itertools.islice(guesses(target), MOST_TRIES))
-    mended = 0
+    mended = tries = 0
     while waiting:
         guess = waiting.popleft()
-        late = time.monotonic() > end
+        tries += 1
+        late = time.monotonic() > end + (tries < FEWEST_TRIES) * 3 * SECONDS
         if late or after > MOST_AFTER:
             break
         if ran and not (guess.batch or several):
@@ -95,7 +119,8 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                 waiting = collections.deque(sorted(waiting, key=lambda other: not other.labels))
             if mended < MOST_MENDED and (other := guess.mended(str(error))):
                 mended += 1
-                waiting.appendleft(other)
+                one_axis = len(set(other.sizes[0].values())) < len(set(guess.sizes[0].values()))
+                (waiting.append if one_axis and not other.named else waiting.appendleft)(other)
                 if other.named and not named:  # so it is in all of them
                     named = True
                     waiting = collections.deque(
@@ -103,6 +128,10 @@ def search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                     )
             continue
         ran = ran or guess.batch
+        if target.loss == IMPLIED and not guess.agrees:
+            odd = odd if odd is not None and (odd.partly or not guess.partly) else guess
+            after += 10 * guess.partly
+            continue
         several = several or (guess.spread and bool(LOSS.search(target.name)))
         arrays = [s.axes for s in guess.specs.values() if s.axes]
         unfit |= set(arrays) if not fits and len(arrays) == 1 and not guess.thin else set()
@@ -230,6 +259,11 @@ def _other_axes(guess: Guess, credible: Guess) -> bool:
 
 
 AXES = "its gradients are right at inputs {}, and wrong at inputs {}; which inputs does it take?"
+NO_COST = (
+    "backward takes what the output should be, and its gradients are those of no usual cost (cross-"
+    "entropy, squares) of what forward returns; let forward take it, too, and return the loss, or "
+    "backward take the upstream gradient"
+)
 LATE = "there was no time to try all the inputs that it may take"
 WHICH = (
     "its gradients are right at inputs {}, and at inputs {} off by a size, as where a mean is "

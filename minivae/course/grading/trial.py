@@ -13,14 +13,14 @@ import numpy as np
 from ...check.diagnosis.edits import mends_of_stop
 from ...check.gradients import check_subject, crash_line
 from ...check.report.result import WRONG
-from ...check.report.told import FITS, cut, told
-from ...check.values.forward import forward_doubt
+from ...check.verdict.conventions.implied import COSTS, IMPLIED
 from ...check.verdict.conventions.names import WITHOUT_GRADIENT, is_data, plain
 from ...check.verdict.subject import Subject
 from ...errors import MinivaeError, OptionError
 from .discover import Target
 from .example import example_text
 from .exercise_grade import ExerciseGrade
+from .forward import forward_doubt
 from .lane import Lane
 from .limits import Overrun, interrupted
 from .point_result import PointResult
@@ -28,11 +28,13 @@ from .points import Point, wanted_gradients
 from .remote import NoLossError, free_forward, remote_subject
 from .rubric import Exercise
 from .sandbox import Sandbox
+from .told import FITS, cut, told
 from .truth import Solution, Truth, believing, forward_difference, kind_truth
 from .words import NotReadError, SandboxError, StudentError
 
 CRASHED = "the doctor itself failed here, so this says nothing about the code; tell your instructor"
 SINGLE = "the source asks for float32, which rounds to 7 digits; it was checked in float64"
+COST = "no cost is written; these are the gradients of {} of what forward returns"
 SLOW = "it could not be checked in the time that there is; tell your instructor"
 MAX_ENTRIES, FEWEST_ENTRIES = 150, 20
 SECONDS = (0.8, 0.3)
@@ -151,8 +153,9 @@ def try_point(
             result.report = check_subject(read, np.random.default_rng(seed), **options)
         if result.report.passed and subject.manners.single:
             result.report.habits.append(SINGLE)
-        if result.report.passed and point.remark:
-            result.report.habits.append(point.remark)
+        remarks = [point.remark, COST.format(COSTS[target.way][0]) * (target.loss == IMPLIED)]
+        if result.report.passed:
+            result.report.habits += filter(None, remarks)
         if result.report.passed and truth is None:
             doubt = forward_doubt(
                 target.name, *free_forward(sandbox, target, point.inputs, point.init)

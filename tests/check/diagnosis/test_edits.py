@@ -9,7 +9,7 @@ import pytest
 
 from minivae.check import check_gradients
 from minivae.check.report.result import BUT, RIGHT, WRONG
-from minivae.check.report.told import HINTS, told
+from minivae.course.grading.told import HINTS, told
 
 PAIRS = {
     "dense": """

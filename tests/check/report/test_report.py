@@ -140,6 +140,29 @@ def test_a_table_fits_the_terminal(monkeypatch):
     assert table([]) == table([]).strip()
 
 
+@pytest.mark.parametrize("columns", [72, 80, 90])
+def test_a_report_fits_the_terminal(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shape = (3, 5, 2)
+    x = np.ones(shape)
+    report = Report(
+        "op",
+        [
+            ArrayCheck("weights_of_the_second_layer", shape, WRONG, 0.5, (0, 1, 1), x, -1e-7 * x),
+            ArrayCheck("b", (4,), RIGHT),
+        ],
+        ["x was changed " * 9],
+        "complex step",
+        1e-6,
+        58,
+    )
+    lines = str(report).split("\n")
+    assert max(map(len, lines)) <= columns
+    row = next(line for line in lines if "dweights" in line)
+    assert row.split()[-2:] == ["1", "-1e-07"]
+    assert lines[2].index("shape") == row.index("(3, 5, 2)")
+
+
 def test_text_of_every_operation_fits_and_so_does_the_table(monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
     reports = [check_gradients(case, max_entries=20) for case in ops.CASES]

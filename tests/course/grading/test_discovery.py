@@ -298,3 +298,32 @@ def example():
     alone = grade_file(student(LINEAR + loss + example, "other.py"), name="odd_loss")
     assert alone.passed
     assert not alone.left_out
+
+
+NETWORK = """
+import numpy as np
+
+class Net:
+    def __init__(self, layers):
+        self.layers = layers
+
+    def forward(self, x):
+        assert len(x) == 19
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dout):
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+"""
+
+
+def test_what_the_doctor_makes_itself_is_not_in_an_example(graded):
+    exercise = graded(NETWORK).exercises[0]
+    assert exercise.verdict == "not checked"
+    assert "None" not in exercise.example
+    assert "# layers: the doctor's own, unless it is given here" in exercise.example
+    grade = graded(NETWORK + exercise.example.replace("(3, 5)", "(19, 5)"))
+    assert grade.verdict == "right"

@@ -80,7 +80,7 @@ def changes(source: Source, places: dict[Place, Shape | None], scope: Scope) -> 
     """
     found: list[Change] = []
     for place, shape in places.items():
-        seen = {source.of(place.node)}
+        seen = {written := source.of(place.node), f"({written})"}
         for kind, tier, new in _of_place(source, place, shape, scope):
             if new not in seen:
                 seen.add(new)

@@ -59,6 +59,11 @@ class Place:
         return self.unit.target if self.unit is not None and self.whole else ""
 
     @property
+    def is_statement(self) -> bool:
+        """Whether it is all of a statement, whose value is not used."""
+        return isinstance(self.statement, ast.Expr) and self.statement.value is self.node
+
+    @property
     def whole(self) -> bool:
         """Whether it is all of its unit."""
         return self.unit is not None and self.unit.node is self.node

@@ -151,19 +151,6 @@ class Scene:
         """The (step, slot) that go into a step."""
         return [(r[1], k) for k, r in enumerate(self.tape.nodes[i].inputs) if r[0] == "node"]
 
-    def rests_on(self, y: int, a: int) -> bool:
-        """Whether step y depends on the arguments through a alone."""
-        waiting, seen = [y], set()
-        while waiting:
-            j = waiting.pop()
-            if j == a or j in seen:
-                continue
-            seen.add(j)
-            if self.tape.nodes[j].op == "argument":
-                return False
-            waiting += [ref[1] for ref in self.tape.nodes[j].inputs if ref[0] == "node"]
-        return True
-
     def is_clamp(self, i: int) -> bool:
         """Whether a maximum and a minimum stand together, or a clip."""
         node, pair = self.tape.nodes[i], {"maximum", "minimum"}

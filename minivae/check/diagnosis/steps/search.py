@@ -10,8 +10,7 @@ from ...tape import Adjoints, Tape, record, unpack
 from ...verdict.conventions.names import is_noise
 from ..evidence import Evidence, misfit
 from ..finding import Arrays, Finding
-from .composed import composed_deviations
-from .local import local_deviations, slope_deviations
+from .local import local_deviations
 from .naming import said
 from .scene import Deviation, Scene
 
@@ -23,7 +22,6 @@ SECONDS = 2.0
 def all_deviations(scene: Scene) -> Iterator[Deviation]:
     """Every mistake at every step, roughly from the specific to the general."""
     steps = [i for i, node in enumerate(scene.tape.nodes) if scene.used[i] and node.inputs]
-    yield from composed_deviations(scene, steps)
     for i in steps:
         yield from local_deviations(scene, i, scene.tape.nodes[i])
     for i, users in enumerate(scene.users):
@@ -32,9 +30,6 @@ def all_deviations(scene: Scene) -> Iterator[Deviation]:
             yield scene.edge(i, c, slot)
     for i in steps:
         yield scene.scaled(i)
-    for i, node in enumerate(scene.tape.nodes):
-        if scene.used[i] and node.value.ndim and node.value.size > 1:
-            yield from slope_deviations(scene, i)
 
 
 class Steps:

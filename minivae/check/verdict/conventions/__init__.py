@@ -10,6 +10,7 @@ from .calling import Call, parameters_of
 from .clues import clues_of
 from .double import in_double
 from .editable import Editable
+from .implied import IMPLIED, Implied
 from .objects import methods_of, pairs_in
 from .owners import kind_of_return, returned_names
 from .pair import Pair
@@ -17,8 +18,10 @@ from .reading import Reading
 from .values import Unreadable, changed, same, try_copy
 
 __all__ = [
+    "IMPLIED",
     "Call",
     "Editable",
+    "Implied",
     "Pair",
     "Reading",
     "Unreadable",

@@ -7,7 +7,7 @@ parameters tell which it is; where they do not, nothing is called, and the reaso
 """
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from .names import (
     sure_names,
     upstreams_among,
 )
-from .values import Unreadable, is_number, same
+from .values import Unreadable, is_number, parts_of, same
 
 Parameters = list[tuple[str, bool]]
 """Names, and whether each is required; `*name` and `**name` take the rest."""
@@ -215,17 +215,30 @@ def fill(
     return [], named, True
 
 
-def fill_again(call: Call, parameters: Parameters) -> dict[str, Any]:
-    """What a backward pass of the cost asks for: arguments, the cache, and forward's output."""
-    named: dict[str, Any] = {}
+def fill_again(call: Call, parameters: Parameters, returned: Sequence[list[str]]) -> dict[str, Any]:
+    """What a backward pass of the cost asks for: arguments, the cache, and forward's output.
+
+    Where forward returns several things, it is the one that is called so in its return statement.
+    """
+    parts, named = parts_of(call.before), dict[str, Any]()
+    known = {words[0]: part for words, part in zip(returned, parts, strict=False) if words}
     for n, required in parameters:
         if n in call.arguments:
             named[n] = call.arguments[n]
         elif is_cache(n):
             named[n] = call.cache
+        elif len(parts) > 1 and n in known:
+            named[n] = known[n]
         elif required and not n.startswith("*"):
             named[n] = call.before
     return named
+
+
+def labels_among(backward: Parameters, own: Iterable[str]) -> Iterator[str]:
+    """Labels that backward takes, and forward does not, where it takes no upstream gradient."""
+    names = [n for n, required in backward if required and n not in own]
+    if not upstreams_among(names):
+        yield from (n for n in names if plain(n) in LABELS)
 
 
 def upstreams_taken(backward: Callable | None, own: Iterable[str]) -> int:

@@ -39,7 +39,8 @@ def clues_of(function: Callable | None) -> dict[str, dict[str, Any]]:
         compared with; `parts`, names that it is taken apart into; `entries`, whole numbers that it
         is indexed with; `passed`, functions that it is passed on to, each with its position or
         keyword; `none`, whether it is None by default; `called`, whether it is a function; `log`,
-        whether a logarithm or a root is taken of it, or it is cut off at a small positive number.
+        whether a logarithm or a root is taken of it, or it is cut off at a small positive number;
+        `left`, whether it is a weight that is multiplied from the left.
     """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))) if function else None
@@ -103,6 +104,8 @@ def _look(node: ast.AST, found: dict[str, dict[str, Any]]) -> None:
         if (owner := _shaped(node.value)) and isinstance(axis, int) and axis >= 0:
             clue = of(owner)
             clue["rank"] = max(clue.get("rank", 0), min(axis + 1, MOST_AXES))
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        _look_at_product(node.left, of)
     elif isinstance(node, ast.Call):
         _look_at_call(node, of)
     elif isinstance(node, ast.Compare) and isinstance(node.left, ast.Name):
@@ -113,6 +116,14 @@ def _look(node: ast.AST, found: dict[str, dict[str, Any]]) -> None:
             ]
             if words:
                 of(node.left.id).setdefault("words", []).extend(words)
+
+
+def _look_at_product(left: ast.expr, of: Callable[[str], dict[str, Any]]) -> None:
+    """Note a weight that stands on the left: then the examples are columns."""
+    key = left.slice if isinstance(left, ast.Subscript) else left
+    name = getattr(key, "id", getattr(key, "attr", getattr(key, "value", "")))
+    if isinstance(name, str) and re.fullmatch(r"(w|weights?)_?[0-9]?", name.lower()):
+        of(name)["left"] = True
 
 
 def _prefix(key: ast.expr) -> str:
@@ -130,6 +141,10 @@ def _look_at_call(node: ast.Call, of: Callable[[str], dict[str, Any]]) -> None:
         if isinstance(value, ast.Name) and called.isidentifier() and place is not None:
             of(value.id).setdefault("passed", []).append([called, place])
     first = node.args[0] if node.args else None
+    product = re.fullmatch(r"(.*)\.(dot|matmul)", called)
+    if product and first is not None:
+        module = product[1] in ("np", "numpy")
+        _look_at_product(first if module else node.func.value, of)  # type: ignore[attr-defined]
     if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         name = node.func.value.id
         key = first.value if isinstance(first, ast.Constant) else None
@@ -139,6 +154,10 @@ def _look_at_call(node: ast.Call, of: Callable[[str], dict[str, Any]]) -> None:
             of(name).setdefault("optional", {}).setdefault(key, value)
         if node.func.attr in ("items", "keys"):
             of(name).setdefault("optional", {})
+        if node.func.attr == "reshape" and len(node.args) > 2:
+            axes = [getattr(a, "id", getattr(a, "value", 0)) for a in node.args]
+            if 1 in axes and all(a == 1 or (isinstance(a, str) and len(a) == 1) for a in axes):
+                of(name).setdefault("axes", [a for a in axes if a != 1])  # axes of 1 are put in
         if node.func.attr == "astype" and first is not None and "int" in ast.unparse(first):
             of(name)["index"] = True
     for part in _of_log(node, called.rpartition(".")[2]):

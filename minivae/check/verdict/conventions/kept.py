@@ -82,10 +82,14 @@ def spent(instance: Any, backward: Callable[[], Any]) -> tuple[Any, dict[str, An
     returned, gradients
         What it returns, and what each parameter that has moved has lost.
     """
+    found = find_parameters(instance)
+    last = {n.rpartition(".")[2] for n in found}
+    gradients = {form for n in last for form in gradient_names(n)}
     before = [
         (n, place, place.get(), place.get().copy())
-        for n, places in find_parameters(instance).items()
+        for n, places in found.items()
         for place in places
+        if n.rpartition(".")[2] not in gradients
     ]
     returned = try_copy(backward())
     lost = {n: kept - p.get() for n, p, _, kept in before if not same(p.get(), kept)}

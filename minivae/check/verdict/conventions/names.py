@@ -119,6 +119,8 @@ AFTER_A_NAME = ("_grad", "_gradient", "grad")
 """What makes a gradient's name out of an argument's."""
 GRADIENTS = ("grads", "grad", "gradients", "dparams")
 """Attributes that hold the gradients of all parameters."""
+CONSTANTS = _words("pe cos sin freqs invfreq freqscis positionalencoding positionencoding encoding")
+"""Arrays of an object that are computed once, as a table of positions, and not learnt."""
 LISTED = (
     ("params", "grads"), ("parameters", "gradients"), ("parameters", "grads"),
     ("get_params", "get_grads"), ("get_parameters", "get_gradients"), ("params", "gradients"),

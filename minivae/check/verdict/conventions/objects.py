@@ -196,6 +196,11 @@ def _normal(*shape: Any, **named: Any) -> np.ndarray:
     return 0.6 * np.random.default_rng(len(shape)).standard_normal(shape)
 
 
+def is_made(name: str, clue: dict[str, Any]) -> bool:
+    """Whether `make` finds something for an argument of a constructor that is not given."""
+    return bool(LAYERS.match(name) or clue.get("called") or INITIAL.search(name))
+
+
 def make(
     target: Any, init: dict[str, Any], methods: Sequence[str] | None = None
 ) -> tuple[Any, Callable, Callable | None]:
@@ -208,9 +213,11 @@ def make(
     if isinstance(target, type):
         clues = clues_of(target.__init__)
         asked = [n for n, required in parameters_of(target) if required]
-        own: dict[str, Any] = {n: stand_ins(n) for n in asked if LAYERS.match(n)}
-        own |= {n: _normal for n in asked if clues.get(n, {}).get("called") or INITIAL.search(n)}
-        own = {n: value for n, value in own.items() if init.get(n) is None}
+        own = {
+            n: stand_ins(n) if LAYERS.match(n) else _normal
+            for n in asked
+            if init.get(n) is None and is_made(n, clues.get(n, {}))
+        }
         instance = target(**{**init, **own})
     methods = (*methods, None)[:2] if methods else methods_of(instance)
     if methods is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .names import gradient_names
+from .names import CONSTANTS, gradient_names, plain
 from .values import is_float, same, try_copy
 
 DEPTH = 4
@@ -37,6 +37,8 @@ def overlooked(
     found = []
     for name, array in list(_arrays(instance, "", DEPTH, set(known))):
         if not array.size or not array.flags.writeable or id(array.base) in known:
+            continue
+        if plain(name.rpartition(".")[2]) in CONSTANTS:
             continue
         kept = array.copy()
         moved = kept * 1.37 + 0.11 * (1 + np.arange(kept.size).reshape(kept.shape) % 3)

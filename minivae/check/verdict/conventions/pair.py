@@ -12,10 +12,12 @@ from .calling import (
     fill,
     fill_again,
     how_split,
+    labels_among,
     parameters_of,
     split,
     upstreams_taken,
 )
+from .implied import Implied
 from .kept import gradient_of, kept_output, own_gradients, spent
 from .names import DERIVATIVES, STEP_SIZES, plain
 from .objects import find_parameters, make, uses
@@ -25,7 +27,7 @@ from .pairing import words_of
 from .prepared import furnish, prepare, takes_steps
 from .source import purpose_of
 from .values import Unreadable, times, try_copy
-from .ways import is_read, other_ways
+from .ways import as_derivative, is_read, other_ways
 
 
 class Pair:
@@ -37,10 +39,9 @@ class Pair:
         Functions or bound methods; without backward, forward returns (loss, gradients).
     instance : object, optional
         What they are methods of.
-    loss : callable, optional
+    loss : callable or Implied, optional
         The cost of forward's output and the labels, whose gradients backward returns, as in
         `backward_propagation(parameters, cache, X, Y)` beside `compute_cost(A2, Y)`.
-
     way : int
         Which of `other_ways` backward is called in; 0 as its names say.
 
@@ -58,7 +59,7 @@ class Pair:
         forward: Callable,
         backward: Callable | None = None,
         instance: Any = None,
-        loss: Callable | None = None,
+        loss: Callable | Implied | None = None,
         way: int = 0,
     ) -> None:
         self.run, self.run_back, self.instance, self.loss = forward, backward, instance, loss
@@ -85,16 +86,18 @@ class Pair:
         init: dict[str, Any],
         methods: Sequence[str] | None = None,
         way: int = 0,
+        loss: Implied | None = None,
     ) -> "Pair":
         """The pair of a class, made with `init`, or of an object."""
         instance, forward, backward = make(target, init, methods)
         furnish(instance)
-        return cls(forward, backward, instance, way=way)
+        return cls(forward, backward, instance, loss, way)
 
     @property
     def functions(self) -> list[Callable]:
         """The two functions, or the one, and the cost."""
-        return [f for f in (self.run, self.run_back, self.loss) if f is not None]
+        loss = None if isinstance(self.loss, Implied) else self.loss
+        return [f for f in (self.run, self.run_back, loss) if f is not None]
 
     def values(self) -> dict[str, Any]:
         """Parameters of the object by name."""
@@ -161,6 +164,11 @@ class Pair:
 
     def _cost(self, call: Call) -> Any:
         """The cost of forward's output; what is no argument of forward by name is the output."""
+        if isinstance(self.loss, Implied):
+            output = call.outputs[-1] if isinstance(call.outputs, tuple) else call.outputs
+            labels = next(labels_among(self.backward_parameters or [], self.forward_names))
+            arrays = (a for n, a in call.passed.items() if n != labels and np.ndim(a))
+            return self.loss(output, call.arguments[labels], next(arrays, None))
         output = call.outputs[0] if isinstance(call.outputs, tuple) else call.outputs
         named = {
             n: call.arguments.get(n, output)
@@ -182,8 +190,8 @@ class Pair:
         named_so = DERIVATIVES & set(words_of(getattr(self.run_back, "__name__", "")))
         method = self.instance is not None and not named_so
         if self.loss is not None:
-            named = fill_again(call, self.backward_parameters or [])
-            return times(self.run_back(**named), float(np.sum(upstream[0])))
+            named = fill_again(call, self.backward_parameters or [], returned_names(self.run))
+            return times(self._call_back([], named), float(np.sum(upstream[0])))
         parameters = self.backward_parameters or []
         if self.way:
             ways = other_ways(call, parameters, upstream, kept_output(self.instance))
@@ -194,30 +202,20 @@ class Pair:
         else:
             args, named, passed = fill(call, parameters, upstream, method, bool(named_so))
         self.upstream = self._upstream(named, upstream) if passed else []
-        if takes_steps(self.instance, list(self.step)):
-            named |= self.step
-            returned, self.spent = spent(self.instance, lambda: self.run_back(*args, **named))
-        else:
-            returned = self.run_back(*args, **named)
+        returned = self._call_back(args, named)
         if passed:
             return returned
-        if all(np.size(dy) == 1 for dy in upstream):  # a loss's own gradients
-            return times(returned, sum(float(np.sum(dy)) for dy in upstream))
-        if type(returned) in (int, float) and len(upstream) == 1:  # of the identity: 1
-            returned = np.full_like(upstream[0], returned)
-        ignored = (
-            not named_so and len(named) == 1 and not is_read(self.run_back, *named)
-        )  # it was meant for dy
-        if isinstance(returned, np.ndarray) and len(upstream) == 1 and not ignored:
-            dy = upstream[0]
-            if returned.shape == dy.shape:
-                return dy * returned
-            if dy.ndim == 1 and returned.shape[:1] == dy.shape:  # of a loss for each example
-                return dy.reshape(-1, *[1] * (returned.ndim - 1)) * returned
-        raise Unreadable(
-            "backward takes no upstream gradient, and what it returns is no derivative of the "
-            "output, entry by entry; let it take the upstream gradient, as in backward(dout, cache)"
-        )
+        ignored = not named_so and len(named) == 1 and not is_read(self.run_back, *named)
+        return as_derivative(returned, upstream, ignored)
+
+    def _call_back(self, args: list[Any], named: dict[str, Any]) -> Any:
+        """Call backward; a step that it takes is taken back."""
+        run = self.run_back
+        assert run is not None
+        if not takes_steps(self.instance, list(self.step)):
+            return run(*args, **named)
+        returned, self.spent = spent(self.instance, lambda: run(*args, **named, **self.step))
+        return returned
 
     def _clear_gradients(self) -> None:
         """Call the object's `zero_grad`, if there is one; what forward left there stays.

@@ -11,14 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from .names import BACKWARDS, FORWARDS, STEP_SIZES, plain
+from .names import BACKWARDS, FORWARDS, STEP_SIZES, argument_of, plain
+from .values import is_float
 
 PREPARES = re.compile(
     r"_?(set_input_shape|build|(init|initiali[sz]e)(_?(weights|param\w*|layers?))?)"
 )
 """Methods that are called before forward."""
-LAYERS = re.compile(r"(sub_?)?(layer|module|block)s?$|layer_list$", re.IGNORECASE)
-"""What holds layers."""
+LAYERS = re.compile(
+    r"(sub_?)?(layer|module|block|activation)s$|(sub_?)?(layer|module|block)$|layer_list$|criterion$",
+    re.IGNORECASE,
+)
+"""What holds layers, or a cost."""
 
 
 class StandIn:
@@ -27,41 +31,84 @@ class StandIn:
     def __init__(self) -> None:
         self.params: list = []
         self.grads: list = []
+        self.optimizer = None
 
     def forward(self, x: np.ndarray, *rest: Any, **named: Any) -> np.ndarray:
         """The output."""
-        self.cache = x
-        return 1.3 * x + 0.2 * x**2
+        self.cache, self.output = x, 1.3 * x + 0.2 * x**2
+        return self.output
 
-    def backward(self, dout: np.ndarray, *rest: Any, **named: Any) -> np.ndarray:
-        """The gradient of the input."""
-        return dout * (1.3 + 0.4 * self.cache)
+    def derivative(self, *rest: Any) -> np.ndarray:
+        """The slope at the last input."""
+        return 1.3 + 0.4 * self.cache
+
+    def backward(self, *given: Any, **named: Any) -> np.ndarray:
+        """The gradient of the input; the upstream gradient may come after the input."""
+        arrays = [a for a in (*given, *named.values()) if np.ndim(a) and a is not self.cache]
+        return arrays[0] * self.derivative()
 
 
-for _name in FORWARDS[:6]:
-    setattr(StandIn, _name, StandIn.forward)
-for _name in BACKWARDS[:7]:
-    setattr(StandIn, _name, StandIn.backward)
+class Cost(StandIn):
+    """The cross-entropy of a softmax for each example, to be held by a network."""
+
+    def forward(self, x: np.ndarray, y: np.ndarray, *rest: Any) -> np.ndarray:  # type: ignore[override]
+        """The cost of each row of x."""
+        e = np.exp(x - x.real.max(axis=1, keepdims=True))
+        y = np.eye(x.shape[1])[y] if y.ndim == 1 else y
+        self.cache = e / e.sum(axis=1, keepdims=True) - y
+        return -np.sum(y * np.log(self.cache + y), axis=1)
+
+    def derivative(self, *rest: Any) -> np.ndarray:
+        """The gradient of their sum."""
+        return self.cache
+
+    def backward(self, *given: Any, **named: Any) -> np.ndarray:
+        """The gradient of their sum."""
+        return self.cache
+
+
+for _kind in (StandIn, Cost):
+    for _name in FORWARDS[:6]:
+        setattr(_kind, _name, _kind.forward)
+    for _name in BACKWARDS[:7]:
+        setattr(_kind, _name, _kind.backward)
 
 
 class Step:
-    """An optimizer that takes steps of length 1."""
+    """An optimizer that takes steps of length 1, and does nothing else that it is asked to."""
 
     def update(self, parameter: Any, gradient: Any, *rest: Any) -> Any:
-        """The parameter after the step."""
-        return parameter - gradient
+        """The parameter after the step; of a layer and a dict of gradients, the layer's own."""
+        if not isinstance(gradient, dict):
+            return parameter - gradient
+        own = vars(parameter)
+        for key, g in gradient.items():
+            for holder in (own, *(v for v in own.values() if isinstance(v, dict))):
+                if is_float(holder.get(name := argument_of(key, holder))):
+                    holder[name] = holder[name] - g
+                    break
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:2] == "__":
+            raise AttributeError(name)
+        return lambda *given, **named: None
 
 
 def stand_ins(name: str) -> Any:
-    """One layer, or a list of two where the name is a plural."""
+    """A cost, one layer, or a list of two where the name is a plural."""
+    if name.lower() == "criterion":
+        return Cost()
     return StandIn() if name.endswith(("r", "e", "k")) else [StandIn(), StandIn()]
 
 
 def furnish(instance: Any) -> None:
-    """Put layers into an object's list of them that is empty, and let its steps have length 1."""
+    """Give an object layers and an optimizer where it has none; let its steps have length 1."""
     for name, value in list(getattr(instance, "__dict__", {}).items()):
         if LAYERS.match(name) and value == []:
             value += stand_ins("layers")
+        elif value is None and "optim" in name:
+            setattr(instance, name, Step())
         elif plain(name) in STEP_SIZES and isinstance(value, float):
             setattr(instance, name, 1.0)
 

@@ -100,7 +100,8 @@ def _named_in(one: Any) -> list[Any]:
     space = getattr(one, "__globals__", None) or getattr(home, "__dict__", {})
     names = set(re.findall(r"\b(\w+)\(", _source(one)))
     values = [space.get(name) for name in sorted(names)]
-    return [v for v in values if inspect.isfunction(v) and (v.__module__ or "")[:5] != "numpy"]
+    written = [v for v in values if inspect.isfunction(v) or inspect.isclass(v)]
+    return [v for v in written if (v.__module__ or "")[:5] not in ("numpy", "built")]
 
 
 def _is_single(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Other ways to call backward than its names say, and whether it reads what it is given."""
+"""Other ways to call backward than its names say, and what it returns of what it is given."""
 
 import dis
 import inspect
@@ -10,6 +10,7 @@ import numpy as np
 
 from .calling import LABELS, Call, Parameters, is_cache
 from .names import plain, upstreams_among
+from .values import Unreadable, times
 
 
 def other_ways(
@@ -47,3 +48,31 @@ def is_read(function: Callable, name: str) -> bool:
         return True
     loads = [step.argval for step in dis.get_instructions(code) if "LOAD" in step.opname]
     return any(name in (read if isinstance(read, tuple) else (read,)) for read in loads)
+
+
+def as_derivative(returned: Any, upstream: list[Any], ignored: bool) -> Any:
+    """What a backward pass without an upstream gradient returns, times it.
+
+    Parameters
+    ----------
+    returned : object
+        The gradients of a loss, or a derivative, entry by entry.
+    upstream : list
+        The upstream gradients.
+    ignored : bool
+        Whether it takes one thing, and does not read it: that was meant for dy.
+    """
+    if all(np.size(dy) == 1 for dy in upstream):
+        return times(returned, sum(float(np.sum(dy)) for dy in upstream))
+    dy = upstream[0]
+    if type(returned) in (int, float) and len(upstream) == 1:  # of the identity: 1
+        returned = np.full_like(dy, returned)
+    if isinstance(returned, np.ndarray) and len(upstream) == 1 and not ignored:
+        if returned.shape == dy.shape:
+            return dy * returned
+        if dy.ndim == 1 and returned.shape[:1] == dy.shape:  # of a loss for each example
+            return dy.reshape(-1, *[1] * (returned.ndim - 1)) * returned
+    raise Unreadable(
+        "backward takes no upstream gradient, and what it returns is no derivative of the output, "
+        "entry by entry; let it take the upstream gradient, as in backward(dout, cache)"
+    )

@@ -87,6 +87,7 @@ class Described:
             "title": title,
             "methods": [m for m in methods if m],
             "parameters": self.conventions.parameters_of(forward)[0 if static else 1 :],
+            "taken": self.conventions.parameters_of(backward[0])[1:] if backward else [],
             "clues": {
                 n: {k: v for c in reversed(clues) for k, v in c.get(n, {}).items()} for n in names
             },

@@ -148,12 +148,16 @@ class Session:
         """
         self.calls.clear()
         self.settle(None, None)
-        target = getattr(self.module, forward)
+        target, cost = getattr(self.module, forward), None
+        if loss == self.conventions.IMPLIED:  # its way is which
+            cost, way = self.conventions.Implied(way), 0
+        elif loss:
+            cost = getattr(self.module, loss)
         if form == "class":
-            self.pair = self.conventions.Pair.of(target, init, methods, way)
+            self.pair = self.conventions.Pair.of(target, init, methods, way, cost)
         else:
-            others = [getattr(self.module, n) if n else None for n in (backward, loss)]
-            self.pair = self.conventions.Pair(target, others[0], loss=others[1], way=way)
+            other = getattr(self.module, backward) if backward else None
+            self.pair = self.conventions.Pair(target, other, loss=cost, way=way)
         self.generators = self.draws.find_generators(*self.pair.functions)
         return {"parameters": self.pair.values(), "names": self.pair.returned_names}
 

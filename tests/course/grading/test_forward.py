@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minivae.check.values.forward import forward_doubt
+from minivae.course.grading.forward import forward_doubt
 
 N = np.random.default_rng(2).standard_normal
 MU, LOGVAR, X, P = N((4, 2)), N((4, 2)), N((4, 3)), 0.5 + 0.2 * np.tanh(N((4, 3)))

@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..verdict.conventions.names import is_data, is_noise, is_spread, plain, rank
-from .kl import closed_form, probe_kl
-from .result import NoAnswerError, show
-from .scale import FAMILIES
+from ...check.values.kl import closed_form, probe_kl
+from ...check.values.result import NoAnswerError, show
+from ...check.values.scale import FAMILIES
+from ...check.verdict.conventions.names import is_data, is_noise, is_spread, plain, rank
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Arrays], np.ndarray]

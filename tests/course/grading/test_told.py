@@ -8,7 +8,7 @@ import pytest
 from minivae.check.diagnosis.mistakes import MISTAKES, SLIPS
 from minivae.check.report.report import Report
 from minivae.check.report.result import RIGHT, WRONG, ArrayCheck, Diagnosis
-from minivae.check.report.told import FITS, HINTS, told
+from minivae.course.grading.told import FITS, HINTS, told
 
 SOURCE, EDIT = "dx = scale - dy", "dx = scale * dy"
 MEND = "write dx = scale * dy"

@@ -15,9 +15,9 @@ import copy
 import re
 from dataclasses import replace
 
-from ..diagnosis.mistakes import MISTAKES, SLIPS
-from .report import Report
-from .result import WRONG, ArrayCheck, Diagnosis
+from ...check.diagnosis.mistakes import MISTAKES, SLIPS
+from ...check.report.report import Report
+from ...check.report.result import WRONG, ArrayCheck, Diagnosis
 
 HINTS = ("verdict", "gradient", "line", "mistake", "edit")
 FITS = "the gradient fits this forward pass, but "
