@@ -34,7 +34,7 @@ def draw(run: Run, data: Dataset) -> list[str]:
         n = 8 * classes(run) if 1 < classes(run) < 20 else 64
         if "sample" in can:
             drawn["samples.png"] = samples(run, sampled(run, n, seed=run.training.settings.seed))
-        if model.latent == 2 and "prior" in can and "condition" not in can:
+        if model.latent == 2 and "prior" in can and not can & {"condition", "categories"}:
             drawn["manifold.png"] = manifold(run)
     if model.latent == 2 and "encode" in can:
         drawn["latent.png"] = latents(run, x, y, data.labels, part)

@@ -15,10 +15,10 @@ from ..show import plots
 from ..train.runs import Run
 from ..uses.explore import paths as explore
 from ..uses.explore.pictures import film, plane, strips
-from . import pictures, walk_rows
+from . import category_walks, pictures, walk_rows
 from .outputs import check_shape
 
-KINDS = ("interpolation", "traversals", "manifold", "arithmetic", "latents")
+KINDS = ("interpolation", "traversals", "manifold", "arithmetic", "latents", "categories")
 """What there is to draw, in the order in which it is drawn."""
 
 FAR = 3.0
@@ -46,7 +46,7 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
     """
     from ..engine.progress import bar as tqdm
 
-    check_model(run.training.model)
+    check_model(run.training.model, paths=bool(options.morph))
     out = options.out
     folder = first_free(run.folder, "explore") if out is None else new_folder(out)
     steps = options.steps or 11
@@ -65,16 +65,23 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def check_model(model: Model) -> None:
+def check_model(model: Model, *, paths: bool = False) -> None:
     """Refuse a model that has no latent space, or one that needs more than a latent to decode.
 
     Raises
     ------
     OptionError
-        If it cannot encode, or decodes a class beside the latent.
+        If it cannot encode, or decodes a class beside the latent; or if paths are asked for, and
+        its codes are categories.
     """
     why = ""
-    if "encode" not in model.can:
+    if "categories" in model.can:
+        if paths:
+            raise OptionError(
+                f"a model of kind {model.kind!r} has codes of categories, and there is no way from "
+                "one category to another; leave out --morph, or explore a VAE."
+            )
+    elif "encode" not in model.can:
         why = "has no encoder"
     elif "condition" in model.can:
         why = "is given a class beside each latent"
@@ -226,7 +233,14 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         "manifold": lambda: manifold(run),
         "arithmetic": lambda: arithmetic(run, *walk_rows.groups(run, x, y, data, options)),
         "latents": lambda: latents(run, x, y, data, part),
+        "categories": lambda: category_walks.categories(run, x, int(start[0]), part),
     }
+    discrete = "categories" in run.can
+    for kind in KINDS[:-1] if discrete else KINDS[-1:]:
+        del wanted[kind]
+        if options.only and kind in options.only:
+            are = "categories, between which there is nothing" if discrete else "no categories"
+            raise OptionError(f"{kind} cannot be drawn, since the codes are {are}.")
     because: dict[str, str] = {}
     if "prior" not in run.can:
         title = run.training.model.title
@@ -239,13 +253,13 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         because["arithmetic"] = "the data have no two classes; give groups by --with and --without"
     if not plots.has_picture(run.shape):
         pictured = f"examples of shape {run.shape} have no picture"
-        because |= dict.fromkeys(KINDS[:-1], pictured)
-    for kind in because:
+        because |= {kind: pictured for kind in KINDS if kind != "latents"}
+    for kind in filter(wanted.__contains__, because):
         if options.only and kind in options.only:
             raise OptionError(f"{kind} cannot be drawn, since {because[kind]}.")
         if not options.only:
             options.voice.note(f"no {kind}: {because[kind]}")
-        del wanted[kind]
+    wanted = {kind: draw for kind, draw in wanted.items() if kind not in because}
     chosen = [wanted[kind] for kind in wanted if not options.only or kind in options.only]
     if not chosen:
         raise OptionError("there is nothing to draw of this model and these data.")

@@ -1,4 +1,4 @@
-r"""Standard normal noise, made from the uniform noise of a host generator.
+r"""Standard normal noise, and Gumbel noise, made from the uniform noise of a host generator.
 
 Two independent uniform numbers $u_1, u_2$ in [0, 1) become two independent normal ones, a random
 radius and a random direction in the plane:
@@ -15,7 +15,13 @@ Why not the generator's own normal numbers: it makes them one at a time, by comp
 again, in 8 ns each, and with 50 samples an example that is a tenth of a training step. A uniform
 number takes 1.3 ns, and (1) and (2) are the same arithmetic for all of them.
 
-Source: Box and Muller (1958).
+**Gumbel noise**, from one uniform number each: with $P(G \le t) = e^{-e^{-t}}$,
+
+$$ g = -\ln(-\ln(1 - u)) \tag{3} $$
+
+where a $u$ of 0, which has no logarithm twice, counts as half of the smallest that is not 0.
+
+Source: Box and Muller (1958); Gumbel (1954).
 """
 
 import math
@@ -61,6 +67,24 @@ def normal(
     rng.random(out=u, dtype=dtype)
     noise = backend.call(from_uniform, backend.asarray(u, dtype)).reshape(*rows, 2 * pairs)
     return noise if width == 2 * pairs else backend.xp.ascontiguousarray(noise[..., :width])
+
+
+@door
+def gumbel(
+    rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, backend: Backend
+) -> Array:
+    """Draw Gumbel noise; parameters as those of `normal`, one uniform number for each."""
+    u = empty(shape, dtype)
+    rng.random(out=u, dtype=dtype)
+    return backend.call(gumbel_from_uniform, backend.asarray(u, dtype))
+
+
+@door
+def gumbel_from_uniform(u: Array) -> Array:
+    """Gumbel noise (...) from uniform numbers in [0, 1), u (...)."""
+    xp = array_module(u)
+    least = 2.0**-25 if u.dtype == np.float32 else 2.0**-54
+    return -xp.log(-xp.log1p(-xp.maximum(u, least)))  # (3)
 
 
 @door

@@ -31,27 +31,7 @@ from .available import require_memory
 from .backend import Array, Backend, float_dtype, get_backend
 from .door import door
 from .kinds import Whole
-
-
-class Switch:
-    """True inside of `with switch:`, and false outside."""
-
-    def __init__(self) -> None:
-        self.depth = 0
-
-    def __bool__(self) -> bool:
-        return self.depth > 0
-
-    def __enter__(self) -> "Switch":
-        self.depth += 1
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.depth -= 1
-
-    def __reduce__(self) -> tuple:
-        # A copy begins outside of any block.
-        return Switch, ()
+from .switch import Switch
 
 
 @door
@@ -80,7 +60,7 @@ class Params:
     """
 
     past_the_door: ClassVar[frozenset[str]] = frozenset(
-        {"__getitem__", "grad_of", "carried_of", "set_grads"}
+        {"__getitem__", "grad_of", "carried_of", "set_grads", "stopped"}
     )
     """Methods of a step, which look at what they are given themselves."""
 
@@ -193,17 +173,24 @@ class Params:
             raise OptionError(f"nothing called {name!r} is carried; there are: {known}.") from None
 
     @contextmanager
-    def rehearsal(self) -> Iterator[None]:
+    def rehearsal(self, held: dict[int, Array] | None = None) -> Iterator[None]:
         """Run this block as a step, and put the carried numbers back after it.
 
-        A check runs a step many times and wants the same function each time.
+        A check runs a step many times and wants the same function each time. What a layer stops the
+        gradient of is then a constant, which `held` keeps from the first of these blocks on.
         """
         kept = self.carried.copy()
+        self.training.held = held
         try:
             with self.training:
                 yield
         finally:
-            self.carried[...] = kept
+            self.carried[...], self.training.held = kept, None
+
+    def stopped(self, owner: object, array: Array) -> Array:
+        """Return an array that counts as a constant: as it is, or what a check holds of `owner`."""
+        held = self.training.held
+        return array if held is None else held.setdefault(id(owner), array.copy())
 
     def set_grads(self, **grads: Array) -> None:
         """Overwrite gradients by name; nothing is accumulated."""

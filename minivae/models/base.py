@@ -30,8 +30,7 @@ class Model(Declared, listed=False):
     `draw_noise`, `forward`, `backward`, and what it can.
     """
 
-    past_the_door = frozenset({"normal"})
-    """What looks at nothing itself: `noise.normal` does."""
+    past_the_door = frozenset({"normal"})  # `noise.normal` looks itself
 
     parts = ("encoder", "decoder")
     """What the two halves are called in `params`."""
@@ -93,8 +92,12 @@ class Model(Declared, listed=False):
         self.n_data = self.likelihood.data_width(self.n_pixels)
         self.encoder = self._make_encoder(rng)
         self.decoder = self._make_decoder(rng)
-        halves = dict(zip(self.parts, (self.encoder.params, self.decoder.params), strict=True))
-        self.params = Params.join({**halves, "likelihood": self.likelihood.params})
+        self.params = Params.join({name: layer.params for name, layer in self.layers().items()})
+
+    def layers(self) -> dict[str, Layer]:
+        """Whatever has parameters, by its name in `params`; a model that has more adds it."""
+        halves = dict(zip(self.parts, (self.encoder, self.decoder), strict=True))
+        return {**halves, "likelihood": self.likelihood}
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
         raise UndefinedError(f"{type(self).__name__} must define _make_encoder; write it.")

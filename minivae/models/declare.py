@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..engine.backend import Array
 from ..engine.door import door
 from ..engine.params import Params
@@ -28,11 +30,13 @@ ABILITIES = {
     "prior": ("sample",),
     "bound": ("elbo",),
     "condition": ("find", "one_hot"),
+    "categories": ("codes", "decode_codes"),
 }
 """What a model can do, and the methods that do it: give data a code (`encode`), decode the code
 again (`reconstruct`), decode drawn latents (`sample`), where the latents come from a prior that the
 training knew of (`prior`), and pixels can be drawn instead of shown by their means (`draw`); bound
-ln p(x) (`bound`); take each datum with its class (`condition`)."""
+ln p(x) (`bound`); take each datum with its class (`condition`); give data a code of categories,
+each a number below `levels`, and decode such codes (`categories`)."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,13 @@ class Declared:
     def log_weights(self, x: Array, eps: Array) -> Array:
         """Refuse; a model whose ln p(x) can be estimated by importance sampling defines it."""
         raise OptionError(f"{self.title} has no importance weights; use a VAE.")
+
+    def draw_importance_noise(self, rng: np.random.Generator, batch: int, samples: int) -> Any:
+        """Draw what `log_weights` takes: standard normal noise (B, K, Z), unless a model says else.
+
+        Example by example, so that an estimate does not depend on how many are drawn at once.
+        """
+        return self.normal(rng, (batch, samples, self.latent))  # type: ignore[attr-defined]
 
     def held_out_loss(self, numbers: dict[str, Any]) -> float:
         """Loss of data that were not trained on, from what `evaluate` gives: the terms' sum."""

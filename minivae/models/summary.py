@@ -28,10 +28,9 @@ def summary(model: Any) -> Summary:
     model : Model
         Nothing in it is changed, but that its next `backward` wants a `forward` first.
     """
-    halves = dict(zip(model.parts, (model.encoder, model.decoder), strict=True))
     found = {
         id(leaf): (name, leaf)
-        for part, layer in {**halves, "likelihood": model.likelihood}.items()
+        for part, layer in model.layers().items()
         for name, leaf in leaves(part, layer)
     }
     shapes: dict[int, str] = {}

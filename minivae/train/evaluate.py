@@ -125,7 +125,7 @@ def log_likelihood(
         total = np.zeros(len(data))
         for part in batches(samples, rows):
             with workspace:
-                eps = model.normal(rng, (len(data), part.stop - part.start, model.latent))
+                eps = model.draw_importance_noise(rng, len(data), part.stop - part.start)
                 w = model.backend.to_host(model.log_weights(data, eps)).astype("float64")
             new_largest = np.maximum(largest, w.max(axis=1))
             total *= np.exp(largest - new_largest)

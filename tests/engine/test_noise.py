@@ -1,10 +1,10 @@
-"""Normal noise from uniform noise: its distribution, its kernel, and what a seed fixes."""
+"""Normal and Gumbel noise from uniform noise: distribution, kernel, and what a seed fixes."""
 
 import numpy as np
 import pytest
 
 from minivae import get_backend
-from minivae.engine.noise import from_uniform, normal
+from minivae.engine.noise import from_uniform, gumbel, gumbel_from_uniform, normal
 
 scipy_stats = pytest.importorskip("scipy.stats")
 BACKENDS = pytest.mark.parametrize("backend", ["numpy", "numba"])
@@ -66,3 +66,23 @@ def test_the_kernel_is_its_reference_and_a_seed_fixes_the_noise(dtype, shape):
         assert other.random() == rng.random()
     atol = {"float32": 3e-6, "float64": 1e-14}[dtype]
     np.testing.assert_allclose(drawn["numba"], drawn["numpy"], atol=atol)
+
+
+@BACKENDS
+@DTYPES
+def test_gumbel_noise_has_its_distribution_and_no_infinite_end(backend, dtype):
+    n = 200_000
+    g = gumbel(np.random.default_rng(4), (n, 1), dtype, get_backend(backend)).astype("float64")
+    assert scipy_stats.kstest(g.ravel(), "gumbel_r").statistic < 1.95 / np.sqrt(n)
+    assert abs(g.mean() - np.euler_gamma) < 5 * np.pi / np.sqrt(6 * n)
+    step = 2.0**-24 if dtype == "float32" else 2.0**-53
+    ends = get_backend(backend).call(gumbel_from_uniform, np.array([0, 1 - step], dtype))
+    np.testing.assert_allclose(ends, scipy_stats.gumbel_r.isf([step / 2, 1 - step]), rtol=1e-5)
+
+
+def test_gumbel_noise_drawn_at_once_and_one_after_the_other_is_the_same():
+    backend = get_backend("numba")
+    together = gumbel(np.random.default_rng(3), (9, 4, 3), "float32", backend)
+    rng = np.random.default_rng(3)
+    parts = [gumbel(rng, (n, 4, 3), "float32", backend) for n in (1, 5, 3)]
+    np.testing.assert_array_equal(np.concatenate(parts), together)

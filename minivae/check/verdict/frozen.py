@@ -13,6 +13,12 @@ from .draws import get_state, reseed, set_state
 OWN_STREAMS = 0x6D76
 """Mixed into every seed, so that the check's numbers are not those the user drew with that seed."""
 
+HELD = (
+    "the model stops gradients on purpose; what it stops was held where it is, and the differences "
+    "are those of the rest: of the loss itself they would be others"
+)
+"""What a report says of a model with straight-through or stopped gradients."""
+
 _is_kept = False
 
 

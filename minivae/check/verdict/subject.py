@@ -1,8 +1,7 @@
 """Subject: whatever is to be checked, brought into one form.
 
 A layer, a model, a pair of functions as courses write them, or a loss with its gradient: each
-becomes named arrays, a `forward` from them to outputs, and a `backward` to named gradients. The
-engine in `gradients.py` knows subjects only.
+becomes named arrays, a `forward` from them to outputs, and a `backward` to named gradients.
 """
 
 import contextlib
@@ -18,7 +17,7 @@ from ...engine.layer import Layer
 from ...errors import ShapeError
 from ...models.base import Model
 from .draws import Generators, find_generators
-from .frozen import frozen_randomness
+from .frozen import HELD, frozen_randomness
 from .twin import float64_twin
 
 Arrays = dict[str, np.ndarray]
@@ -250,11 +249,12 @@ def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject
     """Subject of a whole model: its parameters, with the data and the noise held fixed."""
     params, here, there = model.params, model.backend.to_host, model.backend.asarray
     x, noise = (None if a is None else there(here(a), params.dtype) for a in (x, noise))
+    held: dict[int, Any] = {}
 
     def forward(values: Arrays) -> tuple[list[np.ndarray], Any]:
         for n in params:
             params[n][...] = there(values[n], params.dtype)
-        with params.rehearsal():
+        with params.rehearsal(held):
             return [np.asarray(here(model.forward(x, noise).loss))], None
 
     def backward(upstream: list[np.ndarray], cache: Any) -> dict[str, Any]:
@@ -263,6 +263,7 @@ def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject
         return {n: here(params.grad_of(n)).copy() for n in params}
 
     arguments = {n: here(params[n]).astype(float) for n in params}
+    forward(arguments)
     twin = _twin(model, lambda twin: from_model(twin, x, noise))
     return Subject(
         repr(model),
@@ -277,6 +278,7 @@ def from_model(model: Model, x: np.ndarray, noise: np.ndarray | None) -> Subject
         dtype=params.dtype.name,
         twin=twin,
         manners=Manners(upstream=()),
+        notes=[HELD] if held else [],
     )
 
 

@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
         print(records.save(path))
         return 0
     model.params.theta -= LEARNING_RATE * model.params.grad
-    after = float(model.forward(x, eps).loss)
+    with model.params.rehearsal():  # of the same function as the step's
+        after = float(model.forward(x, eps).loss)
     pages = [text.step(record, len(records)) for record in records]
     pages.append(
         f"One step of gradient descent, theta <- theta - {LEARNING_RATE} grad, on all "
