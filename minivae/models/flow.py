@@ -41,7 +41,6 @@ from ..engine.backend import Array
 from ..engine.kinds import Count
 from ..errors import OptionError
 from ..ops import Reparameterize, fork, log_weights
-from ..ops.negative_elbo import negative_elbo_backward, negative_elbo_forward
 from .declare import Losses
 from .flow_encoder import STEPS, Flow, FlowEncoder
 from .mlp import check_widths
@@ -167,16 +166,18 @@ class FlowVAE(VAE):
         """Compute the loss and its terms for x (B, n_data) and eps (B, Z) from `draw_noise`."""
         ratio, nll = self._weigh(x, noise[:, None])
         kl, nll = -ratio, nll[:, 0]  # (1)
-        loss, cache = self.call(negative_elbo_forward, nll, kl, float(beta), 0.0)
-        self.cache = (*self.cache, cache)
+        # A sampled KL may be negative, so no free bits are taken off it, nor is it held at 0.
+        loss = nll.mean() + float(beta) * kl.mean()
+        self.cache = (*self.cache, float(beta))
         return Losses(loss=loss, nll=nll, kl=kl[:, 0], bound=-nll - kl[:, 0])
 
     def backward(self) -> None:
         """Overwrite `params.grad` with the gradient of the last forward pass's loss."""
         self.likelihood.saved()
-        z, cache = self.cache
-        dnll, dkl = self.call(negative_elbo_backward, 1.0, *cache)
-        dsubtracted, dz_prior, dlogvar_entropy = self.call(log_weights.backward, -dkl, z)
+        z, beta = self.cache
+        dnll = self.backend.xp.full(len(z), 1 / len(z), z.dtype)
+        dratio = -beta * dnll[:, None]
+        dsubtracted, dz_prior, dlogvar_entropy = self.call(log_weights.backward, dratio, z)
         dout = self.likelihood.backward(dnll[:, None])
         dz_decoder = self.decoder.backward(dout.reshape(len(dout), dout.shape[2]))
         # z_K feeds the decoder and the prior, so its gradient is the sum.

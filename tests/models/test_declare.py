@@ -32,7 +32,7 @@ def test_a_class_is_found_by_being_defined():
     toy = define(kind="toy")
     assert MODELS["toy"] is toy
     assert toy.title == "a Toy"
-    assert list(MODELS)[0] == "vae"
+    assert next(iter(MODELS)) == "vae"
     assert list(MODELS)[-1] == "toy"
 
 

@@ -189,6 +189,17 @@ def test_the_linear_autoregressive_posterior_reaches_log_p_with_every_sample():
     assert lower < log_p.mean() - 0.01
 
 
+def test_a_kl_that_happens_to_be_negative_is_not_held_at_zero():
+    """The mean over a batch of one sample each, whose gradient a maximum with 0 would lose."""
+    model, x = shaken(make(flows=1)), data(1)
+    noise = (there(np.random.default_rng(seed).standard_normal((1, 3))) for seed in range(100))
+    eps = next(eps for eps in noise if float(here(model.forward(x, eps).kl)[0]) < -0.1)
+    terms, whole = model.step(x, eps), here(model.params.grad).copy()
+    assert float(terms.loss) == pytest.approx(float(here(terms.nll + terms.kl)[0]), abs=1e-13)
+    model.step(x, eps, 0.0)
+    assert np.abs(whole - here(model.params.grad)).max() > 0.01
+
+
 # ---- a step in PyTorch ----
 
 
