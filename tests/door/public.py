@@ -43,6 +43,7 @@ INSIDE = {
     "minivae.files": "asked by whoever writes a file",
     "minivae.interrupts": "asked by the training loop",
     "minivae.models.declare": "what a model says when it is defined",
+    "minivae.models.flow_encoder": "made by a flow VAE's constructor",
     "minivae.models.halves": "asked by a model's constructor",
     "minivae.models.summary": "asked by a model",
     "minivae.models.registry": "what a model says when it is defined",

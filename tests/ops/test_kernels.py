@@ -80,8 +80,11 @@ def test_every_operation_has_a_kernel_for_the_gpu():
     # Of the linear layer's forward pass the reference is as good: a product and a sum.
     missing = {case.name for case in WITH_KERNEL if case.forward not in ON_A_GPU}
     assert missing == {"linear"}
-    # A sum, a view, a copy: one launch each without a kernel.
-    assert {case.name for case in CASES} - {case.name for case in WITH_KERNEL} == {"fork", "split"}
+    # A sum, a view, a copy: one launch each without a kernel. Of later ones no kernel is measured.
+    without = {case.name for case in CASES} - {case.name for case in WITH_KERNEL}
+    assert without == {"fork", "split"} | {
+        *("planar", "gated_step", "masked_linear", "log_mixture", "sampled_kl")
+    }
     backward = {case.name for case in WITH_KERNEL if case.backward not in ON_A_GPU}
     assert backward == {"logmeanexp"}
     assert {sgd, momentum, adam} <= ON_A_GPU

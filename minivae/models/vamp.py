@@ -1,0 +1,245 @@
+r"""VAE with a VampPrior: the prior is a mixture of posteriors (Tomczak and Welling 2018).
+
+    pseudo-inputs u_1 ... u_K --+                 +-- mu_k, v_k of K posteriors: the prior
+                                +-- the encoder --+
+    x (B, D) -------------------+                 +-- mu, logvar --> z --decoder--> likelihood
+
+The prior that makes the mean ELBO of a data set highest is the mean of its posteriors. That has a
+term for each datum; the VampPrior has K, the posteriors of K made-up data, which are learned:
+
+$$ p(z) = \frac1K \sum_k q(z \mid u_k) $$
+
+It has as many bumps as one wants where the codes lie, and none where no code lies. If the
+pseudo-inputs are the data themselves, the mean KL is the mutual information of data and code, and
+that is at most the logarithm of their number.
+
+The KL has no closed form; it is that of the one sample (`ops/sampled_kl.py`), with the log-density
+of the mixture (`ops/log_mixture.py`).
+
+**One encoder, twice.** Data and pseudo-inputs are rows of one batch, so the gradients of both uses
+of the encoder's weights are added by its own sums over the batch, and a batch norm treats both
+alike. Of the gradient of the rows, those of the pseudo-inputs go on to what is learned of them:
+numbers $a$, from which a sigmoid makes pixels in (0, 1), or that are the pseudo-inputs where data
+may be any numbers. (Where pixels are *clamped* to [0, 1] instead, those outside are never moved
+again.)
+
+**Samples** come from this prior: a pseudo-input is drawn, then a code from its posterior. From
+N(0, I), which this model never knew, they would be drawn where the decoder has not been.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..engine.backend import Array
+from ..engine.kinds import Count
+from ..engine.layer import Layer
+from ..engine.params import Params
+from ..errors import OptionError
+from ..ops import Activation, LogMixture, Reparameterize, SampledKL, fork
+from .declare import Losses
+from .gaussian_encoder import GaussianEncoder
+from .registry import Option
+from .vae import VAE
+
+MOST = 10_000
+"""Pseudo-inputs that a step can encode beside its data."""
+
+
+class PseudoInputs(Layer):
+    """K made-up data (K, D): `a` (K, D), squashed where data are pixels."""
+
+    def __init__(
+        self, count: int, width: int, squash: str, rng: np.random.Generator, **how: Any
+    ) -> None:
+        super().__init__({"a": (count, width)}, **how)
+        drawn = rng.standard_normal((count, width)) - (1 if squash else 0)
+        self.params["a"][...] = self.backend.asarray(drawn, self.params.dtype)
+        self.squash = Activation(squash, **how) if squash else None
+
+    def forward(self) -> Array:
+        """Return the pseudo-inputs (K, D)."""
+        a = self.params["a"]
+        self.cache = ()
+        return a if self.squash is None else self.squash.forward(a)
+
+    def backward(self, du: Array) -> None:
+        """Overwrite the gradient of `a`, given du (K, D)."""
+        self.saved()
+        self.params.set_grads(a=du if self.squash is None else self.squash.backward(du))
+
+    def __repr__(self) -> str:
+        return "PseudoInputs({}, {})".format(*self.params.shapes["a"])
+
+
+class VampEncoder(Layer):
+    """A Gaussian encoder, and the pseudo-inputs that it encodes beside the data."""
+
+    def __init__(self, gaussian: GaussianEncoder, pseudo: PseudoInputs, **how: Any) -> None:
+        super().__init__(**how)
+        self.gaussian, self.pseudo = gaussian, pseudo
+        self.params = Params.join({"gaussian": gaussian.params, "pseudo": pseudo.params})
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        """Return mu and logvar (B, Z) of x (B, D)."""
+        return self.gaussian.forward(x)
+
+    def with_prior(self, x: Array) -> tuple[Array, Array]:
+        """Return mu and logvar (B + K, Z) of x (B, D) and, after them, of the pseudo-inputs."""
+        return self.gaussian.forward(self.backend.xp.concatenate([x, self.pseudo.forward()]))
+
+    def backward_params(self, dmu: Array, dlogvar: Array) -> None:
+        """Overwrite the gradients, given those of what `with_prior` gave, (B + K, Z)."""
+        drows = self.gaussian.backward(dmu, dlogvar)
+        self.pseudo.backward(drows[len(drows) - len(self.pseudo.params["a"]) :])
+
+
+class VampVAE(VAE):
+    """VAE whose prior is the mixture of the posteriors of learned pseudo-inputs.
+
+    Parameters
+    ----------
+    n_pixels, hidden, latent, rng, logvar_range
+        As for `VAE`; of a posterior that is a part of the prior, logvar had better be bounded.
+    pseudo_inputs : int
+        K.
+    **options
+        As for `VAE`, without free bits and samples.
+    """
+
+    kind = "vamp"
+    title = "a VAE with a VampPrior"
+    options: ClassVar = {
+        "logvar_range": VAE.options["logvar_range"],
+        "pseudo_inputs": Option(int, 100, "components of the prior, each learned", metavar="K"),
+    }
+    refused: ClassVar = {
+        "free_bits": "the KL from a mixture is one number for all dimensions together",
+        "samples": "a VAE with a VampPrior maximises the ELBO",
+    }
+    terms: ClassVar = {"nll": "Reconstruction (nll)", "kl": "KL from the prior, sampled"}
+    samples_are = "Samples from the learned prior"
+    examples = ({"pseudo_inputs": 4},)
+
+    samples = None
+    free_bits = 0.0
+
+    encoder: Any
+    pseudo_inputs: int
+
+    def __init__(
+        self,
+        n_pixels: int | Sequence[Count],
+        hidden: Sequence[Count] | None = None,
+        latent: int = 20,
+        *,
+        rng: np.random.Generator,
+        **options: Any,
+    ) -> None:
+        super().__init__(n_pixels, hidden, latent, rng=rng, **options)
+        self.reparameterize = Reparameterize(**self.where)
+        self.log_prior, self.kl = LogMixture(**self.where), SampledKL(**self.where)
+        self.call = self.decoder.call
+        self.cache: tuple | None = None
+
+    @classmethod
+    def check_run(cls, options: dict[str, Any]) -> None:
+        """Refuse a schedule of a weight that is 0."""
+        if options["schedule"] != "constant" and options["beta"] == 0:
+            raise OptionError(
+                "--schedule was given, but --beta 0 leaves the KL out of the loss; leave it out."
+            )
+
+    def _make_encoder(self, rng: np.random.Generator) -> Any:
+        if not 1 <= self.pseudo_inputs <= MOST:
+            raise OptionError(
+                f"pseudo_inputs={self.pseudo_inputs} was given, but a step encodes all of them "
+                f"beside its data; choose 1 to {MOST:,}, some hundreds at most for thousands of "
+                "examples."
+            )
+        if self.n_data != self.n_pixels:
+            raise OptionError(
+                f"the {self.likelihood.name} likelihood takes {self.n_data // self.n_pixels} "
+                "numbers for each value, but a pseudo-input has one; choose another likelihood."
+            )
+        gaussian = super()._make_encoder(rng)
+        squash = "" if self.likelihood.real else "sigmoid"
+        pseudo = PseudoInputs(self.pseudo_inputs, self.n_data, squash, rng, **self.where)
+        return VampEncoder(gaussian, pseudo, **self.where)
+
+    def forward(self, x: Array, noise: Array, beta: float = 1.0) -> Any:
+        """Compute the loss and its terms for x (B, n_data) and eps (B, Z) from `draw_noise`."""
+        B = len(x)
+        mu, logvar = self.encoder.with_prior(x)
+        z = self.reparameterize.forward(mu[:B], logvar[:B], noise)
+        nll = self.likelihood.forward(self.decoder.forward(z), x)
+        log_p = self.log_prior.forward(z, mu[B:], logvar[B:])
+        kl = self.kl.forward(log_p, logvar[:B], noise)
+        # A sampled KL may be negative, so no free bits are taken off it, nor is it held at 0.
+        loss, self.cache = nll.mean() + float(beta) * kl.mean(), (float(beta),)
+        return Losses(loss=loss, nll=nll, kl=kl, bound=-nll - kl)
+
+    def backward(self) -> None:
+        """Overwrite `params.grad` with the gradient of the last forward pass's loss."""
+        out, *_ = self.likelihood.saved()
+        (beta,), xp = self.cache or (), self.backend.xp
+        dnll = xp.full(len(out), 1 / len(out), out.dtype)
+        dlog_p, dlogvar_entropy = self.kl.backward(beta * dnll)
+        dz_prior, dmu_prior, dlogvar_prior = self.log_prior.backward(dlog_p)
+        dz_decoder = self.decoder.backward(self.likelihood.backward(dnll))
+        # z feeds the decoder and the prior, so its gradient is the sum.
+        dz = self.call(fork.backward_two, dz_decoder, dz_prior)
+        dmu, dlogvar_sample = self.reparameterize.backward(dz)
+        # logvar feeds the sample and the entropy: a sum again.
+        dlogvar = self.call(fork.backward_two, dlogvar_sample, dlogvar_entropy)
+        self.encoder.backward_params(
+            xp.concatenate([dmu, dmu_prior]), xp.concatenate([dlogvar, dlogvar_prior])
+        )
+
+    def elbo(self, x: Array, noise: Array) -> Array:
+        """Lower bound on ln p(x) (B,), in nats, whose KL is that of the one sample."""
+        return self.forward(x, noise).bound
+
+    def log_weights(self, x: Array, eps: Array) -> Array:
+        """Log-weights (B, K) of importance sampling for x (B, n_data) and noise eps (B, K, Z)."""
+        self.forget()
+        (B, K, Z), rows = eps.shape, len(x)
+        mu, logvar = self.encoder.with_prior(x)
+        z = self.reparameterize.forward(mu[:rows, None], logvar[:rows, None], eps)
+        z = z.reshape(B * K, Z)
+        log_p = self.log_prior.forward(z, mu[rows:], logvar[rows:])
+        spread = logvar[:rows].repeat(K, axis=0)
+        kl = self.kl.forward(log_p, spread, eps.reshape(B * K, Z)).reshape(B, K)
+        out = self.decoder.forward(z)
+        nll = self.likelihood.forward(out.reshape(B, K, out.shape[1]), x[:, None])
+        self.forget()
+        return -nll - kl
+
+    def draw_codes(self, n: Count, rng: np.random.Generator, temperature: float = 1.0) -> Array:
+        """Draw n codes (n, Z) from the prior: of a drawn pseudo-input each, from its posterior."""
+        mu, logvar = self.encoder.gaussian.forward(self.encoder.pseudo.forward())
+        which = self.backend.asarray(rng.integers(len(mu), size=n))
+        eps = self.normal(rng, (n, self.latent)) * float(temperature)
+        return self.reparameterize.forward(mu[which], logvar[which], eps)
+
+    def sample(
+        self,
+        n: Count,
+        rng: np.random.Generator,
+        *,
+        temperature: float = 1.0,
+        draw: bool = False,
+    ) -> Array:
+        """Decode n draws from the learned prior, within each component `temperature` as wide.
+
+        Parameters and result are those of `Model.sample`.
+        """
+        if n < 1 or not 0 <= temperature <= 1e6:
+            return super().sample(n, rng, temperature=temperature)  # which refuses them
+        self.forget()
+        out = self.decoder.forward(self.draw_codes(n, rng, temperature))
+        return self.likelihood.draw(out, rng) if draw else self.likelihood.mean(out)
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, {self.pseudo_inputs} pseudo-inputs)"
