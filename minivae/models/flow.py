@@ -163,7 +163,7 @@ class FlowVAE(VAE):
         return ratio, nll
 
     def forward(self, x: Array, noise: Array, beta: float = 1.0) -> Any:
-        """Compute the loss and its terms for x (B, n_data) and eps (B, Z) from `draw_noise`."""
+        """Compute the loss and its terms for x (B, n_data) and noise (B, Z) from `draw_noise`."""
         ratio, nll = self._weigh(x, noise[:, None])
         kl, nll = -ratio, nll[:, 0]  # (1)
         # A sampled KL may be negative, so no free bits are taken off it, nor is it held at 0.
@@ -189,7 +189,7 @@ class FlowVAE(VAE):
         self.encoder.backward_params(dmu[:, 0], dlogvar, dc)
 
     def elbo(self, x: Array, noise: Array) -> Array:
-        """Lower bound on ln p(x) (B,), in nats: of the one sample that `noise` makes, sampled."""
+        """Lower bound on ln p(x) for x (B, n_data), by the one sample that noise (B, Z) makes."""
         return self.forward(x, noise).bound
 
     def log_weights(self, x: Array, eps: Array) -> Array:

@@ -132,7 +132,18 @@ class CategoricalVAE(Model):
         return self.encoder.forward(x).reshape(len(x), self.latent, self.categories)
 
     def one_hot(self, codes: Indices) -> Array:
-        """Categories (..., Z), numbers, as what the decoder takes: (..., Z K)."""
+        """Categories (..., Z), numbers, as what the decoder takes: (..., Z K).
+
+        Raises
+        ------
+        ShapeError
+            If there are not Z of each.
+        """
+        if codes.shape[-1:] != (self.latent,):
+            raise ShapeError(
+                f"codes of shape {codes.shape} were given, but a code is {self.latent} categories; "
+                f"give (B, {self.latent})."
+            )
         hot = codes[..., None] == self.backend.xp.arange(self.categories)
         flat = (*codes.shape[:-1], self.latent * self.categories)
         return hot.astype(self.params.dtype).reshape(flat)
@@ -143,18 +154,7 @@ class CategoricalVAE(Model):
         return self.logits(x).argmax(axis=-1)
 
     def decode_codes(self, codes: Indices) -> Array:
-        """Mean of the data (B, n_pixels) for categories (B, Z).
-
-        Raises
-        ------
-        ShapeError
-            If there are not Z of each.
-        """
-        if codes.ndim != 2 or codes.shape[1] != self.latent:
-            raise ShapeError(
-                f"codes of shape {codes.shape} were given, but a code is {self.latent} categories; "
-                f"give (B, {self.latent})."
-            )
+        """Mean of the data (B, n_pixels) for categories, codes (B, Z)."""
         return self.decode(self.one_hot(codes))
 
     def reconstruct(self, x: Array) -> Array:
@@ -191,7 +191,9 @@ class CategoricalVAE(Model):
         shape = (batch, self.latent, self.categories)
         return gumbel(rng, shape, self.params.dtype, self.backend)
 
-    def draw_importance_noise(self, rng: np.random.Generator, batch: int, samples: int) -> Array:
+    def draw_importance_noise(
+        self, rng: np.random.Generator, batch: Whole, samples: Whole
+    ) -> Array:
         """Draw Gumbel noise (B, S, Z, K) for S samples of each example."""
         shape = (batch, samples, self.latent, self.categories)
         return gumbel(rng, shape, self.params.dtype, self.backend)

@@ -36,7 +36,7 @@ from ..engine.backend import Array
 from ..engine.kinds import Count
 from ..engine.layer import Layer
 from ..engine.params import Params
-from ..errors import OptionError
+from ..errors import OptionError, ShapeError
 from ..ops import Activation, LogMixture, Reparameterize, SampledKL, fork
 from .declare import Losses
 from .gaussian_encoder import GaussianEncoder
@@ -87,6 +87,11 @@ class VampEncoder(Layer):
 
     def with_prior(self, x: Array) -> tuple[Array, Array]:
         """Return mu and logvar (B + K, Z) of x (B, D) and, after them, of the pseudo-inputs."""
+        width = self.pseudo.params["a"].shape[1]
+        if x.shape[1] != width:
+            raise ShapeError(
+                f"x of shape {x.shape} was given, but a datum of this model has {width} numbers."
+            )
         return self.gaussian.forward(self.backend.xp.concatenate([x, self.pseudo.forward()]))
 
     def backward_params(self, dmu: Array, dlogvar: Array) -> None:
@@ -169,7 +174,7 @@ class VampVAE(VAE):
         return VampEncoder(gaussian, pseudo, **self.where)
 
     def forward(self, x: Array, noise: Array, beta: float = 1.0) -> Any:
-        """Compute the loss and its terms for x (B, n_data) and eps (B, Z) from `draw_noise`."""
+        """Compute the loss and its terms for x (B, n_data) and noise (B, Z) from `draw_noise`."""
         B = len(x)
         mu, logvar = self.encoder.with_prior(x)
         z = self.reparameterize.forward(mu[:B], logvar[:B], noise)
@@ -198,7 +203,7 @@ class VampVAE(VAE):
         )
 
     def elbo(self, x: Array, noise: Array) -> Array:
-        """Lower bound on ln p(x) (B,), in nats, whose KL is that of the one sample."""
+        """Lower bound on ln p(x) for x (B, n_data), by the one sample that noise (B, Z) makes."""
         return self.forward(x, noise).bound
 
     def log_weights(self, x: Array, eps: Array) -> Array:

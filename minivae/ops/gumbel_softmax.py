@@ -41,10 +41,10 @@ from ..errors import OptionError
 
 
 @door
-def forward(logits: Array, gumbel: Real, tau: Any) -> tuple[Array, tuple]:
-    """Relaxed draws y (B, Z, K) from logits and Gumbel noise (B, Z, K) at temperature tau.
+def forward(logits: Array, gumbel: Real, tau: float | Real) -> tuple[Array, tuple]:
+    """Relaxed draws y (B, Z, K) from logits and gumbel (B, Z, K), the noise, at temperature tau.
 
-    tau is a number, or an array of one, which a device need not read.
+    The temperature is a number, or an array of one, tau (1,), which a device need not read.
     """
     xp = array_module(logits, gumbel)
     u = (logits + gumbel) / tau  # (1)
@@ -54,8 +54,8 @@ def forward(logits: Array, gumbel: Real, tau: Any) -> tuple[Array, tuple]:
 
 
 @door
-def backward(dy: Array, y: Array, tau: Any) -> Array:
-    """Gradient dlogits (B, Z, K) from dy, y (B, Z, K) and the temperature."""
+def backward(dy: Array, y: Array, tau: float | Real) -> Array:
+    """Gradient dlogits (B, Z, K) from dy, y (B, Z, K) and the temperature, perhaps tau (1,)."""
     return y / tau * (dy - (dy * y).sum(axis=-1, keepdims=True))  # (3)
 
 

@@ -43,7 +43,7 @@ def forward(logits: Array) -> tuple[Array, tuple]:
 
 @door
 def backward(dkl: Array, p: Array, logp: Array, negentropy: Array) -> Array:
-    """Gradient dlogits (B, Z, K) from dkl (B, Z), p and its logarithm (B, Z, K)."""
+    """Gradient dlogits (B, Z, K) from dkl, negentropy (B, Z) and p, logp (B, Z, K)."""
     return dkl[..., None] * p * (logp - negentropy[..., None])  # (3)
 
 
