@@ -32,7 +32,7 @@ def forward(z: Array, s: Real) -> tuple[Array, tuple]:
 
 @door
 def backward(dy: Array) -> Array:
-    """Return dz (B, ...), which is dy."""
+    """Return dz, which is dy (B, ...)."""
     return dy  # (3)
 
 
