@@ -14,7 +14,7 @@ from ..engine.noise import normal
 from ..engine.params import Params
 from ..errors import CallError, OptionError, ShapeError, UndefinedError
 from ..ops import LIKELIHOODS
-from .declare import Declared
+from .declare import Declared, check_draws
 from .halves import Halves, last_bias
 from .mlp import check_widths
 from .network import DEFAULT, find_network
@@ -235,11 +235,7 @@ class Model(Declared, listed=False):
         -------
         array, (n, n_pixels)
         """
-        if n < 1 or not 0 <= temperature <= 1e6:
-            raise OptionError(
-                f"n={n} and temperature={temperature} were given; "
-                "n must be at least 1 and the temperature at least 0, and at most a million."
-            )
+        check_draws(n, temperature)
         self.forget()
         z = self.normal(rng, (n, self.latent)) * float(temperature)
         out = self.decoder.forward(z)

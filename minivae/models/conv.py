@@ -135,6 +135,13 @@ class Conv(Network):
     def trunk(self, shape: tuple[int, ...], **how: Any) -> list[Layer]:
         """Convolutions from (B, H, W, C), then dense layers to the last hidden width."""
         *_, (h, w) = self.sizes(shape)
+        where, layers = _without_rng(**how), self._down(shape, **how)
+        n = h * w * self.channels[-1]
+        dense = dense_layers((n, *self.hidden), self.activation, **how)
+        return [*layers, Reshape(n, **where), *dense]
+
+    def _down(self, shape: tuple[int, ...], **how: Any) -> list[Layer]:
+        """Convolutions from (B, H, W, C) to the smallest image."""
         where = _without_rng(**how)
         layers: list[Layer] = []
         for c_in, c_out in pairwise((shape[2], *self.channels)):
@@ -143,26 +150,46 @@ class Conv(Network):
             bias = norm != "batch"  # which would take it away
             layers.append(Conv2d(c_in, c_out, **window, bias=bias, **how))
             layers += self._after(c_out, norm, leak=self.leak, **where)
-        n = h * w * self.channels[-1]
-        dense = dense_layers((n, *self.hidden), self.activation, **how)
-        return [*layers, Reshape(n, **where), *dense]
+        return layers
 
     def decoder(self, n_in: int, shape: tuple[int, ...], n_out: int, **how: Any) -> Layer:
         """Dense layers from (B, n_in), then transposed convolutions to (B, n_out)."""
-        sizes, where = self.sizes(shape)[::-1], _without_rng(**how)
-        (h, w), c = sizes[0], self.channels[-1]
+        (h, w), c = self.sizes(shape)[-1], self.channels[-1]
         widths = (n_in, *reversed(self.hidden))
         layers = [
             *dense_layers(widths, self.activation, **how),
             Linear(widths[-1], h * w * c, **how),
-            Reshape(h, w, c, **where),
+            Reshape(h, w, c, **_without_rng(**how)),
         ]
+        return Sequential(*layers, *self._up_from(shape, n_out, **how))
+
+    def grid(self, shape: tuple[int, ...]) -> Pair:
+        """Rows and columns of the smallest image."""
+        return self.sizes(shape)[-1]
+
+    def to_places(self, width: int, shape: tuple[int, ...], **how: Any) -> list[Layer]:
+        """Convolutions from (B, H, W, C) to (B, h, w, width); no dense layers."""
+        return [*self._down(shape, **how), Conv2d(self.channels[-1], width, 1, **how)]
+
+    def from_places(self, n_in: int, shape: tuple[int, ...], n_out: int, **how: Any) -> Layer:
+        """Convolutions from rows (B, h w width) to (B, n_out); no dense layers."""
+        h, w = self.sizes(shape)[-1]
+        width = n_in // (h * w)
+        bias = self.norm != "batch"  # which would take it away
+        first = Conv2d(width, self.channels[-1], 3, padding="same", bias=bias, **how)
+        layers = [Reshape(h, w, width, **_without_rng(**how)), first]
+        return Sequential(*layers, *self._up_from(shape, n_out, **how))
+
+    def _up_from(self, shape: tuple[int, ...], n_out: int, **how: Any) -> list[Layer]:
+        """Transposed convolutions from the smallest image to (B, n_out)."""
+        sizes, where = self.sizes(shape)[::-1], _without_rng(**how)
+        layers: list[Layer] = []
         made = (*reversed(self.channels), n_out // (shape[0] * shape[1]))
         for left, ((c_in, c_out), large) in enumerate(zip(pairwise(made), sizes[1:], strict=True)):
             layers += self._after(c_in, self.norm, **where)
             bias = self.norm != "batch" or left == len(self.channels) - 1
             layers.append(self._up(c_in, c_out, large, bias=bias, **how))
-        return Sequential(*layers, Reshape(n_out, **where))
+        return [*layers, Reshape(n_out, **where)]
 
     def _after(self, channels: int, norm: str, *, leak: float = 0.0, **where: Any) -> list[Layer]:
         """What follows a convolution."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..engine.backend import Array
 from ..engine.door import door
+from ..engine.kinds import Rows
 from ..engine.params import Params
 from ..errors import OptionError
 from .registry import MODELS, Option, enter
@@ -108,6 +109,12 @@ class Declared:
     """The arrays, one number or more for each example, that `forward` gives beside `loss`, and
     their titles. Their means are recorded after each epoch, in nats."""
 
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Terms that are no part of minus the bound, of a model that has one."""
+
+    per_epoch: ClassVar[dict[str, str]] = {}
+    """Numbers of an epoch that are no mean over its examples, and their titles; see `of_epoch`."""
+
     columns: ClassVar[tuple[str, ...]] = ("loss", "nll", "kl", "val_loss")
     """Which of the recorded numbers are printed and drawn."""
 
@@ -178,6 +185,14 @@ class Declared:
         """
         return self.normal(rng, (batch, samples, self.latent))  # type: ignore[attr-defined]
 
+    def of_epoch(self) -> dict[str, float]:
+        """Numbers of the epoch that has ended, those of `per_epoch`; their count begins anew."""
+        return {}
+
+    def also(self, x: Rows) -> dict[str, float]:
+        """What an evaluation says of host data x besides: each number by what it is called."""
+        return {}
+
     def held_out_loss(self, numbers: dict[str, Any]) -> float:
         """Loss of data that were not trained on, from what `evaluate` gives: the terms' sum."""
         return sum(numbers[name] for name in self.terms)
@@ -218,6 +233,27 @@ def check_declaration(cls: Any) -> None:
                 refuse(f"can {ability!r}, but does not define {method}", "define it")
     if not cls.terms or not all(map(cls.terms.get, cls.terms)):
         refuse("names no terms of its loss", "give each a title, such as terms = {'nll': 'Nll'}")
-    recorded = {"loss", *cls.terms, "val_loss", *(f"val_{name}" for name in cls.terms)}
+    recorded = {
+        "loss",
+        *cls.per_epoch,
+        *cls.terms,
+        "val_loss",
+        *(f"val_{name}" for name in cls.terms),
+    }
     if unknown := [name for name in cls.columns if name not in recorded]:
         refuse(f"prints {unknown[0]!r}, which is not recorded", "name it in terms")
+
+
+def check_draws(n: int, temperature: float) -> None:
+    """Refuse a number of samples, or a temperature, that cannot be.
+
+    Raises
+    ------
+    OptionError
+        If it is so.
+    """
+    if n < 1 or not 0 <= temperature <= 1e6:
+        raise OptionError(
+            f"n={n} and temperature={temperature} were given; "
+            "n must be at least 1 and the temperature at least 0, and at most a million."
+        )

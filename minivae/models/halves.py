@@ -99,8 +99,22 @@ class Halves:
         """Shape in which a network that is `shaped` takes data: an image has channels."""
         return (*shape, 1) if len(shape) == 2 else tuple(shape)
 
-    def encoder(self, shape: Sequence[int], n_out: int, rng: np.random.Generator) -> Sequential:
-        """Trunk, and a linear layer to `n_out` numbers."""
+    def grid(self, shape: Sequence[int]) -> tuple[int, int] | None:
+        """Rows and columns of places that the features keep; None of layers of one's own."""
+        return None if any(self.own.values()) else self.network.grid(self.seen(shape))
+
+    def encoder(
+        self,
+        shape: Sequence[int],
+        n_out: int,
+        rng: np.random.Generator,
+        *,
+        placed: bool = False,
+    ) -> Sequential:
+        """Trunk, and a linear layer to `n_out` numbers; or to so many for each place of `grid`."""
+        if placed:
+            layers = self.network.to_places(n_out, self.seen(shape), rng=rng, **self.where)
+            return Sequential(*in_rows(layers, self.seen(shape), self.where, probed=False)[0])
         layers, width = self.trunk(shape, 0, rng)
         return Sequential(*layers, Linear(width, n_out, rng=rng, init="glorot", **self.where))
 
@@ -112,8 +126,11 @@ class Halves:
         rng: np.random.Generator,
         *,
         kinds: int = 1,
+        placed: bool = False,
     ) -> Layer:
         """Layer from latents (B, n_in) to (B, n_out), which stand for data of `shape`.
+
+        If they are `placed`, the latents are the numbers of each place of `grid`.
 
         The likelihood wants its `kinds` of numbers, such as means and log-variances, in a block
         each; an image's last axis has them value by value.
@@ -124,7 +141,8 @@ class Halves:
             If layers of one's own give another number of numbers.
         """
         own, seen = self.own["decoder"], self.seen(shape)
-        made = own or self.network.decoder(n_in, seen, n_out, rng=rng, **self.where)
+        build = self.network.from_places if placed else self.network.decoder
+        made = own or build(n_in, seen, n_out, rng=rng, **self.where)
         layers, width = in_rows([made], (n_in,), self.where, probed=own is not None)
         if self.network.shaped and kinds > 1 and not own:
             layers.append(Apart(kinds, **self.where))

@@ -71,6 +71,21 @@ class Network:
         """
         raise UndefinedError(f"{type(self).__name__} must define decoder; write it.")
 
+    def grid(self, shape: tuple[int, ...]) -> tuple[int, int] | None:
+        """Rows and columns of places that features of data of `shape` keep; None if they do not.
+
+        A network that keeps them defines `to_places` and `from_places`.
+        """
+        return None
+
+    def to_places(self, width: int, shape: tuple[int, ...], **how: Any) -> list[Layer]:
+        """Build the layers from data to `width` numbers for each place, (B, h, w, width)."""
+        raise UndefinedError(f"{type(self).__name__} must define to_places; write it.")
+
+    def from_places(self, n_in: int, shape: tuple[int, ...], n_out: int, **how: Any) -> Layer:
+        """Build the layer from rows (B, n_in), the places' numbers, to `n_out` for each datum."""
+        raise UndefinedError(f"{type(self).__name__} must define from_places; write it.")
+
     def between(self, n_in: int, n_out: int) -> str:
         """Say in few words what leads from `n_in` to `n_out` numbers, for a model's `repr`."""
         return f"{n_in}-{self.name}-{n_out}"

@@ -253,20 +253,20 @@ def curve(history: list[dict[str, Any]], term: str, *, ax: "Axes | None" = None)
     OptionError
         If the history is empty, or there is no such term.
     """
-    titles = {"loss": "Loss"}
+    titles, counted = {"loss": "Loss"}, set()
     for model in MODELS.values():
-        titles |= model.terms
+        titles |= model.terms | model.per_epoch
+        counted |= {*model.per_epoch, *model.beside}  # no nats
     there = [name for name in titles if not history or name in history[0]]
     if not history or term not in there:
         raise OptionError(
             f"the term {term!r} of {len(history)} epochs was asked for; train for at least one, "
             f"and choose one of: {', '.join(there)}."
         )
-    ax = new_figure(5.4, 4.0).add_subplot() if ax is None else ax
-    epochs = [record["epoch"] for record in history]
+    ax, epochs = ax or new_figure(5.4, 4.0).add_subplot(), [r["epoch"] for r in history]
     dots = {"marker": "o", "ms": 3} if len(history) <= 30 else {}
-    weighted = term == "loss" and any(record["beta"] != 1 for record in history)
-    lines = {term: ("training" + (r" with $\beta$" if weighted else ""), COLOURS[0])}
+    beta = term == "loss" and any(record["beta"] != 1 for record in history)
+    lines = {term: (r"training with $\beta$" if beta else "training", COLOURS[0])}
     if f"val_{term}" in history[0]:
         lines[f"val_{term}"] = ("validation", COLOURS[6])
     for key, (label, colour) in lines.items():
@@ -274,7 +274,7 @@ def curve(history: list[dict[str, Any]], term: str, *, ax: "Axes | None" = None)
         ax.plot(epochs, values, color=colour, label=f"{label}, last {values[-1]:.2f}", **dots)
     ax.set_title(titles[term], loc="left")
     ax.set_xlabel("epoch")
-    ax.set_ylabel("nats per example")
+    ax.set_ylabel("" if term in counted else "nats per example")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(frameon=False)
     lighten(ax)

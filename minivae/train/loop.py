@@ -189,6 +189,7 @@ def fit(
         if lr_at.varies:
             record["lr"] = optimizer.rate
         record |= {name: float(total) / len(x) for name, total in sums.items()}
+        record |= model.of_epoch()
         if x_val is not None and judged:
             record |= validate(training, x_val)
         for name, what in (("loss", "training"), ("val_loss", "validation")):

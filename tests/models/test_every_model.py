@@ -98,7 +98,7 @@ def test_a_checkpoint_goes_on_bit_for_bit(kind, tmp_path):
         assert type(half.model) is MODELS[kind]
         fit(half, x, progress=False)
         assert half.history == whole.history
-        assert list(half.history[0])[2:] == ["loss", *model.terms]
+        assert list(half.history[0])[2:] == ["loss", *model.terms, *model.per_epoch]
         for name in ("theta", "carried"):
             mine, its = (getattr(training.model.params, name) for training in (half, whole))
             assert mine.tobytes() == its.tobytes()

@@ -100,6 +100,7 @@ def measure(run: Any, options: argparse.Namespace) -> dict[str, Any]:
         "log_likelihood": None,
         "log_likelihood_se": None,
         "note": note,
+        "also": model.also(x),
     }
     numbers |= {name: terms[name] for name in model.terms if name in model.columns}
     if "bound" in run.can:
@@ -213,7 +214,8 @@ def table(numbers: dict[str, Any], model: Any) -> str:
         ),
     ]
     if numbers["elbo"] is not None:
-        how = "".join(f" - {'KL' if name == 'kl' else name}" for name in model.terms)
+        parts = [name for name in model.terms if name not in model.beside]
+        how = "".join(f" - {'KL' if name == 'kl' else name}" for name in parts)
         lines += [f"  ELBO   {numbers['elbo']:10.3f}  {how.replace(' - ', ' -', 1)}"]
         if numbers["constant"] is not None:
             lines += [f"  {'':<7}{numbers['constant']:10.3f}   of {CONSTANT}"]
@@ -226,6 +228,8 @@ def table(numbers: dict[str, Any], model: Any) -> str:
         lines += table_of_usage(numbers) if numbers["kl_per_dim"] is not None else []
     else:
         lines += [f"  {lacks(model)}, hence no KL and no ELBO"]
+    if numbers["also"]:
+        lines += ["", *(f"  {value:10.3f}  {what}" for what, value in numbers["also"].items())]
     if numbers["note"]:
         lines += ["", numbers["note"]]
     if "quality" in numbers:
