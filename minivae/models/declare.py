@@ -108,6 +108,9 @@ class Declared:
     """The arrays, one number or more for each example, that `forward` gives beside `loss`, and
     their titles. Their means are recorded after each epoch, in nats."""
 
+    beside: ClassVar[frozenset[str]] = frozenset()
+    """Those of the terms that are a part of another one, so that the loss is not their sum."""
+
     columns: ClassVar[tuple[str, ...]] = ("loss", "nll", "kl", "val_loss")
     """Which of the recorded numbers are printed and drawn."""
 
@@ -180,7 +183,7 @@ class Declared:
 
     def held_out_loss(self, numbers: dict[str, Any]) -> float:
         """Loss of data that were not trained on, from what `evaluate` gives: the terms' sum."""
-        return sum(numbers[name] for name in self.terms)
+        return sum(numbers[name] for name in self.terms if name not in self.beside)
 
     def meaning(self, *, note: str = "", weighted: bool = False, tested: bool = True) -> str:
         """Say what the losses of a run are, in one line.
