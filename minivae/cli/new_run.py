@@ -120,6 +120,8 @@ def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator
     names = ["latent", "network", "likelihood", "dtype", "backend", *network.options]
     names += [name for name, option in kind.options.items() if option.flag]
     given = {"labels": class_names(data)} if "condition" in kind.can else {}
+    if "population" in kind.options:
+        given["population"] = len(data.pixels_train)
     likelihood_options = {
         name: options[name] for name in LIKELIHOOD_OPTIONS if options[name] is not None
     }

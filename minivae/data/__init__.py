@@ -1,4 +1,4 @@
-"""Data to learn from: two sets in the package, two to download, and whatever the user has.
+"""Data to learn from: two sets in the package, one drawn, two to download, and the user's own.
 
 They come as rows, scaled and checked, and leave as minibatches. No model is known here, and nothing
 is downloaded unless a set that is not on this machine is asked for by name.
@@ -17,8 +17,9 @@ from typing import Any
 
 from ..engine.door import door
 from ..errors import DataError, OptionError
-from . import download, embedded, files
+from . import download, embedded, files, sprites
 from .dataset import Dataset, thin
+from .hold_out import HOLD_OUT
 from .images import load_image
 from .pixels import Pixels
 from .tables.form import Form
@@ -27,7 +28,7 @@ from .tables.reading import SUFFIXES, is_table, table_data
 
 __all__ = ["NAMES", "Available", "Dataset", "Pixels", "available", "fetch", "load", "load_image"]
 
-NAMES = (*embedded.EMBEDDED, *download.SOURCES)
+NAMES = (*embedded.EMBEDDED, sprites.NAME, *download.SOURCES)
 """The data sets that `load` knows by name."""
 
 
@@ -41,7 +42,7 @@ class Available:
     name, what : str
         Its name and a description.
     state : str
-        "embedded", "in MINIVAE_DATA", "cached" or "to download".
+        "embedded", "drawn", "in MINIVAE_DATA", "cached" or "to download".
     where : str
         The file or folder, or the first mirror's address.
     n_train, n_test : int
@@ -117,6 +118,8 @@ def load(
         options.refuse_for(str(name_or_path))
     if name_or_path in embedded.EMBEDDED:
         data = embedded.load(embedded.EMBEDDED[name_or_path])
+    elif name_or_path == sprites.NAME:
+        data = sprites.load(hold_out=hold_out)
     elif name_or_path in download.SOURCES:
         data = download.load(download.SOURCES[name_or_path])
     elif not path.exists():
@@ -140,7 +143,7 @@ def fetch(name: str) -> Path:
     Returns
     -------
     Path
-        The embedded file, or the folder of the four IDX files.
+        The embedded file, the file that draws the pictures, or the folder of the four IDX files.
 
     Raises
     ------
@@ -150,6 +153,8 @@ def fetch(name: str) -> Path:
     if name in embedded.EMBEDDED:
         embedded.read(embedded.EMBEDDED[name])
         return embedded.EMBEDDED[name].path
+    if name == sprites.NAME:
+        return Path(sprites.__file__)
     if name in download.SOURCES:
         return download.obtain(download.SOURCES[name])[0]
     raise _unknown(str(name), or_a_path=False)
@@ -164,6 +169,9 @@ def available() -> list[Available]:
     for entry in embedded.EMBEDDED.values():
         size = (entry.n_train, entry.n_test, entry.shape)
         found.append(Available(entry.name, entry.what, "embedded", str(entry.path), *size))
+    test = len(sprites.factors()) // HOLD_OUT
+    sizes = (len(sprites.factors()) - test, test, (sprites.SIDE, sprites.SIDE))
+    found.append(Available(sprites.NAME, sprites.WHAT, "drawn", sprites.__file__, *sizes))
     for source in download.SOURCES.values():
         place = download.find(source)
         if place is None:

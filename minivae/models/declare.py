@@ -109,8 +109,8 @@ class Declared:
     """The arrays, one number or more for each example, that `forward` gives beside `loss`, and
     their titles. Their means are recorded after each epoch, in nats."""
 
-    beside: ClassVar[tuple[str, ...]] = ()
-    """Terms that are no part of minus the bound, of a model that has one."""
+    beside: ClassVar[frozenset[str]] = frozenset()
+    """Those of the terms that are not added up: a part of another one, or of no bound."""
 
     per_epoch: ClassVar[dict[str, str]] = {}
     """Numbers of an epoch that are no mean over its examples, and their titles; see `of_epoch`."""
@@ -195,7 +195,7 @@ class Declared:
 
     def held_out_loss(self, numbers: dict[str, Any]) -> float:
         """Loss of data that were not trained on, from what `evaluate` gives: the terms' sum."""
-        return sum(numbers[name] for name in self.terms)
+        return sum(numbers[name] for name in self.terms if name not in self.beside)
 
     def meaning(self, *, note: str = "", weighted: bool = False, tested: bool = True) -> str:
         """Say what the losses of a run are, in one line.

@@ -48,26 +48,21 @@ MOST = 10_000
 
 
 class PseudoInputs(Layer):
-    """K made-up data (K, D): `a` (K, D), squashed where data are pixels."""
+    """K made-up data (K, D), as the numbers `a` that they are made of."""
 
-    def __init__(
-        self, count: int, width: int, squash: str, rng: np.random.Generator, **how: Any
-    ) -> None:
-        super().__init__({"a": (count, width)}, **how)
-        drawn = rng.standard_normal((count, width)) - (1 if squash else 0)
+    def __init__(self, drawn: np.ndarray, **how: Any) -> None:
+        super().__init__({"a": drawn.shape}, **how)
         self.params["a"][...] = self.backend.asarray(drawn, self.params.dtype)
-        self.squash = Activation(squash, **how) if squash else None
 
     def forward(self) -> Array:
-        """Return the pseudo-inputs (K, D)."""
-        a = self.params["a"]
+        """Return a (K, D)."""
         self.cache = ()
-        return a if self.squash is None else self.squash.forward(a)
+        return self.params["a"]
 
-    def backward(self, du: Array) -> None:
-        """Overwrite the gradient of `a`, given du (K, D)."""
+    def backward(self, da: Array) -> None:
+        """Overwrite the gradient of `a` with da (K, D)."""
         self.saved()
-        self.params.set_grads(a=du if self.squash is None else self.squash.backward(du))
+        self.params.set_grads(a=da)
 
     def __repr__(self) -> str:
         return "PseudoInputs({}, {})".format(*self.params.shapes["a"])
@@ -76,14 +71,22 @@ class PseudoInputs(Layer):
 class VampEncoder(Layer):
     """A Gaussian encoder, and the pseudo-inputs that it encodes beside the data."""
 
-    def __init__(self, gaussian: GaussianEncoder, pseudo: PseudoInputs, **how: Any) -> None:
+    def __init__(
+        self, gaussian: GaussianEncoder, pseudo: PseudoInputs, squash: str, **how: Any
+    ) -> None:
         super().__init__(**how)
         self.gaussian, self.pseudo = gaussian, pseudo
+        self.squash = Activation(squash, **how) if squash else None
         self.params = Params.join({"gaussian": gaussian.params, "pseudo": pseudo.params})
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return mu and logvar (B, Z) of x (B, D)."""
         return self.gaussian.forward(x)
+
+    def pseudo_inputs(self) -> Array:
+        """Return the pseudo-inputs (K, D)."""
+        a = self.pseudo.forward()
+        return a if self.squash is None else self.squash.forward(a)
 
     def with_prior(self, x: Array) -> tuple[Array, Array]:
         """Return mu and logvar (B + K, Z) of x (B, D) and, after them, of the pseudo-inputs."""
@@ -92,12 +95,13 @@ class VampEncoder(Layer):
             raise ShapeError(
                 f"x of shape {x.shape} was given, but a datum of this model has {width} numbers."
             )
-        return self.gaussian.forward(self.backend.xp.concatenate([x, self.pseudo.forward()]))
+        return self.gaussian.forward(self.backend.xp.concatenate([x, self.pseudo_inputs()]))
 
     def backward_params(self, dmu: Array, dlogvar: Array) -> None:
         """Overwrite the gradients, given those of what `with_prior` gave, (B + K, Z)."""
         drows = self.gaussian.backward(dmu, dlogvar)
-        self.pseudo.backward(drows[len(drows) - len(self.pseudo.params["a"]) :])
+        du = drows[len(drows) - len(self.pseudo.params["a"]) :]
+        self.pseudo.backward(du if self.squash is None else self.squash.backward(du))
 
 
 class VampVAE(VAE):
@@ -170,8 +174,8 @@ class VampVAE(VAE):
             )
         gaussian = super()._make_encoder(rng)
         squash = "" if self.likelihood.real else "sigmoid"
-        pseudo = PseudoInputs(self.pseudo_inputs, self.n_data, squash, rng, **self.where)
-        return VampEncoder(gaussian, pseudo, **self.where)
+        drawn = rng.standard_normal((self.pseudo_inputs, self.n_data)) - (1 if squash else 0)
+        return VampEncoder(gaussian, PseudoInputs(drawn, **self.where), squash, **self.where)
 
     def forward(self, x: Array, noise: Array, beta: float = 1.0) -> Any:
         """Compute the loss and its terms for x (B, n_data) and noise (B, Z) from `draw_noise`."""
@@ -223,7 +227,7 @@ class VampVAE(VAE):
 
     def draw_codes(self, n: Count, rng: np.random.Generator, temperature: float = 1.0) -> Array:
         """Draw n codes (n, Z) from the prior: of a drawn pseudo-input each, from its posterior."""
-        mu, logvar = self.encoder.gaussian.forward(self.encoder.pseudo.forward())
+        mu, logvar = self.encoder.gaussian.forward(self.encoder.pseudo_inputs())
         which = self.backend.asarray(rng.integers(len(mu), size=n))
         eps = self.normal(rng, (n, self.latent)) * float(temperature)
         return self.reparameterize.forward(mu[which], logvar[which], eps)

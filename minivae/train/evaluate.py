@@ -66,8 +66,9 @@ def evaluate(
                 parts.append(to_host(getattr(terms, name)).astype("float64"))
     means = {name: np.concatenate(parts).mean(axis=0) for name, parts in found.items()}
     numbers: dict[str, Any] = {name: float(mean.sum()) for name, mean in means.items()}
-    nan, parts = float("nan"), [name for name in model.terms if name not in model.beside]
-    numbers["elbo"] = -sum(numbers[name] for name in parts) if bounds else nan
+    nan = float("nan")
+    summed = [name for name in model.terms if name not in model.beside]
+    numbers["elbo"] = -sum(numbers[name] for name in summed) if bounds else nan
     numbers.setdefault("bound", nan)
     return numbers | {f"{name}_per_dim": mean for name, mean in means.items() if mean.ndim}
 

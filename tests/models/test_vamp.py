@@ -49,7 +49,7 @@ def test_with_one_pseudo_input_the_mean_kl_is_that_of_two_gaussians():
     model, x, rng = make(pseudo_inputs=1), data(), np.random.default_rng(4)
     (mu, logvar), (mu_p, logvar_p) = (
         heads_of(model, x),
-        heads_of(model, model.encoder.pseudo.forward()),
+        heads_of(model, model.encoder.pseudo_inputs()),
     )
     tiled = [np.tile(a, (5, 1)) for a in (mu_p, logvar_p)]
     expected = kl_between.between_forward(mu, logvar, *tiled)[0].sum(axis=1)
@@ -119,7 +119,7 @@ def test_no_prior_of_the_family_is_better_than_the_data_s_own():
 def test_samples_come_from_this_prior():
     """Mean and covariance of the mixture, which N(0, I) has not."""
     model, n = make(), 20_000
-    mu, logvar = heads_of(model, model.encoder.pseudo.forward())
+    mu, logvar = heads_of(model, model.encoder.pseudo_inputs())
     z = here(model.draw_codes(n, np.random.default_rng(7)))
     mean = mu.mean(axis=0)
     spread = np.exp(logvar).mean(axis=0) + (mu**2).mean(axis=0) - mean**2

@@ -214,8 +214,8 @@ def table(numbers: dict[str, Any], model: Any) -> str:
         ),
     ]
     if numbers["elbo"] is not None:
-        parts = [name for name in model.terms if name not in model.beside]
-        how = "".join(f" - {'KL' if name == 'kl' else name}" for name in parts)
+        summed = [name for name in model.terms if name not in model.beside]
+        how = "".join(f" - {'KL' if name == 'kl' else name}" for name in summed)
         lines += [f"  ELBO   {numbers['elbo']:10.3f}  {how.replace(' - ', ' -', 1)}"]
         if numbers["constant"] is not None:
             lines += [f"  {'':<7}{numbers['constant']:10.3f}   of {CONSTANT}"]
