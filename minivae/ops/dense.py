@@ -37,14 +37,14 @@ from ..engine import (
     in_parts,
     kernel,
     loop,
-    matmul,
     sum_in_parts,
     together,
 )
+from ..engine.cpu.sparse import Entries
 from . import linear
 from .activations import ACTIVATIONS
 from .activations.base import f, find, slope
-from .linear import Linear, product
+from .linear import Linear, gradient_of_W, product, turned_product
 
 
 @door
@@ -120,16 +120,16 @@ def _loops(activation: str) -> tuple[Loop, Loop]:
 @kernel("numba", of=forward)
 def forward_numba(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, tuple]:
     """Kernel of `forward`; it keeps y, or f'(a) where that does not follow from y."""
-    a = product(x, W, b)
+    a, entries = product(x, W, b)
     forms, (there, _) = ACTIVATIONS[activation], _loops(activation)
     least = CHEAP if forms.cheap else COSTLY
     if forms.from_output:
         in_parts(there, (a,), b, least=least)
-        return a, (x, W, activation, a)
+        return a, (x, W, activation, a, entries)
     y = empty(a.shape, a.dtype)
     numbers = (a.dtype.type(option) for option in forms.values())
     in_parts(there, (a, y), b, *numbers, least=least)
-    return y, (x, W, activation, a)
+    return y, (x, W, activation, a, entries)
 
 
 def _through_f(
@@ -151,13 +151,13 @@ def backward_params_numba(
     W: Array,
     activation: str,
     kept: Array,
+    entries: Entries | None = None,
     dW: Array | None = None,
     db: Array | None = None,
 ) -> tuple[Array, Array]:
     """Kernel of `backward_params`; dW and db are where to write."""
     da, db = _through_f(dy, activation, kept, W, db)
-    dW = matmul(x.T, da, out=empty(W.shape, da.dtype) if dW is None else dW)  # (4)
-    return dW, db
+    return gradient_of_W(da, x, W, entries, dW), db  # (4)
 
 
 @kernel("numba", of=backward)
@@ -167,13 +167,14 @@ def backward_numba(
     W: Array,
     activation: str,
     kept: Array,
+    entries: Entries | None = None,
     dW: Array | None = None,
     db: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Kernel of `backward`; dW and db are where to write."""
     da, db = _through_f(dy, activation, kept, W, db)
-    dW = matmul(x.T, da, out=empty(W.shape, da.dtype) if dW is None else dW)  # (4)
-    return product(da, W.T), dW, db  # (4)
+    dW = gradient_of_W(da, x, W, entries, dW)  # (4)
+    return turned_product(da, W), dW, db  # (4)
 
 
 # On the GPU: after the product, the bias and the activation share one launch.

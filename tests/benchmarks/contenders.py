@@ -73,7 +73,7 @@ def minivae(p: Problem, setting: Setting, backend: str | None = None) -> Step:
     options = {"activation": p.activation, "samples": p.samples, "backend": backend}
     model = VAE(p.pixels, p.hidden, p.latent, rng=rng, **options)
     given = noises(p) if setting.same_noise else None
-    return training(model, first_weights(p), make_data(p.pixels), p.batch, rng, given)
+    return training(model, first_weights(p), make_data(p.pixels, kind=p.data), p.batch, rng, given)
 
 
 def training(
@@ -169,7 +169,9 @@ def torch(p: Problem, setting: Setting, fused: bool = False, compiled: str = "")
     parameters = [array for pair in pairs for array in pair]
     given = map(samples_first, noises(p)) if setting.same_noise else None
     how = {"fused": fused, "compiled": compiled == "step", "device": setting.device}
-    return trained_by_torch(loss_of, parameters, make_data(p.pixels), p.batch, given, **how)
+    return trained_by_torch(
+        loss_of, parameters, make_data(p.pixels, kind=p.data), p.batch, given, **how
+    )
 
 
 def trained_by_torch(
@@ -252,7 +254,9 @@ def jax(p: Problem, setting: Setting) -> Step:
 
     loss_of = elbo if p.samples is None else iwae
     given = map(samples_first, noises(p)) if setting.same_noise else None
-    return compiled_by_jax(loss_of, first_weights(p), make_data(p.pixels), p.batch, given)
+    return compiled_by_jax(
+        loss_of, first_weights(p), make_data(p.pixels, kind=p.data), p.batch, given
+    )
 
 
 def compiled_by_jax(

@@ -1,13 +1,14 @@
 """What Numba lacks: reading, writing and calling at an address, from compiled code.
 
 Each function here is a line or two of LLVM's language: an atomic load, a store, a compare-and-swap,
-a call. What they are for is told in `slots.py`. This module imports Numba.
+a call. What they are for is told in `slots.py`; the last two are for `entries.py`. This module
+imports Numba.
 """
 
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
@@ -97,6 +98,19 @@ def call(typing: Any, function: Any, address: Any) -> tuple:
 
 
 @intrinsic
+def call_with(typing: Any, function: Any, values: Any) -> tuple:
+    """Call the C function at an address with a tuple as arguments, which `save` need not write."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [_WORD])
+        where = cgutils.alloca_once_value(builder, arguments[1])
+        builder.call(_pointer(builder, arguments[0], kind), [builder.ptrtoint(where, _WORD)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, values), code
+
+
+@intrinsic
 def give_way(typing: Any, function: Any) -> tuple:
     """Call the C function `int f(void)` at an address: the system's `sched_yield`."""
 
@@ -138,3 +152,31 @@ def gemm(typing: Any, function: Any, numbers: Any, one: Any) -> tuple:
         return context.get_dummy_value()
 
     return types.void(types.int64, numbers, one), code
+
+
+@intrinsic
+def not_zero(typing: Any, address: Any, like: Any) -> tuple:
+    """Which of 16 numbers at an address are not 0: a bit for each, 1 for NaN too.
+
+    All 16 are compared at once, by two or four instructions of the processor.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = arguments[1].type
+        sixteen = ir.VectorType(number, 16)
+        pointer = _pointer(builder, arguments[0], sixteen)
+        numbers = builder.load(pointer, align=context.get_abi_sizeof(number))
+        differ = builder.fcmp_unordered("!=", numbers, ir.Constant(sixteen, None))
+        return builder.zext(builder.bitcast(differ, ir.IntType(16)), _WORD)
+
+    return types.int64(types.int64, like), code
+
+
+@intrinsic
+def lowest_bit(typing: Any, word: Any) -> tuple:
+    """Place of the lowest bit of a word that is 1; the word must not be 0."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), code

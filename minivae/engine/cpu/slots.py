@@ -28,6 +28,7 @@ from .memory import (
     POSTED,
     TAKEN,
     call,
+    call_with,
     gemm,
     give_way,
     nap,
@@ -107,6 +108,25 @@ def share(slots, function, sched_yield, parts):  # noqa: ANN001, ANN201
         f(*parts[left])
         for i in range(posted):
             collect(int64(slots[i].ctypes.data), sched_yield)
+
+
+@loop
+def in_parts(slots, job, sched_yield, parts, *given):  # noqa: ANN001, ANN002, ANN201
+    """Call the C function at `job` with (part, parts, *given) for each part, in rounds as above.
+
+    It is compiled once, and called at its address by this thread too.
+    """
+    threads = len(slots) + 1
+    for part in range(parts - 1, -1, -1):
+        arguments = (int64(part), int64(parts), *given)
+        if part % threads > 0:
+            slot = int64(slots[part % threads - 1].ctypes.data)
+            save(slot + 8 * ARGUMENTS, arguments)
+            post(slot, job)
+        else:
+            call_with(job, arguments)
+            for other in range(min(threads, parts - part) - 1):
+                collect(int64(slots[other].ctypes.data), sched_yield)
 
 
 @loop

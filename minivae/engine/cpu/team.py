@@ -53,6 +53,7 @@ class _Now(threading.local):
 
 
 _now = _Now()
+_NO_SLOTS = np.zeros((0, 0), np.int64)
 
 
 class _Steps:
@@ -126,6 +127,12 @@ def matmul(a: Array, b: Array, out: Array) -> Array:
     """Matrix product into `out`; within a step by all threads of the team."""
     team = _now.team
     return np.matmul(a, b, out=out) if team is None else team.matmul(a, b, out)
+
+
+def helpers() -> tuple[np.ndarray, int]:
+    """The slots of this thread's team, none outside of a step, and the address of `sched_yield`."""
+    team = _now.team
+    return (_NO_SLOTS, 0) if team is None else (team.slots, team.sched_yield)
 
 
 def in_parts(f: Loop, arrays: Sequence[Array], *numbers: Any, least: int = CHEAP) -> None:

@@ -63,7 +63,7 @@ class Team:
         self.ended, self.ended_word = False, memory.ENDED
         self.scratch: dict[str, np.ndarray] = {}
         self.products: dict[str, tuple[int, int, int]] = {}
-        self.jobs: dict[tuple, tuple[Loop, int, Any]] = {}
+        self.jobs: dict[tuple, tuple[Loop, int]] = {}
         if threads > 1:
             slots.serve.compile_for(*[0] * 5)
         self.helpers = [
@@ -144,7 +144,7 @@ class Team:
         n = 4 if arrays[0].size >= FOUR_LOOP else 2
         parts = [(*(array[_part(array, i, n)] for array in arrays), *numbers) for i in range(n)]
         key = tuple(map(_kind, parts[1]))
-        share, function, _ = self._job(f, key, parts[1])
+        share, function = self._job(f, key, parts[1])
         share(self.slots, function, self.sched_yield, tuple(parts))
 
     def sum_in_parts(
@@ -158,16 +158,20 @@ class Team:
         for row in partial[2:]:
             total += row
 
-    def _job(self, f: Loop, key: tuple, arguments: Any) -> tuple[Loop, int, Any]:
+    def _job(self, f: Loop, key: tuple, arguments: Any) -> tuple[Loop, int]:
         """Return `slots.share` for f, and the address of f as a C function; made once."""
         if (f, key) not in self.jobs:
-            self.jobs[f, key] = self._make_job(f, arguments)
+            self.jobs[f, key] = self.compiled.share.using(f=f), job_of(f, arguments).address
         return self.jobs[f, key]
 
-    def _make_job(self, f: Loop, arguments: Any) -> tuple[Loop, int, Any]:
-        numba = import_numba()
-        kind = numba.typeof(arguments)
-        job = self.compiled.job
+
+def job_of(f: Loop, arguments: Any) -> Any:
+    """Compile f as a C function that takes the address of such arguments, as they lie in memory."""
+    from . import slots
+
+    numba, job = import_numba(), slots.job
+    kind = numba.typeof(arguments)
+    if (f, kind) not in _JOBS:
         made = types.FunctionType(job.__code__, {**job.__globals__, "f": f.compiled, "kind": kind})
         made.__module__ = f.__module__
         # The name in the cache; the types are not seen by what Numba compares.
@@ -175,8 +179,12 @@ class Team:
         made.__qualname__ = f"{f.__name__}_job_{digest}"
         options = {"error_model": OPTIONS["error_model"]}
         cfunc = functools.partial(numba.cfunc, numba.void(numba.int64), **options)
-        compiled = kept_on_disk(cfunc, made)
-        return self.compiled.share.using(f=f), compiled.address, compiled
+        _JOBS[f, kind] = kept_on_disk(cfunc, made)
+    return _JOBS[f, kind]
+
+
+_JOBS: dict[tuple[Loop, Any], Any] = {}
+"""What `job_of` has made; it stays, for other threads may be in it."""
 
 
 def _kind(argument: Any) -> Any:
