@@ -109,7 +109,7 @@ class VQVAE(Model):
         "kl": "KL from the prior",
         "quantisation": "Squared distance to the codes",
     }
-    beside = ("quantisation",)
+    beside = frozenset({"quantisation"})
     per_epoch: ClassVar = {"perplexity": "Perplexity of the codes", "reseeded": "Codes re-seeded"}
     columns = ("loss", "nll", "kl", "perplexity", "reseeded", "val_loss")
     can = frozenset({"reconstruct", "sample", "draw", "prior", "bound", "categories"})
