@@ -276,7 +276,7 @@ class VQVAE(Model):
         return self.backend.xp.broadcast_to(bound[:, None], eps.shape[:2])
 
     def also(self, x: np.ndarray | Pixels) -> dict[str, float]:
-        """Say how data use the codes, and what a code costs under the prior and without one."""
+        """Say how x (N, n_data) use the codes, and what one costs under the prior and without."""
         codes = by_rows(self.backend, lambda rows: self.codes(self.prepare(rows)), x)
         return self.prior.costs(codes)
 

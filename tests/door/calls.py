@@ -34,8 +34,13 @@ INSIDE = {
 }
 
 
-OF_MODELS = {"check_run": "asked by the command", "held_out_loss": "asked by the training loop"}
-"""What no user of a model calls, and who does."""
+OF_MODELS = {
+    "check_run": "asked by the command",
+    "held_out_loss": "asked by the training loop",
+    "to_places": "asked by a model's constructor",
+    "from_places": "asked by a model's constructor",
+}
+"""What no user of a model or network calls, and who does."""
 
 
 class Slow(BaseException):
