@@ -139,6 +139,8 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
     if key in PREDICTED or (key == "y" and "t" in others) or re.match(r"y_?(pred|hat|out)", lower):
         data = others & (table.WITHOUT_GRADIENT | {"x", "t"})
         return "p" if data or any(re.search("true|truth|label|target", n) for n in others) else "x"
+    if key == "b" and "a" in others and not any(table.role_of(n) == "W" for n in others):
+        return "x"  # a and b are two of a kind, and no bias is among them
     roles = {"W": "W", "b": "b", "mask": "mask", "x": "x", "p": "p", "pred": "p", "logits": "x"}
     if role in roles:
         return roles[role]
