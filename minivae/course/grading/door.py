@@ -154,7 +154,7 @@ class RemoteDoor:
             answer.get("returned"), left if isinstance(left, dict) else {}
         )
         return {
-            n: number_array(g, f"backward, for {n},")
+            n: real_array(g, f"backward, for {n},")
             for n, g in gradients.items()
             if g is not None and not isinstance(g, Opaque)
         }
@@ -219,6 +219,14 @@ def number_array(value: Any, who: str) -> np.ndarray:
                 return array
     kind = value.kind if isinstance(value, Opaque) else type(value).__name__
     raise StudentError(f"{who} returned a {kind} where an array was expected")
+
+
+def real_array(value: Any, who: str) -> np.ndarray:
+    """Value as an array of real numbers, such as a gradient is; `StudentError` if it is none."""
+    array = number_array(value, who)
+    if array.dtype.kind == "c" and array.imag.any():
+        raise StudentError(f"{who} returned complex numbers, but this gradient is real")
+    return array.real
 
 
 def overwrite(array: np.ndarray, value: np.ndarray) -> None:

@@ -164,3 +164,11 @@ def test_gradients_that_are_lost_are_not_right(graded):
     assert grade.exercises[0].gradients == {"x": "right", "W": "not checked", "b": "not checked"}
     assert "dW is computed in backward and kept nowhere" in str(grade)
     assert "the gradient of b was not found" in " ".join(str(grade).split())
+
+
+def test_a_complex_gradient_of_real_numbers_is_wrong(graded):
+    source = PAIR.format(dy="dy", returned="dy * np.where(cache > 0, 1, 0.1) + {}j")
+    assert graded(source.format(0)).verdict == "right"
+    grade = graded(source.format(1))
+    assert grade.verdict == "wrong"
+    assert "complex numbers, but this gradient is real" in str(grade)
