@@ -52,7 +52,7 @@ class Guess:
         whether the output is a number, or has several axes, and whether the gradients have their
         arguments' shapes.
     way, partly : int, bool
-        Where the cost is implied, which it is, and whether the gradient of the last weights is its.
+        Where the cost is implied, which it is, and whether it has the gradient of one matrix.
     """
 
     specs: dict[str, Spec]

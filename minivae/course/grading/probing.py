@@ -18,7 +18,7 @@ MOST_SEPARATE = 12
 def probe(answers: Answers, target: Target, guess: Guess, seed: int = 11) -> float:
     """Run a pair at guessed inputs; note whether it agrees, return the share of shapes that fit.
 
-    Where its cost is implied, it is the first that fits at least the last weights.
+    Where its cost is implied, it is the first that fits at least one matrix of weights.
     """
     if target.loss != IMPLIED:
         return _probe(answers, target, guess, seed)
@@ -71,8 +71,7 @@ def _probe(answers: Answers, target: Target, guess: Guess, seed: int) -> float:
         and all(slope(n) != 0 or len(vary) > MOST_SEPARATE for n in vary)
     )
     if target.loss == IMPLIED and not guess.agrees:
-        last = [n for n in vary if len(shapes[n]) > 1][-1:]  # what is before it may be wrong
-        guess.partly = any(_same(slope(n), said[n]) for n in last)
+        guess.partly = any(len(shapes[n]) > 1 and _same(slope(n), said[n]) for n in vary)
     elif not (guess.agrees or empty):
         sizes = {n for a in (*outputs, *given.values()) for n in a.shape}
         factors = {1.0, *(1 / n for n in sizes if n), *(float(n) for n in sizes)}

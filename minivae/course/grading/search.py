@@ -30,7 +30,7 @@ from .worker.messages import MessageError
 
 SECONDS, MOST_TRIES, MOST_AFTER = 4.0, 300, 40
 """For all guesses of a target; and how many after one that is credible."""
-FEWEST_TRIES = 60
+FEWEST_TRIES = 150
 """Guesses that are tried in any case, on a slow machine for up to four times as long."""
 MOST_WAYS, WAYS_AT = 30, 3
 """Ways of calling backward that are tried, and guesses at which they are."""
@@ -170,7 +170,7 @@ def _search(answers: Answers, target: Target) -> tuple[Guess, Target]:
         if way is not None:
             return guess, way
     if found := nearly or credible or odd:
-        if late and not nearly:
+        if late and not nearly and target.loss != IMPLIED:
             raise NoGuessError(LATE, found, ran=found)
         return found, target
     if wide and not wide.scalar and len(unfit) >= FEWEST_UNFIT:

@@ -61,7 +61,8 @@ class Implied:
     def __call__(self, output: Any, wanted: Any, x: Any) -> Any:
         """The cost; the examples are along the axis whose size is one of x, too."""
         p, y = np.asarray(output), np.asarray(wanted)
-        rows = p.ndim < 2 or p.shape[0] in np.shape(x)
+        p = p[None] if p.ndim == 1 and y.size == 1 else p  # of one example
+        rows = p.ndim < 2 or p.shape[0] in (1, *np.shape(x))
         n = p.shape[0 if rows else -1]
         axis = -1 if rows else 0
         if y.size == n < p.size:  # labels

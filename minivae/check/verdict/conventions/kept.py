@@ -40,6 +40,12 @@ def _gradient_at(name: str, place: Place) -> Any:
     for key in (*forms, *gradient_names(short)):
         if isinstance(getattr(place.owner, key, None), np.ndarray | np.generic | float):
             return getattr(place.owner, key)
+    for attribute, value in getattr(place.owner, "__dict__", {}).items():
+        if value is place.holder and isinstance(value, list):  # `dW`, a list beside the list `W`
+            lists = [getattr(place.owner, form, None) for form in gradient_names(attribute)]
+            for kept in lists:
+                if isinstance(kept, list) and len(kept) == len(value):
+                    return kept[place.key]
     for attribute in GRADIENTS:
         kept = getattr(place.owner, attribute, None)
         if isinstance(kept, dict):
