@@ -63,8 +63,8 @@ def test_players_share_out_the_parameters(kind):
 def test_a_copy_is_a_model_of_its_own(kind, duplicate):
     for model in examples(kind):
         other = duplicate(model)
-        theta = model.params.theta.copy()
         assert step(other) == step(model)
+        theta = model.params.theta.copy()
         Adam(0.1).step(other.params)
         np.testing.assert_array_equal(model.params.theta, theta)
 
