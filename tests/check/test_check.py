@@ -502,7 +502,7 @@ def test_the_float64_twin_is_a_copy_that_gives_the_same():
     model.held.close()
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_all_of_minivae_is_right(seed):
     reports = check_all(seed)
     assert all(report.verdict == "right" for report in reports), table(reports)

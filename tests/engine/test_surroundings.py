@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 TRAIN = ["train", "--limit", "200", "--epochs", "2", "--hidden", "16", "--quiet", "--seed", "3"]
 RUN = "import sys; from minivae.cli.main import main; sys.exit(main(sys.argv[1:]))"
 

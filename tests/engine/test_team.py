@@ -255,6 +255,7 @@ def test_a_training_is_the_same_with_one_thread_and_with_two():
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_a_team_trains_as_the_reference_does():
     """200 steps of float32 with two threads, and on the backend "numpy": to 1e-4.
 

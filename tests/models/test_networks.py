@@ -353,6 +353,7 @@ def test_a_named_network_is_one_class(toynet):
     assert repr(model).startswith("VAE(12-toynet-2, bernoulli")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_command_trains_every_model_on_it(toynet, kind):
     words = ("--model", kind, "--latent", 2, "--fans", "5,3", "--gate", "sigmoid")

@@ -13,6 +13,7 @@ from minivae.train.optim.adam import Adam
 from minivae.train.settings import Settings, Training
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(
         "MINIVAE_DATA" not in os.environ,
         reason="the full MNIST is not here: MINIVAE_DATA is not set",

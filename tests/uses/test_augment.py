@@ -138,6 +138,7 @@ def read(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_the_experiment_leaves_its_numbers_and_a_picture(small):
     folder, summary = small[0]
     assert summary["pictures"] == ["augment.png"]

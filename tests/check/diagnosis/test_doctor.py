@@ -18,6 +18,8 @@ from minivae.check.diagnosis import doctor
 from minivae.check.diagnosis.edits import find_mends
 from minivae.check.diagnosis.mistakes import MISTAKES
 
+pytestmark = pytest.mark.slow
+
 SEEDS = (1, 2)
 NAMED = 0.9
 SEED = 1

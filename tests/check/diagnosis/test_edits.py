@@ -168,6 +168,7 @@ def found(tmp_path_factory):
     return results
 
 
+@pytest.mark.slow
 def test_most_slips_are_mended_and_on_their_line(found):
     assert all(report.verdict == WRONG for _, _, report, _ in found)
     missed = [slip for slip, _, report, _ in found if not edits_of(report)]

@@ -249,6 +249,7 @@ def found(tmp_path_factory):
     return results
 
 
+@pytest.mark.slow
 def test_every_slip_is_called_wrong(found):
     assert all(report.verdict == WRONG for _, report, *_ in found)
 

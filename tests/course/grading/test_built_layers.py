@@ -5,6 +5,8 @@ Every file has a constant K, which is 1 in right code; with another K a gradient
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HEAD = "import numpy as np\nK = 1.0\n"
 AFFINE = """
     def forward(self, x):

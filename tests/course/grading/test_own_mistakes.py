@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HEAD = "import numpy as np\n"
 STOPS = {
     "a transposition": """

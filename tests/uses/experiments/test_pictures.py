@@ -8,6 +8,8 @@ from minivae import data as datasets
 from minivae.uses.experiments import autoencoder, digits
 from minivae.uses.quality.judge import Judge
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def eight():

@@ -10,6 +10,8 @@ from minivae.errors import NonFiniteError
 from minivae.uses.experiments import modes, stability
 from minivae.uses.experiments.mixtures import ring
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small(monkeypatch):
