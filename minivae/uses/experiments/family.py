@@ -70,12 +70,7 @@ HOME = __name__.partition(".")[0] + "."
 
 
 def measure(
-    data: Dataset,
-    seeds: int,
-    *,
-    progress: bool,
-    seconds: float = SECONDS,
-    hidden: tuple[int, ...] = HIDDEN,
+    data: Dataset, seeds: int, *, progress: bool
 ) -> tuple[list[Record], dict[str, np.ndarray]]:
     """Train every model on each seed; return a record of each, and some samples of seed 0."""
     from ...engine.progress import bar as tqdm
@@ -85,22 +80,20 @@ def measure(
     pictured = {"test digits": few.astype("float32")}
     plan = [(seed, kind) for seed in range(seeds) for kind in family()]
     for seed, kind in tqdm(plan, desc="family", disable=not progress):
-        model, record = trained(kind, data, seed, seconds, hidden)
+        model, record = trained(kind, data, seed)
         records.append(record)
         if seed == 0:
             pictured[MODELS[kind].title.removeprefix("a ")] = host_samples(model, SHOWN, seed)
     return records, pictured
 
 
-def trained(
-    kind: str, data: Dataset, seed: int, seconds: float, hidden: tuple[int, ...]
-) -> tuple[Any, Record]:
-    """Train one model for so long, and measure it."""
+def trained(kind: str, data: Dataset, seed: int) -> tuple[Any, Record]:
+    """Train one model until its time is over, and measure it."""
     cls, rng = MODELS[kind], np.random.default_rng(seed)
     given: dict[str, Any] = {"latent": cls.defaults.get("latent", LATENT)}
     if "population" in cls.options:
         given["population"] = len(data.x_train)
-    model = cls(data.pixels_train.shape[1], hidden, rng=rng, **given)
+    model = cls(data.pixels_train.shape[1], HIDDEN, rng=rng, **given)
     settings = Settings(epochs=100_000, batch=BATCH, binarize="dynamic", seed=seed)
     training = Training(model, Adam(1e-3), rng, settings)
     began = time.process_time()
@@ -109,7 +102,7 @@ def trained(
 
     def over(_: Training) -> bool:
         spent.append(time.process_time() - began)
-        return spent[-1] - spent[0] >= seconds
+        return spent[-1] - spent[0] >= SECONDS
 
     fit(training, data.pixels_train, progress=False, after_epoch=over)
     x = prepare_data(data.pixels_test, settings, "val")
