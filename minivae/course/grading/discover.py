@@ -5,8 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...check.verdict.conventions.calling import labels_among
-from ...check.verdict.conventions.implied import IMPLIED
+from ...check.verdict.conventions.implied import IMPLIED, labels_among
 from ...check.verdict.conventions.names import BACKWARD_WORDS, LOSS_WORDS, plain, sure_names
 from ...check.verdict.conventions.pairing import pairs_of, words_of
 from ...errors import OptionError

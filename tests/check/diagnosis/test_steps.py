@@ -98,33 +98,20 @@ def attention(q, k, v, mistake=""):
         q, k, v, p = cache
         dp = dout @ v.T
         inner = (dp * p).sum(axis=1, keepdims=True)
-        if mistake == "diagonal":
-            ds = dp * p * (1 - p)
-        elif mistake == "no inner sum":
-            ds = dp * p
-        else:
-            ds = p * (dp - inner)
+        ds = p * (dp - inner)
         root = 1.0 if mistake == "root" else np.sqrt(q.shape[1])
         return ds @ k / root, ds.T @ q / root, p.T @ dout
 
     return forward, backward, {"q": q, "k": k, "v": v}
 
 
-@pytest.mark.parametrize(
-    ("mistake", "name", "key"),
-    [
-        ("diagonal", "q", "missing_term"),
-        ("no inner sum", "k", "missing_term"),
-        ("root", "q", "factor"),
-    ],
-)
-def test_mistakes_in_attention(mistake, name, key):
+def test_a_mistake_in_attention():
     inputs = N((4, 3)), N((4, 3)), N((4, 5))
     forward, backward, named = attention(*inputs)
     assert check_gradients(forward, backward, named).passed
-    forward, backward, named = attention(*inputs, mistake=mistake)
+    forward, backward, named = attention(*inputs, mistake="root")
     report = check_gradients(forward, backward, named)
-    assert key in keys(report, name)[:2], str(report)
+    assert "factor" in keys(report, "q")[:2], str(report)
 
 
 def test_texts_name_the_step():

@@ -1,11 +1,12 @@
 """Local derivatives: of functions of one number, and of masks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ...tape import Adjoints, Node, Tape
 from ...tape.derivatives import SLOPES
+from ...verdict.conventions.implied import log_softmax
 from .scene import Change, Deviation, Keys, Scene
 
 
@@ -81,3 +82,39 @@ def _mask(scene: Scene, i: int, slot: int, what: str) -> Iterator[Deviation]:
             yield scene.at(
                 i, 0, ("logvar_clamp",), text, lambda dy, p, y, r, keep=keep: dy * keep(p)
             )
+
+
+def slope_deviations(scene: Scene, i: int) -> Iterator[Deviation]:
+    """A derivative is multiplied in, or divided out, that had cancelled in what comes back."""
+    what = scene.write(i)
+    known = [
+        (f"the derivative of a sigmoid at {what}, s (1 - s)", lambda x: 1 / (2 + 2 * np.cosh(x))),
+        (f"the derivative of a tanh at {what}", lambda x: 1 - np.tanh(x) ** 2),
+        (f"{what} (1 - {what})", lambda x: x * (1 - x)),
+    ]
+    if scene.tape.nodes[i].value.ndim > 1:
+        text = f"the softmax's derivative at {what} is multiplied in, but it has cancelled already"
+
+        def by_softmax(tape: Tape, adj: Adjoints) -> Change | None:
+            if adj[i] is None:
+                return None
+            p = np.exp(log_softmax(tape.nodes[i].value))
+            return {i: p * (adj[i] - (adj[i] * p).sum(axis=-1, keepdims=True)) - adj[i]}
+
+        yield Deviation(("derivative_twice",), text, by_softmax)
+    for name, slope in known:
+        for power, keys, word in (
+            (1, ("derivative_twice", "derivative_missing"), "in, but it has cancelled already"),
+            (-1, ("derivative_missing",), "missing: this is the gradient of what comes after it"),
+        ):
+
+            def change(
+                tape: Tape, adj: Adjoints, slope: Callable = slope, power: int = power
+            ) -> Change | None:
+                if adj[i] is None:
+                    return None
+                with np.errstate(all="ignore"):
+                    wrong = adj[i] * slope(tape.nodes[i].value) ** power
+                return {i: wrong - adj[i]} if np.isfinite(wrong).all() else None
+
+            yield Deviation(keys, f"{name}, is {'multiplied ' * (power == 1)}{word}", change)

@@ -10,7 +10,7 @@ from ...tape import Adjoints, Tape, record, unpack
 from ...verdict.conventions.names import is_noise
 from ..evidence import Evidence, misfit
 from ..finding import Arrays, Finding
-from .local import local_deviations
+from .local import local_deviations, slope_deviations
 from .naming import said
 from .scene import Deviation, Scene
 
@@ -30,6 +30,9 @@ def all_deviations(scene: Scene) -> Iterator[Deviation]:
             yield scene.edge(i, c, slot)
     for i in steps:
         yield scene.scaled(i)
+    for i, node in enumerate(scene.tape.nodes):
+        if scene.used[i] and node.value.ndim and node.value.size > 1:
+            yield from slope_deviations(scene, i)
 
 
 class Steps:

@@ -7,7 +7,7 @@ parameters tell which it is; where they do not, nothing is called, and the reaso
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -234,13 +234,6 @@ def fill_again(call: Call, parameters: Parameters, returned: Sequence[list[str]]
     return named
 
 
-def labels_among(backward: Parameters, own: Iterable[str]) -> Iterator[str]:
-    """Labels that backward takes, and forward does not, where it takes no upstream gradient."""
-    names = [n for n, required in backward if required and n not in own]
-    if not upstreams_among(names):
-        yield from (n for n in names if plain(n) in LABELS)
-
-
 def upstreams_taken(backward: Callable | None, own: Iterable[str]) -> int:
     """How many upstream gradients backward takes by name; 0 if it takes all of them as a tuple.
 
@@ -293,7 +286,12 @@ def _leave_out(parameters: Parameters, named: dict[str, Any], call: Call) -> Non
     """Refuse to guess what a required parameter is."""
     left = [n for n, required in parameters if required and n not in named]
     if left:
-        raise Unreadable(
-            f"backward takes {', '.join(left)}, which forward neither takes nor returns; call it "
-            f"as one of forward's arguments ({', '.join(call.arguments)}), or put it into the cache"
-        )
+        raise Unreadable(without(", ".join(left), call))
+
+
+def without(left: str, call: Call) -> str:
+    """What to say where nobody knows what a parameter of backward is."""
+    return (
+        f"backward takes {left}, which forward neither takes nor returns; call it as one of "
+        f"forward's arguments ({', '.join(call.arguments)}), or put it into the cache"
+    )

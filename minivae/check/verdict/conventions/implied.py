@@ -4,22 +4,27 @@
 error of what forward returns. Each of the usual costs is tried; the gradients say which is meant.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from .names import plain, sure_names, upstreams_among
+
+LABELS = sure_names("target", "labels")
 IMPLIED = "(implied)"
 """What stands for the name of a cost that is not written."""
 
 
-def _log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
+def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """The logarithm of exp(x), normalised along an axis."""
     x = x - x.real.max(axis=axis, keepdims=True)
     return x - np.log(np.exp(x).sum(axis=axis, keepdims=True))
 
 
 def _cross_entropy(p: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
     likely = p.real.min() > 0 and p.real.max() < 1
-    return -np.sum(y * (np.log(p) if likely else _log_softmax(p, axis)))
+    return -np.sum(y * (np.log(p) if likely else log_softmax(p, axis)))
 
 
 def _binary(p: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
@@ -69,3 +74,10 @@ class Implied:
             y = np.eye(p.size // n)[y.astype(int).ravel()]
             y = y if rows else y.T
         return self.factor(n, p.size // n) * self.total(p, y.reshape(p.shape), axis)
+
+
+def labels_among(backward: list[tuple[str, bool]], own: Iterable[str]) -> Iterator[str]:
+    """Labels that backward takes, and forward does not, where it takes no upstream gradient."""
+    names = [n for n, required in backward if required and n not in own]
+    if not upstreams_among(names):
+        yield from (n for n in names if plain(n) in LABELS)

@@ -12,12 +12,12 @@ from .calling import (
     fill,
     fill_again,
     how_split,
-    labels_among,
     parameters_of,
     split,
     upstreams_taken,
+    without,
 )
-from .implied import Implied
+from .implied import Implied, labels_among
 from .kept import gradient_of, kept_output, own_gradients, spent
 from .names import DERIVATIVES, STEP_SIZES, plain
 from .objects import find_parameters, make, uses
@@ -167,6 +167,8 @@ class Pair:
         if isinstance(self.loss, Implied):
             output = call.outputs[-1] if isinstance(call.outputs, tuple) else call.outputs
             labels = next(labels_among(self.backward_parameters or [], self.forward_names))
+            if labels not in call.arguments:
+                raise Unreadable(without(labels, call))
             arrays = (a for n, a in call.passed.items() if n != labels and np.ndim(a))
             return self.loss(output, call.arguments[labels], next(arrays, None))
         output = call.outputs[0] if isinstance(call.outputs, tuple) else call.outputs
