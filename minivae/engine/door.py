@@ -248,7 +248,7 @@ def _checked(
     return checked
 
 
-TOO_LARGE = re.compile("Maximum allowed|array is too big|too large|too many|overflow")
+TOO_LARGE = re.compile("Maximum allowed|array is too big|too large|too many (?!values to)|overflow")
 """How NumPy and Python say of a size that no machine has it."""
 
 

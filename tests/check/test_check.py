@@ -572,3 +572,12 @@ def test_an_operation_by_its_name_and_a_module_of_several():
     assert check_gradients("kl_between").passed
     with pytest.raises(OptionError, match=r"holds \d+ operations"):
         check_gradients(ops.dense)
+
+
+def test_an_error_of_the_function_s_own_is_not_taken_for_a_want_of_memory():
+    def backward(dy, cache):
+        first, second = np.zeros(3)
+        return dy
+
+    with pytest.raises(ValueError, match="too many values to unpack"):
+        check_gradients(lambda x: (x, ()), backward, {"x": np.ones(2)})
