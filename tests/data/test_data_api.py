@@ -45,7 +45,7 @@ def test_an_unknown_name_brings_the_names_and_the_close_ones(name, meant):
         data.load(name)
     text = str(caught.value)
     assert f"no data set or file {name!r}" in text
-    assert "digits8, mnist5k, mnist, fashion_mnist or the path of" in text
+    assert "digits8, mnist5k, sprites, mnist, fashion_mnist or the path of" in text
     assert text.endswith(meant)
     with pytest.raises(DataError) as caught:
         data.fetch(name)
