@@ -47,6 +47,7 @@ INSIDE = {
     "minivae.models.flow_encoder": "made by a flow VAE's constructor",
     "minivae.models.halves": "asked by a model's constructor",
     "minivae.models.summary": "asked by a model",
+    "minivae.models.ladder_encoder": "made by a ladder VAE's constructor",
     "minivae.models.registry": "what a model says when it is defined",
     "minivae.ops.activations.base": "what an activation says when it is defined",
     "minivae.ops.likelihoods.base": "called by kernels, after their layer has looked",
