@@ -1,8 +1,11 @@
 """The team: the same numbers as one thread, whoever does which part, and nothing left behind."""
 
+import re
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from minivae.engine.cpu import team
 from minivae.engine.cpu.blas import Blas
 from minivae.engine.cpu.loop import loop
 from minivae.engine.cpu.team import COSTLY
-from minivae.engine.cpu.threads import Team
+from minivae.engine.cpu.threads import NAPS, Team
 from minivae.engine.cpu.workspace import Workspace, empty
 from minivae.train import Settings, Training, fit
 
@@ -94,6 +97,41 @@ def test_nan_and_infinity_pass_through_a_product(at_work):
     assert np.isnan(out[7]).all()
     assert np.isinf(np.delete(out[:, 200], 7)).all()
     assert (np.delete(np.delete(out, 7, 0), 200, 1) == 200).all()
+
+
+def naps_of(helper):
+    """How often a thread has gone to sleep for a moment, as the system counts."""
+    status = Path(f"/proc/self/task/{helper.native_id}/status").read_text()
+    return int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", status)[1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no /proc here")
+def test_the_threads_nap_during_a_step_and_sleep_after_it():
+    made = Team(Blas.find(), 2)
+    (helper,) = made.helpers
+    made.wake()
+    awake = naps_of(helper)
+    for _ in range(1000):  # a step that needs no help for long: the thread stays within reach
+        time.sleep(0.02)
+        if naps_of(helper) > awake + 3 * NAPS:
+            break
+    assert naps_of(helper) > awake + 3 * NAPS
+    made.rest()
+    for _ in range(1000):
+        before = naps_of(helper)
+        time.sleep(0.2)
+        if naps_of(helper) == before and not made.wanted[0].is_set():
+            break
+    time.sleep(0.5)
+    assert naps_of(helper) == before
+    made.wake()  # and comes again
+    for _ in range(1000):
+        time.sleep(0.02)
+        if naps_of(helper) > before + NAPS:
+            break
+    assert naps_of(helper) > before + NAPS
+    made.end()
+    assert not helper.is_alive()
 
 
 @loop

@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 IDLE, POSTED, TAKEN, DONE = range(4)
 
 
-ENDED, FUNCTION, ARGUMENTS, WORDS = 1, 8, 16, 128
+ENDED, UNDER_WAY, FUNCTION, ARGUMENTS, WORDS = 1, 2, 8, 16, 128
 """Where in a slot they begin, and its length, in words of 8 bytes."""
 
 

@@ -4,6 +4,7 @@ A **slot** is a row of memory that the calling thread shares with one thread of 
 
     word 0            state: IDLE, POSTED, TAKEN or DONE
     word 1            not 0 if the thread is to end
+    word 2            not 0 while a step is under way
     word 8            address of the function to call
     words 16 to 127   its arguments, as they lie in memory
 
@@ -27,6 +28,7 @@ from .memory import (
     IDLE,
     POSTED,
     TAKEN,
+    UNDER_WAY,
     call,
     call_with,
     gemm,
@@ -42,12 +44,14 @@ from .memory import (
 
 @loop
 def serve(slot, sched_yield, usleep, looks, naps):  # noqa: ANN001, ANN201
-    """Do what is posted in this slot, until nothing has come for a while.
+    """Do what is posted in this slot, until no step is under way and nothing has come for a while.
 
     At first the thread looks without a pause, then after naps of 0.1 ms.
     """
     idle = 0
-    while idle < looks + naps and read(slot + 8 * ENDED) == 0:
+    while idle < looks + naps or read(slot + 8 * UNDER_WAY) != 0:
+        if read(slot + 8 * ENDED) != 0:
+            break
         if read(slot) == POSTED and swap(slot, POSTED, TAKEN):
             call(read(slot + 8 * FUNCTION), slot + 8 * ARGUMENTS)
             write(slot, DONE)

@@ -14,7 +14,7 @@ So during a step BLAS is told to use one thread, and the team's threads take par
 * the long loops: some of the rows of their arrays (`in_parts`).
 
 A thread of the team waits in compiled code without Python's lock (`slots.serve`), gives way to
-whoever else wants its core, and goes to sleep when nothing comes for a while. If it sleeps, or its
+whoever else wants its core, and goes to sleep within 50 ms of the last step. If it sleeps, or its
 core is taken, the caller does all parts itself. The work is divided in the same way whoever does
 it, and also where there is one thread only, so the numbers do not depend on that: a seed gives the
 same run, bit for bit, on one core and on eight, and beside another training.
@@ -105,6 +105,7 @@ def end(before: Team | None) -> None:
             _Steps.under_way -= 1
             if _Steps.helped is team:
                 _Steps.helped = None
+                team.rest()
             if not _Steps.under_way:
                 team.blas.set_threads(_Steps.threads)
 

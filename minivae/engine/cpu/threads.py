@@ -34,10 +34,10 @@ TURN_BELOW = 256
 """Up to that many rows, `a W'` is computed as the transpose of `W a'`, which BLAS does 1.1 (128
 rows) to 1.8 (20 rows) times as fast: it copies the second factor into an order of its own, and the
 many rows of W are slower to copy than the few of a."""
-LOOKS, NAPS = 500_000, 10_000
+LOOKS, NAPS = 500_000, 100
 """Looks at its slot after which a thread begins to take naps, some milliseconds; and naps after
-which it goes to sleep, a second or two. To wake a thread from its sleep takes 10 ms, since Python's
-lock is seldom free."""
+which it goes to sleep if no step is under way: within 50 ms of the last. To wake a thread from its
+sleep takes up to 10 ms, since Python's lock is seldom free."""
 
 
 class Team:
@@ -60,7 +60,7 @@ class Team:
         self.sched_yield, self.usleep = address(system.sched_yield), address(system.usleep)
         self.slots = np.zeros((threads - 1, memory.WORDS), np.int64)
         self.wanted = [threading.Event() for _ in self.slots]
-        self.ended, self.ended_word = False, memory.ENDED
+        self.ended, self.ended_word, self.under_way = False, memory.ENDED, memory.UNDER_WAY
         self.scratch: dict[str, np.ndarray] = {}
         self.products: dict[str, tuple[int, int, int]] = {}
         self.jobs: dict[tuple, tuple[Loop, int]] = {}
@@ -77,10 +77,12 @@ class Team:
     def _help(self, slot: np.ndarray, wanted: threading.Event) -> None:
         while True:
             wanted.wait()
-            wanted.clear()
             if self.ended:
                 return
             self.compiled.serve(slot.ctypes.data, self.sched_yield, self.usleep, LOOKS, NAPS)
+            wanted.clear()
+            if slot[self.under_way] or self.ended:  # a step began, or the end came, meanwhile
+                wanted.set()
 
     def end(self) -> None:
         """Let the threads go; a program that ends must not leave one in compiled code."""
@@ -93,10 +95,15 @@ class Team:
             signals.came.clear()  # the program ends already
 
     def wake(self) -> None:
-        """Let the threads look at their slots."""
+        """Let the threads look at their slots, until `rest`."""
+        self.slots[:, self.under_way] = 1
         for wanted in self.wanted:
             if not wanted.is_set():
                 wanted.set()
+
+    def rest(self) -> None:
+        """Let the threads go to sleep when they have looked for a while."""
+        self.slots[:, self.under_way] = 0
 
     def matmul(self, a: Array, b: Array, out: Array) -> Array:
         """Matrix product of a (M, K) and b (K, N) into out (M, N)."""
