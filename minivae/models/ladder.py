@@ -146,7 +146,9 @@ class LadderVAE(VAE):
         """Draw eps of one step (B, Z), the layers' side by side from the bottom up."""
         return self.normal(rng, (batch, sum(self.latents)))
 
-    def draw_importance_noise(self, rng: np.random.Generator, batch: int, samples: int) -> Array:
+    def draw_importance_noise(
+        self, rng: np.random.Generator, batch: Whole, samples: Whole
+    ) -> Array:
         """Draw what `log_weights` takes: (B, K, Z), the layers' side by side."""
         return self.normal(rng, (batch, samples, sum(self.latents)))
 

@@ -42,9 +42,8 @@ def step(model):
 
 
 @each_kind
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_gradient_of_every_player(kind, seed):
-    reports = check_models(MODELS[kind], seed)
+def test_the_gradient_of_every_player(kind):
+    reports = check_models(MODELS[kind], seed=1)  # with seed 0 `check_all` has them
     assert len(reports) == sum(len(model.players()) for model in examples(kind))
     for report in reports:
         assert report.passed, str(report)
