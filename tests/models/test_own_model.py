@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import minivae
-from minivae.check import check_all
+from minivae.check import check_models
 from minivae.cli.main import main
 from minivae.data.labelled import labelled
 from minivae.models import MODELS, NETWORKS
@@ -222,11 +222,11 @@ def test_it_is_traced(capsys):
 
 
 def test_it_is_checked(toy, capsys):
-    reports = [report for report in check_all() if report.name.startswith("Toy(")]
+    reports = check_models(toy)
     assert len(reports) >= len(NETWORKS), "a model is checked of each network"
     assert all(report.passed and report.error < 1e-8 for report in reports)
     toy.backward = lambda self: self.encoder.backward_params(self.z)
-    wrong = [report for report in check_all() if report.name.startswith("Toy(")]
+    wrong = check_models(toy)
     assert not wrong[0].passed
 
 
