@@ -37,7 +37,7 @@ from .verdict.conventions.objects import methods_of
 from .verdict.directions import own_draw
 from .verdict.doubts import confirm, gradients_in_double
 from .verdict.frozen import OWN_STREAMS, kept_randomness
-from .verdict.functions import from_functions, from_object
+from .verdict.functions import StoppedError, from_functions, from_object
 from .verdict.habits import run
 from .verdict.judge import (
     judge_alone,
@@ -47,7 +47,6 @@ from .verdict.judge import (
     with_increments,
 )
 from .verdict.numerical import numerical_gradient
-from .verdict.stopped import StoppedError
 from .verdict.subject import Subject, from_case, from_layer, from_model
 
 

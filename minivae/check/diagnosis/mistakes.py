@@ -19,7 +19,6 @@ MISTAKES = {
     "derivative_twice": "the local derivative (a sigmoid's, a softmax's) was multiplied in twice",
     "derivative_missing": "the local derivative is missing",
     "missing_term": "a term is missing (product rule, chain rule through a second path)",
-    "extra_term": "a term is too much",
     "wrong_mask": "the mask comes from the wrong array",
     "wrong_axis": "a sum, softmax or normalisation runs over the wrong axis",
     "approximation": "the derivative belongs to another variant of the function (tanh GELU, eps)",

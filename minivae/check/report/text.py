@@ -10,8 +10,7 @@ import numpy as np
 from .result import BUT, NOT_CHECKED, RIGHT, WRONG, ArrayCheck, Result
 
 WIDTH = 100
-LEAST = 72
-"""Columns below which a row of a report is not cut."""
+LEAST = 72  # columns; below them a row is not cut
 HEAD = ("gradient", "shape", "verdict", "error", "worst at", "yours", "numerical")
 
 

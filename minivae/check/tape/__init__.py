@@ -6,8 +6,7 @@ a mistake, and nothing here imports the rest of minivae.
 """
 
 from . import functions  # noqa: F401  (they make themselves known to the traced arrays)
-from .packing import pack, unpack
 from .tape import Adjoints, Node, Ref, Tape
 from .trace import record
 
-__all__ = ["Adjoints", "Node", "Ref", "Tape", "pack", "record", "unpack"]
+__all__ = ["Adjoints", "Node", "Ref", "Tape", "record"]

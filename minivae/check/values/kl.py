@@ -21,7 +21,7 @@ from .matching import (
     find_match,
     fit_features,
     formula,
-    name_factor,
+    judged,
 )
 from .result import TOLERANCES, NoAnswerError, ValueCheck, call, show, value_check
 
@@ -150,20 +150,10 @@ def draw_heads(seed: Whole) -> list[Probe]:
     ]
 
 
-def judge_kl(match: Match) -> tuple[str, str]:
-    """Key of the mistake ("" if none) and what to say of a KL that matches a formula."""
-    key, said = match.variant.key, [match.variant.text] if match.variant.text else []
-    if not match.exact:
-        factor_key, factor_text = name_factor(match.factor)
-        key = key or factor_key
-        said.append(factor_text)
-    if match.reduction.dims == "mean":
-        key = key or "dims"
-        said.append(
-            "it is averaged over the Z latent dimensions instead of summed: next to a "
-            "reconstruction that is summed over its dimensions, that is a beta of 1/Z"
-        )
-    return key, "; ".join(said)
+AVERAGED = (
+    "it is averaged over the Z latent dimensions instead of summed: next to a reconstruction that "
+    "is summed over its dimensions, that is a beta of 1/Z"
+)
 
 
 @door
@@ -201,7 +191,7 @@ def check_kl_value(kl: Any, *, dtype: str = "float64", seed: Whole = 0) -> Value
     worst = np.abs(values - expected).argmax()
     yours, right = float(values[worst]), float(expected[worst])
     numbers |= {"yours": yours, "closed form": right}
-    key, said = judge_kl(match)
+    key, said = judged(match, AVERAGED)
     if key:
         if numbers["smallest value"] < 0:
             said += f"; a KL is never below 0, and yours is {show(numbers['smallest value'])}"

@@ -16,7 +16,7 @@ from ...engine.kinds import Whole
 from ...errors import OptionError
 from ..report.result import RIGHT, WRONG
 from .formulas import BERNOULLI, CATEGORICAL, FEATURES, GAUSSIAN, fixed, sigmoid
-from .matching import Match, Probe, find_match, fit_features, formula, name_factor
+from .matching import Match, Probe, find_match, fit_features, formula, judged
 from .result import TOLERANCES, NoAnswerError, ValueCheck, call, show, value_check
 
 KINDS = ("bernoulli", "gaussian", "gaussian_fixed", "categorical")
@@ -84,7 +84,11 @@ def check_likelihood(
                     "0.5 (x - mean)^2 exp(-logvar) + 0.5 logvar + 0.9189"
                 )
         return ValueCheck(name, WRONG, said, numbers, "unknown")
-    key, said = _judge(match)
+    averaged = (
+        "it is averaged over the D dimensions instead of summed: next to a KL that is summed, that "
+        "is a beta of D"
+    )
+    key, said = judged(match, averaged, ": a loss is -log p, and this is log p")
     if key:
         if not abs(mass - 1) < 1e-3:
             said += f"; the probabilities of all possible data sum to {show(mass)}, not 1"
@@ -93,23 +97,6 @@ def check_likelihood(
     if match.reduction.batch == "sum":
         said += "; it is summed over the batch, so sum the KL over the batch too"
     return ValueCheck(name, RIGHT, said, numbers)
-
-
-def _judge(match: Match) -> tuple[str, str]:
-    key, said = match.variant.key, [match.variant.text] if match.variant.text else []
-    if not match.exact:
-        factor_key, text = name_factor(match.factor)
-        if factor_key == "sign":
-            text += ": a loss is -log p, and this is log p"
-        key = key or factor_key
-        said.append(text)
-    if match.reduction.dims == "mean":
-        key = key or "dims"
-        said.append(
-            "it is averaged over the D dimensions instead of summed: next to a KL that is summed, "
-            "that is a beta of D"
-        )
-    return key, "; ".join(said)
 
 
 def _values(

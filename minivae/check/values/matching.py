@@ -163,6 +163,22 @@ NAMED_FACTORS = {
 }
 
 
+def judged(match: Match, averaged: str, negative: str = "") -> tuple[str, str]:
+    """Key of the mistake ("" if none) and what to say of values that match a formula.
+
+    `averaged` is said of a mean over the dimensions, `negative` of a sign that is flipped.
+    """
+    key, said = match.variant.key, [match.variant.text] if match.variant.text else []
+    if not match.exact:
+        factor_key, text = name_factor(match.factor)
+        key = key or factor_key
+        said.append(text + negative * (factor_key == "sign"))
+    if match.reduction.dims == "mean":
+        key = key or "dims"
+        said.append(averaged)
+    return key, "; ".join(said)
+
+
 def name_factor(factor: float) -> tuple[str, str]:
     """Key and words for a constant factor that is not 1."""
     for known, (key, text) in NAMED_FACTORS.items():

@@ -14,7 +14,8 @@ import numpy as np
 from ...engine.door import door
 from ...engine.kinds import Whole
 from ..report.result import RIGHT, WRONG
-from .kl import closed_form, judge_kl, probe_kl
+from .kl import AVERAGED, closed_form, probe_kl
+from .matching import judged
 from .result import NoAnswerError, ValueCheck, call, show, value_check
 
 NAME = "sampler against the KL"
@@ -94,7 +95,7 @@ def check_sampler(
         _, _, match = probe_kl(kl, dtype, seed)
         if match is not None:
             kl_head = KL_HEADS.get(match.variant.key)
-            kl_key, kl_said = judge_kl(match)
+            kl_key, kl_said = judged(match, AVERAGED)
             if kl_head == meaning != "logvar" and kl_key == match.variant.key:
                 kl_key = ""
     sigma = scale(head) if kl_head == meaning else np.exp(head / 2)

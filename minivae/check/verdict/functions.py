@@ -19,7 +19,6 @@ from .conventions.reading import Arrays, Reading
 from .conventions.values import Unreadable, is_float, try_copy
 from .draws import find_generators
 from .frozen import frozen_randomness
-from .stopped import StoppedError, without_backward
 from .subject import Manners, Subject, as_list, manners_of
 
 
@@ -265,3 +264,31 @@ def is_list_of_numbers(value: Any) -> bool:
         and bool(value)
         and not any(isinstance(entry, np.ndarray) for entry in value)
     )
+
+
+class StoppedError(Exception):
+    """Backward raised, where forward did not.
+
+    Attributes
+    ----------
+    subject : Subject
+        What there is without backward.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__("backward raised")
+        self.subject = subject
+
+
+def without_backward(name: str, door: Any) -> Subject | None:
+    """The subject of a pair whose backward raises; None where forward does already."""
+    arguments = door.reading.arguments
+    try:
+        outputs, _ = door.forward({n: a.copy() for n, a in arguments.items()})
+    except Exception:
+        return None
+    scalar = all(y.ndim == 0 for y in outputs)
+    return Subject(
+        name, arguments, tuple(arguments), door.forward, lambda upstream, cache: {},
+        scalar=scalar, editor=door,
+    )  # fmt: skip

@@ -138,7 +138,7 @@ class Subject:
     twin : Subject, optional
         The same functions and arguments in float64, where `dtype` is float32.
     record : callable, optional
-        `record(arguments)`: the tape of the forward pass, packed, where it runs in another process.
+        `record(arguments)`: the tape of the forward pass, or None, where it runs elsewhere.
     manners : Manners
         How the backward pass was written.
     known : callable, optional

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...check.verdict.conventions.implied import IMPLIED, labels_among
 from ...check.verdict.conventions.names import BACKWARD_WORDS, LOSS_WORDS, plain, sure_names
+from ...check.verdict.conventions.objects import is_made
 from ...check.verdict.conventions.pairing import pairs_of, words_of
 from ...errors import OptionError
 
@@ -53,7 +54,7 @@ class Target:
         Of an implied cost, which one.
     clues, init_clues : dict
         What the source says about the arguments of forward, and of the constructor; see
-        `conventions.clues`.
+        `worker.clues`.
     """
 
     name: str
@@ -68,6 +69,10 @@ class Target:
     way: int = 0
     clues: Clues = field(default_factory=dict)
     init_clues: Clues = field(default_factory=dict)
+
+    def makes(self, name: str) -> bool:
+        """Whether an argument of the constructor is made where it is called, if it is not given."""
+        return is_made(name, bool(self.init_clues.get(name, {}).get("called")))
 
 
 def discover(found: Any) -> list[Target]:

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...check.diagnosis.steps.search import MAX_STEPS
+from ...check.tape import Tape
+from ...check.tape.derivatives import DERIVATIVES
 from ...check.verdict.conventions.reading import Arrays, Reading
 from ...check.verdict.conventions.values import parts_of
 from ...check.verdict.functions import arrays_of
@@ -20,6 +23,7 @@ from .discover import Target
 from .files import place_of
 from .words import StudentError
 from .worker.messages import Opaque
+from .worker.packing import unpack
 
 
 class Answers(Protocol):
@@ -159,12 +163,13 @@ class RemoteDoor:
             if g is not None and not isinstance(g, Opaque)
         }
 
-    def record(self, values: Arrays) -> dict[str, Any] | None:
-        """The tape of a forward pass, as plain data, for the diagnosis."""
+    def record(self, values: Arrays) -> Tape | None:
+        """The tape of a forward pass, for the diagnosis."""
         nested = self.reading.nested
         names = nested({n: n for n in values})
         try:
-            return self._ask("record", arguments=nested(values), names=names)
+            packed = self._ask("record", arguments=nested(values), names=names)
+            return unpack(packed, MAX_STEPS, Tape(), DERIVATIVES)
         except StudentError:
             return None
 

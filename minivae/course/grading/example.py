@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ...check.verdict.conventions.objects import is_made
 from .combine import Guess
 from .discover import Target
 from .inputs import COLUMNS, Spec, size_of, sizes_of
@@ -17,7 +16,7 @@ def example_text(target: Target, guess: Guess | None) -> str:
     names = {n for n, required in own if required and not n.startswith("*")} | specs.keys()
     for name in [n for n, _ in own if n in names] + [n for n in specs if "." in n]:
         spec = specs.get(name)
-        ours = (name, True) in target.init and is_made(name, target.init_clues.get(name, {}))
+        ours = (name, True) in target.init and target.makes(name)
         if ours and (spec is None or spec.value is None):
             made.append(name)
             continue

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ...check.verdict.conventions.implied import IMPLIED
-from ...check.verdict.conventions.objects import is_made
 from ...errors import OptionError
 from .combine import Fixed
 from .discover import Target
@@ -123,7 +122,7 @@ def guessed(target: Target, answers: Answers) -> tuple[list[Point], str, Target]
     shapes = ", ".join(
         f"{n} {_shape(v)}"
         for n, v in {**points[0].inputs, **points[0].init}.items()
-        if v is not None or not is_made(n, target.init_clues.get(n, {}))
+        if v is not None or not target.makes(n)
     )
     return points, f"{GUESSED}: {shapes}", target
 

@@ -17,8 +17,7 @@ from ...check.verdict.conventions.names import WITHOUT_GRADIENT, plain
 from ...check.verdict.conventions.reading import Arrays, Reading
 from ...check.verdict.conventions.values import Unreadable
 from ...check.verdict.draws import Generators
-from ...check.verdict.functions import read_pair
-from ...check.verdict.stopped import without_backward
+from ...check.verdict.functions import read_pair, without_backward
 from ...check.verdict.subject import Subject
 from .discover import Target
 from .door import Answers, RemoteDoor, inside

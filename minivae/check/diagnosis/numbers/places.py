@@ -20,24 +20,20 @@ def shape_findings(
             f"it is transposed, {shape} instead of {target}; the numbers are right",
             misfit([a.T for a in yours], true),
         )
-    for n_axes in range(1, yours[0].ndim + 1):
-        for axes in itertools.combinations(range(yours[0].ndim), n_axes):
-            if all(shape[axis] == 1 for axis in axes):
-                continue  # nothing is left to be summed
-            what = "axis " + ", ".join(map(str, axes))
-            if axes == (0,) and shape[0] == B:
-                what = "axis 0, the batch"
-            for kind, key in (("sum", "no_sum"), ("mean", "no_sum")):
-                for keep in (False, True):
-                    reduced = [getattr(a, kind)(axis=axes, keepdims=keep) for a in yours]
-                    if reduced[0].shape == target or reduced[0].size == true[0].size:
-                        shaped = [r.reshape(target) for r in reduced]
-                        yield Finding(
-                            key,
-                            f"the {kind} over {what} is missing: {name} is used by all of them, so "
-                            f"its gradient is the {kind}, of shape {target}",
-                            misfit(shaped, true),
-                        )
+    for axes in _subsets(yours[0].ndim):
+        if all(shape[axis] == 1 for axis in axes):
+            continue  # nothing is left to be summed
+        batch = axes == (0,) and shape[0] == B
+        what = "axis 0, the batch" if batch else "axis " + ", ".join(map(str, axes))
+        for kind in ("sum", "mean"):
+            reduced = [getattr(a, kind)(axis=axes) for a in yours]
+            if reduced[0].size == true[0].size:
+                yield Finding(
+                    "no_sum",
+                    f"the {kind} over {what} is missing: {name} is used by all of them, so its "
+                    f"gradient is the {kind}, of shape {target}",
+                    misfit([r.reshape(target) for r in reduced], true),
+                )
     for up in ups:
         for axes in _subsets(up[0].ndim):
             summed = [dy.sum(axis=axes) for dy in up]
@@ -62,16 +58,12 @@ def shape_findings(
         "for each entry",
         misfit(broadcast, true),
     )
-    for n_axes in range(1, len(target) + 1):
-        for axes in itertools.combinations(range(len(target)), n_axes):
-            for kind in ("sum", "mean"):
-                reduced = [getattr(n, kind)(axis=axes) for n in true]
-                if reduced[0].shape == shape:
-                    yield Finding(
-                        "wrong_axis",
-                        f"a {kind} over axis {', '.join(map(str, axes))} is too much",
-                        misfit(reduced, yours),
-                    )
+    for axes in _subsets(len(target)):
+        for kind in ("sum", "mean"):
+            reduced = [getattr(n, kind)(axis=axes) for n in true]
+            if reduced[0].shape == shape:
+                text = f"a {kind} over axis {', '.join(map(str, axes))} is too much"
+                yield Finding("wrong_axis", text, misfit(reduced, yours))
 
 
 def place_findings(yours: Arrays, true: Arrays) -> Iterator[Finding]:

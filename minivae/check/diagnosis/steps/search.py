@@ -6,12 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from ...tape import Adjoints, Tape, record, unpack
+from ...tape import Adjoints, Tape, record
 from ...verdict.conventions.names import is_noise
 from ..evidence import Evidence, misfit
 from ..finding import Arrays, Finding
+from ..numbers.scale import known_factors
 from .local import local_deviations, slope_deviations
-from .naming import said
 from .scene import Deviation, Scene
 
 MAX_STEPS = 400
@@ -68,7 +68,7 @@ class Steps:
         """The forward pass on a tape; one that runs elsewhere is recorded there."""
         subject = self.evidence.subject
         if subject.record is not None:
-            return unpack(subject.record(arguments), MAX_STEPS)
+            return subject.record(arguments)
         if subject.truth is not None:
             return record(subject.truth, arguments)
         return record(lambda values: subject.forward(values)[0], arguments)
@@ -174,3 +174,26 @@ def multiple(rest: np.ndarray, effect: np.ndarray) -> float | None:
     c = float(np.vdot(effect, rest)) / below
     left = np.linalg.norm(rest - c * effect)
     return c if left <= 1e-4 * np.linalg.norm(rest) else None
+
+
+def said(
+    c: float, deviation: Deviation, evidence: Evidence, weights: list[float]
+) -> Iterator[tuple[str, str]]:
+    """The names of a mistake, and its text; c is the factor of a branch, which should be 1.
+
+    It may be a weight of the forward pass, or one over it.
+    """
+    where = f"what comes back {deviation.text}"
+    if not deviation.scaled or abs(c) < 1e-4:
+        text = f"{where} is missing" if deviation.scaled else deviation.text
+        yield from ((key, text) for key in deviation.keys[:2])
+        return
+    if abs(c - 2) < 1e-4 and "kl_missing" in deviation.keys:
+        yield "kl_twice", f"{where} is in it twice"
+    for weight in weights:
+        if min(abs(c - weight), abs(c - 1 / weight)) < 1e-4 * abs(c):
+            text = f"the factor {weight:.4g} is missing or too much: {where} has it wrong"
+            yield from (("beta", text), ("factor", text))
+    for factor in known_factors(evidence):
+        if abs(c - factor.sizes[0]) < 1e-4 * abs(factor.sizes[0]):
+            yield factor.key, f"{where} is wrong by a factor: {factor.words}"

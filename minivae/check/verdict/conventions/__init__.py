@@ -7,7 +7,6 @@ names, also for the doctor and the grader.
 """
 
 from .calling import Call, parameters_of
-from .clues import clues_of
 from .double import in_double
 from .editable import Editable
 from .implied import IMPLIED, Implied
@@ -26,7 +25,6 @@ __all__ = [
     "Reading",
     "Unreadable",
     "changed",
-    "clues_of",
     "in_double",
     "kind_of_return",
     "methods_of",

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .clues import clues_of
 from .names import (
     CACHES,
     DATA,
@@ -24,6 +23,7 @@ from .names import (
     sure_names,
     upstreams_among,
 )
+from .source import taken_apart
 from .values import Unreadable, is_number, parts_of, same
 
 Parameters = list[tuple[str, bool]]
@@ -242,12 +242,7 @@ def upstreams_taken(backward: Callable | None, own: Iterable[str]) -> int:
     """
     names = [n for n, _ in parameters_of(backward) if n not in own and not n.startswith("*")]
     likely = upstreams_among(names) if len(names) > 1 else []
-    clues = clues_of(backward) if likely else {}
-    apart = any(
-        clues.get(n, {}).keys() & {"parts", "keys"}
-        or {0, 1} <= {*clues.get(n, {}).get("entries", ())}
-        for n in likely
-    )
+    apart = taken_apart(backward).intersection(likely) if likely else ()
     return 0 if apart else len(likely)
 
 

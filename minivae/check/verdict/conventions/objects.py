@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from .calling import parameters_of
-from .clues import clues_of
 from .names import (
     BACKWARDS,
     BESIDE,
@@ -28,6 +27,7 @@ from .names import (
 )
 from .pairing import pairs_of
 from .prepared import LAYERS, stand_ins
+from .source import called_in
 from .values import Unreadable, is_float
 
 INITIAL = re.compile(r"init_?(fn|func|function|ializer)$")
@@ -196,9 +196,9 @@ def _normal(*shape: Any, **named: Any) -> np.ndarray:
     return 0.6 * np.random.default_rng(len(shape)).standard_normal(shape)
 
 
-def is_made(name: str, clue: dict[str, Any]) -> bool:
+def is_made(name: str, called: bool) -> bool:
     """Whether `make` finds something for an argument of a constructor that is not given."""
-    return bool(LAYERS.match(name) or clue.get("called") or INITIAL.search(name))
+    return bool(called or LAYERS.match(name) or INITIAL.search(name))
 
 
 def make(
@@ -211,12 +211,12 @@ def make(
     """
     instance = target
     if isinstance(target, type):
-        clues = clues_of(target.__init__)
+        called = called_in(target.__init__)
         asked = [n for n, required in parameters_of(target) if required]
         own = {
             n: stand_ins(n) if LAYERS.match(n) else _normal
             for n in asked
-            if init.get(n) is None and is_made(n, clues.get(n, {}))
+            if init.get(n) is None and is_made(n, n in called)
         }
         instance = target(**{**init, **own})
     methods = (*methods, None)[:2] if methods else methods_of(instance)

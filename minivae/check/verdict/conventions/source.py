@@ -121,3 +121,28 @@ def _numbers(text: str) -> Iterable[float]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and type(node.value) is float
     ]
+
+
+def called_in(function: Any) -> set[str]:
+    """What a source calls by name."""
+    calls = (node for node in _nodes(function) if isinstance(node, ast.Call))
+    return {node.func.id for node in calls if isinstance(node.func, ast.Name)}
+
+
+def taken_apart(function: Any) -> set[str]:
+    """What a source takes apart: `a, b = x`, `x["a"]`, or `x[0]` and `x[1]`."""
+    found, entries = set(), dict[str, set]()
+    for node in _nodes(function):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple | ast.List):
+            found |= {node.value.id} if isinstance(node.value, ast.Name) else set()
+        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            key = getattr(node.slice, "value", None)
+            entries.setdefault(node.value.id, set()).add(str if type(key) is str else repr(key))
+    return found | {n for n, keys in entries.items() if str in keys or {"0", "1"} <= keys}
+
+
+def _nodes(function: Any) -> Iterable[ast.AST]:
+    try:
+        return ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function))))
+    except Exception:  # none that can be read alone
+        return ()

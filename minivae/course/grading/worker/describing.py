@@ -7,6 +7,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from .clues import clues_of
+
 
 def _home(value: Any) -> str:
     """The module that a function or class was written in."""
@@ -31,18 +33,18 @@ class Described:
 
     def as_json(self) -> str:
         """List the functions and classes of the file, and what their source says, as JSON."""
-        parameters_of, clues_of = self.conventions.parameters_of, self._clues_of
+        parameters_of, seen = self.conventions.parameters_of, self._clues_of
         functions, classes = {}, {}
         for name, value in self._written().items():
             if inspect.isclass(value):
                 pairs = [self._described(value, *pair) for pair in self._pairs(value)]
-                init, clues = parameters_of(value), clues_of(value.__init__)
+                init, clues = parameters_of(value), seen(value.__init__)
                 if pairs:
                     classes[name] = {"pairs": pairs, "init": init, "clues": clues}
             elif callable(value):
                 functions[name] = {
                     "parameters": parameters_of(value),
-                    "clues": clues_of(value),
+                    "clues": seen(value),
                     "returns": self._returns(value),
                 }
         return json.dumps({"functions": functions, "classes": classes})
@@ -50,7 +52,7 @@ class Described:
     def _clues_of(self, function: Any) -> dict[str, Any]:
         """What the source says about the arguments; nothing if it is nested too deeply."""
         try:
-            return self.conventions.clues_of(function)
+            return clues_of(function)
         except RecursionError:
             return {}
 

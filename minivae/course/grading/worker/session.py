@@ -21,6 +21,7 @@ import numpy as np
 from .describing import Described
 from .loading import Loading, imports_its_package, packages
 from .nested import replaced
+from .packing import pack
 from .patience import patience
 
 KEPT = 8
@@ -295,5 +296,4 @@ class Session:
             several = isinstance(call.outputs, tuple | list)
             return list(call.outputs) if several else [call.outputs]
 
-        tape = self.tape.record(run, flat)
-        return self.tape.pack(tape)
+        return pack(self.tape.record(run, flat))

@@ -5,18 +5,16 @@ rest on steps before them, arrays are small. A tape that lies gives a bad hint a
 """
 
 import json
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
-
-from .derivatives import DERIVATIVES
-from .tape import Tape
 
 LARGEST = 8000
 """Entries of one array of a tape."""
 
 
-def pack(tape: Tape | None) -> dict[str, Any] | None:
+def pack(tape: Any) -> dict[str, Any] | None:
     """Turn a tape into text and a list of arrays."""
     if tape is None:
         return None
@@ -48,8 +46,20 @@ def pack(tape: Tape | None) -> dict[str, Any] | None:
     return {"steps": json.dumps([steps, tape.arguments, tape.outputs]), "arrays": arrays}
 
 
-def unpack(packed: Any, most: int) -> Tape | None:
-    """Read a tape of at most so many steps; None if there is none, or it cannot be one."""
+def unpack(packed: Any, most: int, tape: Any, known: Container[str]) -> Any:
+    """Read a tape of at most so many steps into one; None if there is none, or it cannot be one.
+
+    Parameters
+    ----------
+    packed : object
+        What `pack` has made, or anything.
+    most : int
+        Steps.
+    tape : Tape
+        An empty one.
+    known : container of str
+        Operations that there are.
+    """
     try:
         arrays = packed["arrays"]
         steps, arguments, outputs = json.loads(packed["steps"])
@@ -65,18 +75,18 @@ def unpack(packed: Any, most: int) -> Tape | None:
                 return Ellipsis if found["slice"] is None else slice(*found["slice"])
             return found
 
-        tape = Tape(arguments=dict(arguments), outputs=list(outputs))
+        tape.arguments, tape.outputs = dict(arguments), list(outputs)
         for i, (op, refs, params, result) in enumerate(steps):
             inputs = tuple(
                 ("node", int(ref)) if kind == "node" else ("const", np.asarray(value(ref), float))
                 for kind, ref in refs
             )
             rests = all(0 <= ref < i for kind, ref in inputs if kind == "node")
-            if not rests or (inputs and op not in DERIVATIVES):
+            if not rests or (inputs and op not in known):
                 return None
             read = {name: value(param) for name, param in params.items()}
             tape.add(op, inputs, read, value(result))
-        known = all(0 <= i < len(steps) for i in (*tape.arguments.values(), *tape.outputs))
-        return tape if known else None
+        placed = all(0 <= i < len(steps) for i in (*tape.arguments.values(), *tape.outputs))
+        return tape if placed else None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return None
