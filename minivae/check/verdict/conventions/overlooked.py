@@ -36,9 +36,8 @@ def overlooked(
     before = try_copy(outputs())
     found = []
     for name, array in list(_arrays(instance, "", DEPTH, set(known))):
-        if not array.size or not array.flags.writeable or id(array.base) in known:
-            continue
-        if plain(name.rpartition(".")[2]) in CONSTANTS:
+        constant = plain(name.rpartition(".")[2]) in CONSTANTS or not array.flags.writeable
+        if constant or not array.size or id(array.base) in known:
             continue
         kept = array.copy()
         moved = kept * 1.37 + 0.11 * (1 + np.arange(kept.size).reshape(kept.shape) % 3)
