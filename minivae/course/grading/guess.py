@@ -100,8 +100,8 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         found += [_constant(name, 2, 1.0)] if clue.get("count") or constructor else []
         found += [] if constructor else _by_role(name, "x", clue, among, 1.0 + told)
         for other in [] if constructor else among.clues.values():  # as its neighbours, perhaps
-            axes = other.get("doc") or other.get("axes") or ["_"]
-            found += _told(name, {}, axes, 0.9, among)
+            axes = other.get("doc") or other.get("axes") or []
+            found += _told(name, {}, axes, 0.9, among) if len(axes) == 3 else []
         found.append(_constant(name, 0.7, 2.5))
     found += _as_labels(name, clue) if clue.get("index") else []
     rank = max([clue.get("rank", 0), *(len(clue.get(source, ())) for source in ("doc", "axes"))])

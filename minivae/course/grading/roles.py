@@ -26,7 +26,7 @@ WEIGHTS = re.compile(
     r"(embed\w*_)?w(_?[a-z]?[a-z]|_?[0-9])?|weights?(_(in|hid|out)\w*)?", re.IGNORECASE
 )
 NUMBER = re.compile(
-    r"(.*_)?(strength|coef\w*|rate|ratio|factor|prob|penalty|decay|regulari[sz]ation|lambda)(_.*)?"
+    r"(.*_)?(strength|coef\w*|rate|ratio|factor|prob|penalty|decay|regu\w*|lambda)(_.*)?"
 )
 """A number that is no size, plain but for the underscores."""
 STEP = r"w_?(x|h|ax|aa|ih|hh|xh)|weights?_?(h|hid|hidden)"
