@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine.backend import Array
 from ..engine.door import door
-from ..engine.kinds import Rows
+from ..engine.kinds import Rows, Whole
 from ..engine.params import Params
 from ..errors import OptionError
 from .registry import MODELS, Option, enter
@@ -184,6 +184,10 @@ class Declared:
         Example by example, so that an estimate does not depend on how many are drawn at once.
         """
         return self.normal(rng, (batch, samples, self.latent))  # type: ignore[attr-defined]
+
+    def learned_from(self, rows: Rows, seed: Whole) -> Any:
+        """Training rows (N, M) as the model may learn from them: as they are, unless it says so."""
+        return rows
 
     def of_epoch(self) -> dict[str, float]:
         """Numbers of the epoch that has ended, those of `per_epoch`; their count begins anew."""

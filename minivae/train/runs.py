@@ -152,7 +152,8 @@ class Run:
         for x, y in ((data.pixels_train, data.y_train), (data.pixels_test, data.y_test)):
             known = None if x is None else labelled(x, numbers_of(data, y, names), len(names))
             parts.append(known)
-        return parts[0], parts[1]
+        model, seed = self.training.model, self.training.settings.seed
+        return model.learned_from(parts[0], seed), parts[1]
 
     def test_rows(self, data: Dataset) -> tuple[np.ndarray | Pixels, np.ndarray | None, str]:
         """Test rows as the model takes them, their classes, and "test".
