@@ -9,6 +9,8 @@ import pytest
 from minivae import VAE
 from minivae.cli.main import main
 from minivae.engine import backend
+from minivae.engine.cpu import team, workspace
+from minivae.engine.cpu.blas import Blas
 from minivae.errors import OptionError
 from minivae.show import bench
 
@@ -139,3 +141,31 @@ def test_an_interrupted_measurement_leaves_no_empty_folder(tmp_path, monkeypatch
         Path("runs").mkdir()
     assert main(["bench"]) == 130
     assert Path("runs").exists() == there
+
+
+def test_a_step_is_measured_with_several_numbers_of_threads(monkeypatch, capsys, tmp_path):
+    if Blas.find() is None:
+        pytest.skip("NumPy has no OpenBLAS of its own")
+    monkeypatch.chdir(tmp_path)
+    before, seen = Blas.find().get_threads(), []
+    begin = team.begin
+    monkeypatch.setattr(
+        workspace.team, "begin", lambda: (seen.append(Blas.find().get_threads()), begin())[1]
+    )
+    sizes = ["--batch", "3", "--hidden", "4", "--latent", "2", "--seconds", "0.001"]
+    assert main(["bench", *sizes, "--threads", "1,64"]) == 0
+    told = capsys.readouterr()
+    table = [line.split() for line in told.out.splitlines()]
+    assert [row[0] for row in table] == ["threads", "1", "64"]
+    assert float(table[1][2]) == 1
+    assert "no more threads than that share" in told.err
+    assert set(seen) == {1, 64}
+    assert Blas.find().get_threads() == before
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("threads", ["0", "2,-1", "two", "1,,2", ""])
+def test_numbers_of_threads_that_are_none(threads, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["bench", f"--threads={threads}"])
+    assert "--threads" in capsys.readouterr().err

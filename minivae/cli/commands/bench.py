@@ -15,6 +15,7 @@ examples:
   minivae bench                        784-400-20 at batch 128, and a bar chart
   minivae bench --batch 32 --seconds 1
   OPENBLAS_NUM_THREADS=1 minivae bench steadier: the matrix products on one thread
+  minivae bench --threads 1,2,4        one step with so many threads each, and nothing else
 """
 
 
@@ -28,6 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latent", help="latent dimensions (default: 20)", default=20, **count)
     seconds = "time to spend on each thing that is measured (default: 0.2)"
     parser.add_argument("--seconds", help=seconds, type=float, default=0.2, metavar="X")
+    threads = "measure one step with each of these numbers of threads, such as 1,2,4, alone"
+    parser.add_argument("--threads", help=threads, type=several, metavar="N,N,...")
     out = "a new .png file for the bar chart (default: runs/bench-<number>.png)"
     parser.add_argument("--out", help=out, metavar="FILE")
     add_shared(parser, "quiet", "json")
@@ -44,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
             f"{options.latent} and --seconds {options.seconds:g} were given; sizes must be at "
             "least 1, and seconds above 0 and below 3600."
         )
+    if options.threads:
+        return by_threads(options)
     path, say = output(options.out), options.voice.say
     say(f"float32, batch {options.batch}, NumPy {np.__version__}, {bench.threads()}")
     if get_backend("auto").name == "numpy":
@@ -75,6 +80,35 @@ def run(options: argparse.Namespace) -> int:
     options.voice.tell(operations={row.name: row.seconds for row in rows}, step=step.seconds)
     say()
     options.voice.wrote(path)
+    return 0
+
+
+def several(text: str) -> list[int]:
+    """Whole numbers of at least 1 between commas."""
+    numbers = [whole(word) for word in text.split(",")]
+    if min(numbers) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} was given; give numbers of at least 1: 1,2,4")
+    return numbers
+
+
+def by_threads(options: argparse.Namespace) -> int:
+    """Measure a step with several numbers of threads, and print the table."""
+    from ...engine.available import free_cores
+    from ...show.curve import curve
+
+    say = options.voice.say
+    sizes = {"hidden": tuple(options.hidden), "latent": options.latent, "batch": options.batch}
+    row = curve(options.threads, **sizes, budget=5 * options.seconds)
+    say(f"{'threads':>7}{'ms a step':>12}{'times as fast':>16}")
+    first = next(iter(row.seconds.values()))
+    for threads, seconds in row.seconds.items():
+        say(f"{threads:>7}{1e3 * seconds:>12.3f}{first / seconds:>16.2f}")
+    cores = free_cores()
+    if max(options.threads) > cores:
+        options.voice.note(f"cores: this process has {cores}, and no more threads than that share")
+    if row.disturbed:
+        options.voice.note(f"busy: {row.disturbed}; close other programs and measure again")
+    options.voice.tell(busy=row.disturbed, threads=row.seconds)
     return 0
 
 

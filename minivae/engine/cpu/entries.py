@@ -4,8 +4,9 @@ The entries of x (B, I) lie row after row in `columns` and `values`. Those of ro
 band p of the columns, one band for each part of `x' dy`, are numbers `starts[n, p]` up to
 `starts[n, p + 1]`.
 
-Eight rows of W are added to a row of the result at a time: so the row is read and written once for
-eight multiplications of each of its numbers, and not for each. This module imports Numba.
+Eight rows of W are added to a row of the result at a time, and of the rest four: so the row is read
+and written once for eight multiplications of each of its numbers, and not for each. This module
+imports Numba.
 """
 
 import numpy as np
@@ -72,6 +73,12 @@ def _add_rows(total, W, columns, values):  # noqa: ANN001, ANN202
             four = total[o] + p * a[o] + q * b[o] + r * c[o] + s * d[o]
             total[o] = four + t * e[o] + u * f[o] + v * g[o] + w * h[o]
         k += 8
+    if k + 4 <= columns.size:
+        a, b, c, d = W[columns[k]], W[columns[k + 1]], W[columns[k + 2]], W[columns[k + 3]]
+        p, q, r, s = values[k], values[k + 1], values[k + 2], values[k + 3]
+        for o in range(total.size):
+            total[o] = total[o] + p * a[o] + q * b[o] + r * c[o] + s * d[o]
+        k += 4
     while k < columns.size:
         row, value = W[columns[k]], values[k]
         for o in range(total.size):
