@@ -49,7 +49,7 @@ def curve(
         If Numba is not installed.
     """
     blas = Blas.find()
-    if blas is None or not threads:
+    if blas is None or len(threads) == 0:
         raise OptionError(
             f"a step with {list(threads)} threads was to be measured; give numbers of threads, "
             "where NumPy computes with the OpenBLAS that its wheels bring."

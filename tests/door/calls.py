@@ -35,6 +35,7 @@ INSIDE = {
 
 
 OF_MODELS = {
+    "also": "asked by an evaluation",
     "check_run": "asked by the command",
     "held_out_loss": "asked by the training loop",
     "to_places": "asked by a model's constructor",

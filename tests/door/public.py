@@ -108,6 +108,7 @@ HELPERS = {
     "minivae.check.values.result.call": "asked by the checks of values",
     "minivae.check.values.result.show": "asked by the checks of values",
     "minivae.check.values.result.value_check": "asked by the checks of values",
+    "minivae.uses.quality.disentangled.Apart": "made by `apart`",
     "minivae.uses.anomaly.rates.check_quantile": "a check itself",
 }
 """Functions of public modules that nobody outside of the package calls, and why."""

@@ -81,6 +81,8 @@ def apart(
         If a factor has one value alone, or some of its values more often than others.
     """
     N, Z = mu.shape
+    if factors.shape[1] == 0:
+        raise OptionError("no factor was given; give at least one column.")
     groups = [np.unique(f, return_inverse=True, return_counts=True) for f in factors.T]
     for number, (values, _, counts) in enumerate(groups):
         if len(values) < 2 or counts.min() != counts.max():
