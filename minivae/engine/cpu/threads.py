@@ -8,16 +8,18 @@ on eight; where there are more parts than threads, each thread does several.
 What n threads can bring. With products that take P on one thread, loops that take L, and all that
 one thread does by itself S (Python between the calls, short loops, the noise), a step takes about
 
-    T(n) = S + P / min(n, p) + L / min(n, p, m) + 0.01 ms for each divided product,
+    T(n) = S + P / min(n, p) + L / min(n, p, m) + 0.005 ms for each divided product,
 
-where p is the number of parts and m how many threads keep the memory busy, seldom more than four.
-Of 784-400-20 at batch 128, P is 0.87 of the step on one core with AVX-512. p is 2 below
-`FOUR_PRODUCT` and `FOUR_LOOP`: there a third thread brings nothing, so at batch 128 sixteen cores
-are as fast as two, and from 640 rows on as fast as four. More parts cost those with few cores, for
-BLAS copies the factor that all parts share once for each. A part that keeps 50 million
-multiplications, half a millisecond, bears an order and a copy. So whoever has 16 cores measures
-`minivae bench --threads 1,2,4,8,16 --batch 2048`, and then the same with 8 parts from twice
-`FOUR_PRODUCT` on. Another number of parts gives other roundings, on every machine.
+where p is the number of parts, and m how many threads keep the memory busy: all of them for arrays
+in the caches, one for others on the machine that was measured (26 GB/s with one thread, 24 with
+two). The 0.005 ms are half the time of `LEAST_PRODUCT`. Of 784-400-20 at batch 128, P is 0.87 of
+the step on one core with AVX-512. p is 2 below `FOUR_PRODUCT` and `FOUR_LOOP`: there a third thread
+brings nothing, so at batch 128 sixteen cores are as fast as two, and from 640 rows on as fast as
+four. More parts cost those with few cores: BLAS copies the factor that all parts share once for
+each. A part that keeps 50 million multiplications, a millisecond, bears an order and a copy.
+Whoever has 16 cores measures `minivae bench --threads 1,2,4,8,16 --batch 2048`, and then the same
+with 8 parts from twice `FOUR_PRODUCT` on. Another number of parts gives other roundings, on every
+machine.
 """
 
 import atexit
