@@ -79,9 +79,9 @@ def leaves(name: str, layer: Layer) -> Iterator[tuple[str, Layer]]:
         children = {str(i): child for i, child in enumerate(layer.layers)}
     else:
         children = {k: v for k, v in vars(layer).items() if isinstance(v, Layer)}
-        for name, parts in vars(layer).items():  # several, in a list
+        for key, parts in vars(layer).items():  # several, in a list
             if isinstance(parts, list) and all(isinstance(part, Layer) for part in parts):
-                children |= {f"{name}.{i}": part for i, part in enumerate(parts)}
+                children |= {f"{key}.{i}": part for i, part in enumerate(parts)}
     if not children:
         yield name, layer
     for key, child in children.items():
