@@ -52,8 +52,8 @@ def backward(
 ) -> tuple[Array, Array, Array]:
     """Gradients from dy (B, H, W, O): dx (B, H, W, C), dW (kh, kw, C, O), db (O,).
 
-    M (kh, kw, 1, 1) is the mask, P (B, H, W, kh, kw, C) are the patches of x, and WM the masked
-    weights.
+    M (kh, kw, 1, 1) is the mask, P (B, H, W, kh, kw, C) are the patches of x, and WM (kh, kw, C, O)
+    the masked weights.
     """
     dx, dWM, db = conv2d.backward(dy, P, WM, size, stride, padding)
     return dx, M * dWM, db  # (3)

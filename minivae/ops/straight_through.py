@@ -43,7 +43,7 @@ class StraightThrough(Layer):
         """Return z + s (B, ...); s = q - z is a constant from here on, and a check holds it."""
         self.expect("z", z, ("...",) * getattr(z, "ndim", 1))
         self.expect("s", s, z.shape)
-        y, _ = self.call(forward, z, self.params.stopped(self, s))
+        y, _ = self.call(forward, z, self.params.stopped(self, s))  # (1), held
         self.cache = (z.shape,)
         return y
 

@@ -35,10 +35,11 @@ SYMBOLS = {
     "rfloor": "⌋",
     "lceil": "⌈",
     "rceil": "⌉",
+    "ell": "ℓ",
     "quad": "  ",
     "qquad": "    ",
 }
-WORDS = ("ln", "exp", "max", "min", "tanh", "sinh", "cosh", "log", "sin", "cos")
+WORDS = ("ln", "exp", "det", "max", "min", "arg", "tanh", "sinh", "cosh", "log", "sin", "cos")
 FRACTION = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|(\w))\s*(?:\{([^{}]*)\}|(\w))")
 
 
@@ -50,6 +51,8 @@ def plain(tex: str) -> str:
     text = re.sub(r"\\(?:text|operatorname|mathrm|mathbf|mathit|mathcal)\{([^{}]*)\}", r"\1", text)
     text = re.sub(r"\\(?:overline|bar)\{([^{}]*)\}", r"mean \1", text)
     text = re.sub(r"\\(?:hat|tilde)\s*\{?(\w|\\\w+)\}?", r"\1~", text)
+    text = re.sub(r"\\(textstyle|displaystyle)(?![a-zA-Z])", "", text)
+    text = re.sub(r"\\(begin|end)\{cases\}", "", text)
     text = re.sub(r"\\[,;:! ]", " ", text)
     text = text.replace(r"\|", "‖").replace(r"\{", "❴").replace(r"\}", "❵")
     text = re.sub(

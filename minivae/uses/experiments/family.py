@@ -137,7 +137,8 @@ def table(records: list[Record]) -> tuple[str, list[str], list[list[str]]]:
     """Title, header and rows."""
     rows = []
     for kind in dict.fromkeys(record["model"] for record in records):
-        one = next(record for record in records if record["model"] == kind)
+        most = column(records, "of", model=kind)[0]
+        parameters = column(records, "parameters", model=kind)[0]
 
         def cell(key: str, digits: int, kind: str = kind) -> str:
             return mean_sd(column(records, key, model=kind), digits)
@@ -148,9 +149,9 @@ def table(records: list[Record]) -> tuple[str, list[str], list[list[str]]]:
                 MODELS[kind].title.removeprefix("a "),
                 cell("elbo", 2),
                 cell("log p", 2),
-                f"{cell('used', 0 if units else 1)} of {one['of']} "
+                f"{cell('used', 0 if units else 1)} of {most:.0f} "
                 + ("units" if units else "categories"),
-                f"{one['parameters']:,}",
+                f"{parameters:,.0f}",
                 cell("epochs", 0),
                 cell("seconds an epoch", 2),
             ]

@@ -21,6 +21,8 @@ from minivae.show.typeset.plain import plain
         (r"x^{y_{ij}}", "x^(y_ij)"),
         (r"\nu + \Gamma", "ν + Γ"),
         (r"\lfloor n / s \rfloor + \lceil k \rceil", "⌊ n / s ⌋ + ⌈ k ⌉"),
+        (r"\ell = \arg\max_j \det a_j", "ℓ = argmax_j det a_j"),
+        (r"a = \begin{cases} 1 & b \\ 0 & c \end{cases}", "a = 1 & b \\ 0 & c"),
         (r"\unknown{a}", r"\unknowna"),
     ],
 )
