@@ -51,6 +51,8 @@ class Guess:
         Whether forward ran, whether the gradients agree, or do but for the number of examples,
         whether the output is a number, or has several axes, and whether the gradients have their
         arguments' shapes.
+    longer : dict of str to int
+        Axes that the gradient of an argument has more than the argument.
     way, partly : int, bool
         Where the cost is implied, which it is, and whether it has the gradient of one matrix.
     """
@@ -68,6 +70,7 @@ class Guess:
     scalar: bool = False
     spread: bool = False
     exact: bool = True
+    longer: dict[str, int] = field(default_factory=dict, repr=False)
     way: int = 0
     partly: bool = False
 
@@ -112,6 +115,14 @@ class Guess:
             return None
         sizes = tuple({**sizes, mine[0]: wanted} for sizes in self.sizes)
         return replace(self, sizes=sizes, repaired=True)
+
+    def lengthened(self) -> "Guess":
+        """The guess with axes of 1 before those of arguments whose gradients have more."""
+        specs = {
+            n: replace(s, axes=("1",) * self.longer.get(n, 0) + s.axes)
+            for n, s in self.specs.items()
+        }
+        return replace(self, specs=specs)
 
     def drawn(self, which: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Arguments of forward and of the constructor, at the first or the other sizes."""

@@ -49,6 +49,8 @@ def _probe(answers: Answers, target: Target, guess: Guess, seed: int) -> float:
     fits = [n in gradients and _alike(np.shape(gradients[n]), shapes[n]) for n in vary]
     if not all(fits):
         return sum(fits) / len(fits)
+    longer = {n: np.ndim(gradients[n]) - len(shapes[n]) for n in vary}
+    guess.longer = {n: more for n, more in longer.items() if more > 0}
     guess.exact = all(np.shape(gradients[n]) == shapes[n] for n in vary)
     v = {n: rng.standard_normal(shape) for n, shape in shapes.items()}
     said = {n: float(np.sum(np.reshape(gradients[n], shapes[n]) * v[n])) for n in vary}

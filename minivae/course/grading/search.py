@@ -143,6 +143,10 @@ def _search(answers: Answers, target: Target) -> tuple[Guess, Target]:
         else:
             guess.agrees = False
         if guess.agrees and not guess.exact and not (guess.thin and credible):  # (1, O) for (O,)
+            with contextlib.suppress(StudentError, Unreadable):
+                other = guess.lengthened()
+                if guess.longer and probe(answers, target, other) == 1 and other.agrees:
+                    loose = other
             loose, after = loose or guess, after + 1
             continue
         if guess.agrees and credible and _other_axes(guess, credible):

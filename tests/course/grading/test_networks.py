@@ -302,3 +302,17 @@ class LossOverTime:
         "right",
         "right, but",
     )
+
+
+def test_an_argument_has_as_many_axes_as_its_gradient(graded):
+    exercise = graded("""
+import numpy as np
+
+def scale_forward(A, b):
+    return A * b, (A, b)
+
+def scale_backward(dout, cache):
+    A, b = cache
+    return dout * b, np.sum(dout * A, axis=tuple(range(A.ndim - 1)), keepdims=True)
+""").exercises[0]
+    assert exercise.verdict == "right", str(exercise)
