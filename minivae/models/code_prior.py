@@ -26,6 +26,24 @@ from ..ops.codebook import perplexity
 from ..ops.likelihoods import categorical
 
 
+class PlaceBias(Layer):
+    """A bias b (P, K) of each place's logits."""
+
+    def forward(self, logits: Array) -> Array:
+        """Return logits (B, P, K) + b."""
+        self.cache = ()
+        return logits + self.params["b"]
+
+    def backward(self, dlogits: Array) -> Array:
+        """Overwrite the gradient of b; return dlogits (B, P, K)."""
+        self.saved()
+        self.params.set_grads(b=dlogits.sum(axis=0))
+        return dlogits
+
+    def __repr__(self) -> str:
+        return "PlaceBias({}, {})".format(*self.params.shapes["b"])
+
+
 class CodePrior(Layer):
     """Autoregressive distribution of grids of codes.
 
@@ -53,9 +71,10 @@ class CodePrior(Layer):
         **where: Any,
     ) -> None:
         P = grid[0] * grid[1]
-        super().__init__({"b": (P, codes)}, **where)
+        super().__init__(**where)
         self.grid, self.K, self.P = grid, codes, P
-        self.bias, self.net, how = self.params, None, {"rng": rng, **where}
+        self.bias, self.net = PlaceBias({"b": (P, codes)}, **where), None
+        self.params, how = self.bias.params, {"rng": rng, **where}
         if width:
             self.net = Sequential(
                 MaskedConv2d(codes, width, 3, strict=True, **how),
@@ -64,7 +83,7 @@ class CodePrior(Layer):
                 Activation("relu", **where),
                 Conv2d(width, codes, 1, bias=False, init="zeros", **how),
             )
-            self.params = Params.join({"net": self.net.params, "place": self.bias})
+            self.params = Params.join({"net": self.net.params, "place": self.bias.params})
 
     def one_hot(self, codes: Indices) -> Array:
         """Codes (B, P), as (B, h, w, K)."""
@@ -74,10 +93,10 @@ class CodePrior(Layer):
     def forward(self, hot: Array) -> Array:
         """Logits (B, P, K) of every place of one-hot codes (B, h, w, K)."""
         self.expect("hot", hot, ("B", *self.grid, self.K))
-        b = self.bias["b"]
+        shape = (len(hot), self.P, self.K)
         if self.net is None:
-            return self.backend.xp.zeros((len(hot), self.P, self.K), hot.dtype) + b
-        return self.net.forward(hot).reshape(len(hot), self.P, self.K) + b
+            return self.bias.forward(self.backend.xp.zeros(shape, hot.dtype))
+        return self.bias.forward(self.net.forward(hot).reshape(shape))
 
     def nll(self, codes: Indices) -> Array:
         """Return -ln p of each place's code (B, P), in nats, for codes (B, P)."""
@@ -90,7 +109,7 @@ class CodePrior(Layer):
         """Overwrite the gradients; dnll (B, P). The codes are data and get none."""
         dlogits = self.call(categorical.backward, dnll.reshape(-1), *self.saved())
         dlogits = dlogits.reshape(len(dnll), self.P, self.K)
-        self.bias.set_grads(b=dlogits.sum(axis=0))
+        dlogits = self.bias.backward(dlogits)
         if self.net is not None:
             self.net.backward_params(dlogits.reshape(len(dnll), *self.grid, self.K))
         return ()
