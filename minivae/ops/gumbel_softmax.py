@@ -35,7 +35,20 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Array, Case, Layer, Real, array_module, door, empty, kernel, loop, together
+from ..engine import (
+    Array,
+    Case,
+    Elementwise,
+    Layer,
+    Real,
+    Reduction,
+    array_module,
+    door,
+    empty,
+    kernel,
+    loop,
+    together,
+)
 from ..engine.cpu.elementary import exp
 from ..errors import OptionError
 
@@ -110,6 +123,37 @@ def backward_numba(dy: Array, y: Array, tau: Any) -> Array:
         number = y.dtype.type(np.ravel(tau)[0])
         _back(dy.reshape(rows), y.reshape(rows), number, da.reshape(rows))
     return da
+
+
+# On the GPU: five launches, and two.
+
+_LOGITS_CUDA = Elementwise(
+    "gumbel_softmax_logits", "T a, T gumbel, T tau", "T u", "u = (a + gumbel) / tau;  // (1)"
+)
+_EXP_CUDA = Elementwise("gumbel_softmax_exp", "T u, T largest", "T e", "e = exp(u - largest);")
+_SHARE_CUDA = Elementwise("gumbel_softmax_share", "T e, T total", "T y", "y = e / total;  // (2)")
+_INNER_CUDA = Reduction("gumbel_softmax_inner", "T dy, T y", "T inner", "dy * y", "inner = a")
+_BACK_CUDA = Elementwise(
+    "gumbel_softmax_backward",
+    "T dy, T y, T inner, T tau",
+    "T da",
+    "da = y / tau * (dy - inner);  // (3)",
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(logits: Array, gumbel: Array, tau: Any) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    u = _LOGITS_CUDA(logits, gumbel, tau)
+    e = _EXP_CUDA(u, u.max(axis=-1, keepdims=True))
+    y = _SHARE_CUDA(e, e.sum(axis=-1, keepdims=True))
+    return y, (y, tau)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(dy: Array, y: Array, tau: Any) -> Array:
+    """Kernel of `backward`."""
+    return _BACK_CUDA(dy, y, _INNER_CUDA(dy, y, axis=-1, keepdims=True), tau)
 
 
 class GumbelSoftmax(Layer):

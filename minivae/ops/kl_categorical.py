@@ -25,7 +25,19 @@ the relaxed densities instead, which is another objective.
 
 import math
 
-from ..engine import Array, Case, Layer, array_module, door, empty, kernel, loop, together
+from ..engine import (
+    Array,
+    Case,
+    Elementwise,
+    Layer,
+    Reduction,
+    array_module,
+    door,
+    empty,
+    kernel,
+    loop,
+    together,
+)
 from ..engine.cpu.elementary import exp
 
 
@@ -84,6 +96,46 @@ def forward_numba(logits: Array) -> tuple[Array, tuple]:
         rows = (logits.reshape(-1, K), p.reshape(-1, K), logp.reshape(-1, K))
         _kl(*rows, negentropy.reshape(-1), kl.reshape(-1))
     return kl, (p, logp, negentropy)
+
+
+# On the GPU: five launches, and one.
+
+_TOTAL_CUDA = Reduction(
+    "kl_categorical_total", "T a, T largest", "T total", "exp(a - largest)", "total = a"
+)
+_LOGP_CUDA = Elementwise(
+    "kl_categorical_logp",
+    "T a, T largest, T total",
+    "T p, T logp",
+    """
+    logp = a - largest - log(total);  // (1)
+    p = exp(a - largest) / total;
+    """,
+)
+_INNER_CUDA = Reduction(
+    "kl_categorical_inner", "T p, T logp", "T negentropy", "p * logp", "negentropy = a"
+)
+_BACK_CUDA = Elementwise(
+    "kl_categorical_backward",
+    "T dkl, T p, T logp, T negentropy",
+    "T da",
+    "da = dkl * p * (logp - negentropy);  // (3)",
+)
+
+
+@kernel("cuda", of=forward)
+def forward_cuda(logits: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    largest = logits.max(axis=-1, keepdims=True)
+    p, logp = _LOGP_CUDA(logits, largest, _TOTAL_CUDA(logits, largest, axis=-1, keepdims=True))
+    negentropy = _INNER_CUDA(p, logp, axis=-1)
+    return negentropy + math.log(logits.shape[-1]), (p, logp, negentropy)  # (2)
+
+
+@kernel("cuda", of=backward)
+def backward_cuda(dkl: Array, p: Array, logp: Array, negentropy: Array) -> Array:
+    """Kernel of `backward`."""
+    return _BACK_CUDA(dkl[..., None], p, logp, negentropy[..., None])
 
 
 class KLCategorical(Layer):
