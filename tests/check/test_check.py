@@ -502,6 +502,7 @@ def test_the_float64_twin_is_a_copy_that_gives_the_same():
     model.held.close()
 
 
+@pytest.mark.slow  # every model in small; those `test_every_model` has too
 def test_all_of_minivae_is_right():
     reports = check_all(seed=0)
     assert all(report.verdict == "right" for report in reports), table(reports)
