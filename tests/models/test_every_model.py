@@ -43,7 +43,7 @@ def step(model):
 
 @each_kind
 def test_the_gradient_of_every_player(kind):
-    reports = check_models(MODELS[kind], seed=1)  # with seed 0 `check_all` has them
+    reports = check_models(MODELS[kind], seed=1)  # `check_all` has the first example alone
     assert len(reports) == sum(len(model.players()) for model in examples(kind))
     for report in reports:
         assert report.passed, str(report)
