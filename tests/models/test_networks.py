@@ -281,9 +281,9 @@ def test_another_model_is_refused(tmp_path, refuses, make, words):
 
 def test_a_kind_that_nobody_has_defined_is_named(tmp_path, refuses):
     named = Training(VAE(D, (H,), Z, rng=rng()), Adam(), rng(), Settings())
-    named.model.kind = "flow"
+    named.model.kind = "nobody"
     save_checkpoint(tmp_path / "a.npz", named)
-    with refuses(CheckpointError, "'flow'", "import the file"):
+    with refuses(CheckpointError, "'nobody'", "import the file"):
         load_checkpoint(tmp_path / "a.npz")
 
 
