@@ -44,7 +44,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import SIZES, Array, Case, Indices, Layer, array_module, door, kernel, loop, together
-from ..errors import OptionError
+from ..errors import OptionError, ShapeError
 
 EPSILON = 1e-5
 """Of (5), in vectors."""
@@ -89,6 +89,11 @@ def _add(de, k, dE):  # noqa: ANN001, ANN202
 def backward_numba(de: Array, k: Indices, E: Array) -> Array:
     """Kernel of `backward`."""
     (de,) = together(de=de)
+    if de.shape != (*k.shape, E.shape[1]) or de.dtype != E.dtype:
+        raise ShapeError(
+            f"de is {de.dtype} of shape {de.shape}, but with numbers of shape {k.shape} and E "
+            f"{E.dtype} of shape {E.shape} it must be {E.dtype} of shape {(*k.shape, E.shape[1])}."
+        )
     dE = np.zeros(E.shape, de.dtype)
     _add(de.reshape(-1, E.shape[1]), np.ascontiguousarray(k).reshape(-1), dE)
     return dE

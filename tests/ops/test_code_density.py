@@ -125,7 +125,7 @@ def test_the_weights_on_the_diagonal_are_nearer_to_the_truth_than_the_published_
     ours, published = (np.mean(each) for each in found.values())
     assert truth > 0.2
     assert abs(ours - truth) < 0.25
-    assert published - truth > 0.5
+    assert published - truth > 0.2
 
 
 def test_a_batch_larger_than_the_data_is_refused(refuses):
