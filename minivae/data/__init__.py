@@ -169,8 +169,8 @@ def available() -> list[Available]:
     for entry in embedded.EMBEDDED.values():
         size = (entry.n_train, entry.n_test, entry.shape)
         found.append(Available(entry.name, entry.what, "embedded", str(entry.path), *size))
-    test = len(sprites.factors()) // HOLD_OUT
-    sizes = (len(sprites.factors()) - test, test, (sprites.SIDE, sprites.SIDE))
+    n = len(sprites.factors())
+    sizes = (n - n // HOLD_OUT, n // HOLD_OUT, (sprites.SIDE, sprites.SIDE))
     found.append(Available(sprites.NAME, sprites.WHAT, "drawn", sprites.__file__, *sizes))
     for source in download.SOURCES.values():
         place = download.find(source)

@@ -14,7 +14,7 @@ from ..engine.noise import normal
 from ..engine.params import Params
 from ..errors import CallError, OptionError, ShapeError, UndefinedError
 from ..ops import LIKELIHOODS
-from .declare import Declared, check_draws
+from .declare import Declared
 from .halves import Halves, last_bias
 from .mlp import check_widths
 from .network import DEFAULT, find_network
@@ -218,7 +218,7 @@ class Model(Declared, listed=False):
         temperature: float = 1.0,
         draw: bool = False,
     ) -> Array:
-        """Decode n draws from N(0, temperature^2).
+        """Decode n draws from the prior, which is N(0, temperature^2), unless a model says else.
 
         Parameters
         ----------
@@ -235,10 +235,13 @@ class Model(Declared, listed=False):
         -------
         array, (n, n_pixels)
         """
-        check_draws(n, temperature)
+        if n < 1 or not 0 <= temperature <= 1e6:
+            raise OptionError(
+                f"n={n} and temperature={temperature} were given; "
+                "n must be at least 1 and the temperature at least 0, and at most a million."
+            )
         self.forget()
-        z = self.normal(rng, (n, self.latent)) * float(temperature)
-        out = self.decoder.forward(z)
+        out = self.decoder.forward(self.draw_latents(n, rng, temperature))
         return self.likelihood.draw(out, rng) if draw else self.likelihood.mean(out)
 
     def normal(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:

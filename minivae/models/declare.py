@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine.backend import Array
 from ..engine.door import door
-from ..engine.kinds import Rows, Whole
+from ..engine.kinds import Count, Rows, Whole
 from ..engine.params import Params
 from ..errors import OptionError
 from .registry import MODELS, Option, enter
@@ -178,6 +178,11 @@ class Declared:
         """Refuse; a model whose ln p(x) can be estimated by importance sampling defines it."""
         raise OptionError(f"{self.title} has no importance weights; use a VAE.")
 
+    def draw_latents(self, n: Count, rng: np.random.Generator, temperature: float = 1.0) -> Any:
+        """Draw what `sample` decodes: (n, Z) from N(0, temperature^2), unless a model says else."""
+        z = self.normal(rng, (n, self.latent))  # type: ignore[attr-defined]
+        return z * float(temperature)
+
     def draw_importance_noise(self, rng: np.random.Generator, batch: int, samples: int) -> Any:
         """Draw what `log_weights` takes: standard normal noise (B, K, Z), unless a model says else.
 
@@ -197,9 +202,14 @@ class Declared:
         """What an evaluation says of host data x besides: each number by what it is called."""
         return {}
 
+    @property
+    def summed(self) -> list[str]:
+        """The terms that are added up."""
+        return [name for name in self.terms if name not in self.beside]
+
     def held_out_loss(self, numbers: dict[str, Any]) -> float:
         """Loss of data that were not trained on, from what `evaluate` gives: the terms' sum."""
-        return sum(numbers[name] for name in self.terms if name not in self.beside)
+        return sum(numbers[name] for name in self.summed)
 
     def meaning(self, *, note: str = "", weighted: bool = False, tested: bool = True) -> str:
         """Say what the losses of a run are, in one line.
@@ -246,18 +256,3 @@ def check_declaration(cls: Any) -> None:
     }
     if unknown := [name for name in cls.columns if name not in recorded]:
         refuse(f"prints {unknown[0]!r}, which is not recorded", "name it in terms")
-
-
-def check_draws(n: int, temperature: float) -> None:
-    """Refuse a number of samples, or a temperature, that cannot be.
-
-    Raises
-    ------
-    OptionError
-        If it is so.
-    """
-    if n < 1 or not 0 <= temperature <= 1e6:
-        raise OptionError(
-            f"n={n} and temperature={temperature} were given; "
-            "n must be at least 1 and the temperature at least 0, and at most a million."
-        )

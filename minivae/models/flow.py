@@ -109,14 +109,6 @@ class FlowVAE(VAE):
         self.call = self.decoder.call
         self.cache: tuple = ()
 
-    @classmethod
-    def check_run(cls, options: dict[str, Any]) -> None:
-        """Refuse a schedule of a weight that is 0."""
-        if options["schedule"] != "constant" and options["beta"] == 0:
-            raise OptionError(
-                "--schedule was given, but --beta 0 leaves the KL out of the loss; leave it out."
-            )
-
     def _make_encoder(self, rng: np.random.Generator) -> Any:
         if self.flow not in STEPS:
             raise OptionError(f"flow={self.flow!r} was given; choose one of: {', '.join(STEPS)}.")

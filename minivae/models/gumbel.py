@@ -161,30 +161,22 @@ class CategoricalVAE(Model):
         """Mean image (B, n_pixels) decoded from the likeliest categories of x (B, n_data)."""
         return self.decode_codes(self.codes(x))
 
-    def sample(
-        self,
-        n: Count,
-        rng: np.random.Generator,
-        *,
-        temperature: float = 1.0,
-        draw: bool = False,
-    ) -> Array:
-        """Decode n draws from the prior, all categories alike; see `Model.sample`.
+    def draw_latents(self, n: Count, rng: np.random.Generator, temperature: float = 1.0) -> Array:
+        """Draw categories from the prior, all alike, and return what the decoder takes, (n, Z K).
 
         Raises
         ------
         OptionError
             If a temperature is given: alike they are at any.
         """
-        if n < 1 or temperature != 1:
+        if temperature != 1:
             raise OptionError(
-                f"n={n} and temperature={temperature} were given; n must be at least 1, and the "
-                "prior of a categorical VAE is uniform at any temperature, so leave that out."
+                f"temperature={temperature} was given, but the prior of a categorical VAE is "
+                "uniform at any temperature, so leave that out."
             )
-        self.forget()
-        codes = self.backend.asarray(rng.integers(self.categories, size=(n, self.latent)))
-        out = self.decoder.forward(self.one_hot(codes))
-        return self.likelihood.draw(out, rng) if draw else self.likelihood.mean(out)
+        return self.one_hot(
+            self.backend.asarray(rng.integers(self.categories, size=(n, self.latent)))
+        )
 
     def draw_noise(self, rng: np.random.Generator, batch: Whole) -> Array:
         """Draw the Gumbel noise (B, Z, K) of one step."""

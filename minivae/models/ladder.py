@@ -116,11 +116,6 @@ class LadderVAE(VAE):
         self.call = self.decoder.call
         self.cache: tuple | None = None
 
-    @classmethod
-    def check_run(cls, options: dict[str, Any]) -> None:
-        """Refuse what a weight of 0 undoes."""
-        super().check_run({**options, "samples": None})
-
     def _make_encoder(self, rng: np.random.Generator) -> Any:
         if len(self.above) >= MOST:
             raise OptionError(
@@ -223,10 +218,6 @@ class LadderVAE(VAE):
         posterior = self._down(self.encoder.forward(x), eps)[0][1]
         return posterior
 
-    def elbo(self, x: Array, noise: Array) -> Array:
-        """Lower bound on ln p(x) (B,), in nats, without beta or free bits."""
-        return self.forward(x, noise).bound
-
     def log_weights(self, x: Array, eps: Array) -> Array:
         """Log-weights (B, K) of importance sampling for x (B, n_data) and noise eps (B, K, Z)."""
         xp, (B, K, _) = self.backend.xp, eps.shape
@@ -247,27 +238,15 @@ class LadderVAE(VAE):
         self.forget()
         return ratio.reshape(B, K) - nll
 
-    def sample(
-        self,
-        n: Count,
-        rng: np.random.Generator,
-        *,
-        temperature: float = 1.0,
-        draw: bool = False,
-    ) -> Array:
-        """Decode n draws down the ladder, each layer from its prior, `temperature` times as wide.
-
-        Parameters and result are those of `Model.sample`.
-        """
-        if n < 1 or not 0 <= temperature <= 1e6 or self.priors is None:
-            return super().sample(n, rng, temperature=temperature, draw=draw)
-        self.forget()
+    def draw_latents(self, n: Count, rng: np.random.Generator, temperature: float = 1.0) -> Array:
+        """Draw z (n, Z_1) down the ladder, each layer from its prior, `temperature` as wide."""
+        nets = [] if self.priors is None else self.priors.nets
         z = self.normal(rng, (n, self.latents[-1])) * float(temperature)
-        for i in range(len(self.above) - 1, -1, -1):
+        for i in reversed(range(len(nets))):
+            mu, logvar = nets[i].forward(z)
             eps = self.normal(rng, (n, self.latents[i])) * float(temperature)
-            z = self.samplers[i].forward(*self.priors.nets[i].forward(z), eps)
-        out = self.decoder.forward(z)
-        return self.likelihood.draw(out, rng) if draw else self.likelihood.mean(out)
+            z = self.samplers[i].forward(mu, logvar, eps)
+        return z
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, latents {'-'.join(map(str, self.latents))} upwards)"

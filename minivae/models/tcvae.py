@@ -107,14 +107,6 @@ class TCVAE(VAE):
         self.cache: tuple | None = None
         self._weights: dict[int, Array] = {}
 
-    @classmethod
-    def check_run(cls, options: dict[str, Any]) -> None:
-        """Refuse a schedule of a weight that is 0."""
-        if options["schedule"] != "constant" and options["beta"] == 0:
-            raise OptionError(
-                "--schedule was given, but --beta 0 leaves the KL out of the loss; leave it out."
-            )
-
     def log_weights_of(self, batch: int) -> Array:
         """Log-weights (B, B) of a minibatch, made once for each size."""
         if batch not in self._weights:

@@ -120,16 +120,19 @@ class VAE(Model):
 
     @classmethod
     def check_run(cls, options: dict[str, Any]) -> None:
-        """Refuse a weight of the KL in the bound that has none, and what a weight of 0 undoes."""
+        """Refuse a weight of the KL in the bound that has none, and what a weight of 0 undoes.
+
+        A subclass that refuses samples or free bits has no such option here.
+        """
         weighted = (options["beta"], options["schedule"]) != (1, "constant")
-        if options["samples"] is not None and weighted:
+        if options.get("samples") is not None and weighted:
             raise OptionError(
                 "the importance-weighted bound (--samples) has no weight of the KL; leave out "
                 "--beta and --schedule."
             )
         idle = {
             "--schedule": options["schedule"] != "constant",
-            "--free-bits": options["free_bits"],
+            "--free-bits": options.get("free_bits"),
         }
         for flag, given in idle.items():
             if given and options["beta"] == 0:

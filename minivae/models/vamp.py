@@ -152,14 +152,6 @@ class VampVAE(VAE):
         self.call = self.decoder.call
         self.cache: tuple | None = None
 
-    @classmethod
-    def check_run(cls, options: dict[str, Any]) -> None:
-        """Refuse a schedule of a weight that is 0."""
-        if options["schedule"] != "constant" and options["beta"] == 0:
-            raise OptionError(
-                "--schedule was given, but --beta 0 leaves the KL out of the loss; leave it out."
-            )
-
     def _make_encoder(self, rng: np.random.Generator) -> Any:
         if not 1 <= self.pseudo_inputs <= MOST:
             raise OptionError(
@@ -225,30 +217,15 @@ class VampVAE(VAE):
         self.forget()
         return -nll - kl
 
-    def draw_codes(self, n: Count, rng: np.random.Generator, temperature: float = 1.0) -> Array:
-        """Draw n codes (n, Z) from the prior: of a drawn pseudo-input each, from its posterior."""
+    def draw_latents(self, n: Count, rng: np.random.Generator, temperature: float = 1.0) -> Array:
+        """Draw n codes (n, Z) from the prior: of a drawn pseudo-input each, from its posterior.
+
+        Within each component they are `temperature` times as wide.
+        """
         mu, logvar = self.encoder.gaussian.forward(self.encoder.pseudo_inputs())
         which = self.backend.asarray(rng.integers(len(mu), size=n))
         eps = self.normal(rng, (n, self.latent)) * float(temperature)
         return self.reparameterize.forward(mu[which], logvar[which], eps)
-
-    def sample(
-        self,
-        n: Count,
-        rng: np.random.Generator,
-        *,
-        temperature: float = 1.0,
-        draw: bool = False,
-    ) -> Array:
-        """Decode n draws from the learned prior, within each component `temperature` as wide.
-
-        Parameters and result are those of `Model.sample`.
-        """
-        if n < 1 or not 0 <= temperature <= 1e6:
-            return super().sample(n, rng, temperature=temperature)  # which refuses them
-        self.forget()
-        out = self.decoder.forward(self.draw_codes(n, rng, temperature))
-        return self.likelihood.draw(out, rng) if draw else self.likelihood.mean(out)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, {self.pseudo_inputs} pseudo-inputs)"

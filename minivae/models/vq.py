@@ -50,7 +50,7 @@ from ..errors import OptionError, ShapeError
 from ..ops import Codebook, StraightThrough, fork
 from .base import Model, expect_examples
 from .code_prior import CodePrior
-from .declare import Losses, check_draws
+from .declare import Losses
 from .registry import Option
 
 SLOTS = 16
@@ -200,19 +200,14 @@ class VQVAE(Model):
         """Mean image (B, n_pixels) decoded from the codes of x (B, n_data)."""
         return self.decode_codes(self.codes(x))
 
-    def sample(
-        self, n: Count, rng: np.random.Generator, *, temperature: float = 1.0, draw: bool = False
-    ) -> Array:
-        """Decode n draws from the prior over codes; see `Model.sample`.
+    def draw_latents(self, n: Count, rng: np.random.Generator, temperature: float = 1.0) -> Array:
+        """Draw codes from their prior, and return what the decoder takes of them, (n, P D).
 
         The temperature scales the noise of each draw; 0 takes the likeliest code everywhere.
         """
-        check_draws(n, temperature)
-        self.forget()
         noise = gumbel(rng, (n, self.places, self.codebook), self.params.dtype, self.backend)
         codes = self.prior.draw(noise, temperature)
-        out = self.decoder.forward(self.book.E[codes].reshape(n, -1))
-        return self.likelihood.draw(out, rng) if draw else self.likelihood.mean(out)
+        return self.book.E[codes].reshape(n, -1)
 
     def draw_noise(self, rng: np.random.Generator, batch: Whole) -> Array:
         """Draw what chooses vectors for dead codes: uniform numbers (K,)."""

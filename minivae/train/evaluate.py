@@ -67,8 +67,7 @@ def evaluate(
     means = {name: np.concatenate(parts).mean(axis=0) for name, parts in found.items()}
     numbers: dict[str, Any] = {name: float(mean.sum()) for name, mean in means.items()}
     nan = float("nan")
-    summed = [name for name in model.terms if name not in model.beside]
-    numbers["elbo"] = -sum(numbers[name] for name in summed) if bounds else nan
+    numbers["elbo"] = -sum(numbers[name] for name in model.summed) if bounds else nan
     numbers.setdefault("bound", nan)
     return numbers | {f"{name}_per_dim": mean for name, mean in means.items() if mean.ndim}
 

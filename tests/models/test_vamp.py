@@ -120,16 +120,16 @@ def test_samples_come_from_this_prior():
     """Mean and covariance of the mixture, which N(0, I) has not."""
     model, n = make(), 20_000
     mu, logvar = heads_of(model, model.encoder.pseudo_inputs())
-    z = here(model.draw_codes(n, np.random.default_rng(7)))
+    z = here(model.draw_latents(n, np.random.default_rng(7)))
     mean = mu.mean(axis=0)
     spread = np.exp(logvar).mean(axis=0) + (mu**2).mean(axis=0) - mean**2
     assert (np.abs(z.mean(axis=0) - mean) < 4 * np.sqrt(spread / n)).all()
     np.testing.assert_allclose(z.var(axis=0), spread, rtol=0.05)
     assert np.abs(mean).max() > 0.3
-    narrow = here(model.draw_codes(50, np.random.default_rng(7), temperature=0))
+    narrow = here(model.draw_latents(50, np.random.default_rng(7), temperature=0))
     assert np.abs(narrow[:, None] - mu).sum(axis=2).min(axis=1).max() < 1e-12
     x = model.sample(3, np.random.default_rng(8))
-    assert_allclose(x, model.decode(model.draw_codes(3, np.random.default_rng(8))), rtol=0)
+    assert_allclose(x, model.decode(model.draw_latents(3, np.random.default_rng(8))), rtol=0)
 
 
 def test_importance_sampling_with_one_sample_is_the_bound_and_more_are_tighter():

@@ -214,8 +214,7 @@ def table(numbers: dict[str, Any], model: Any) -> str:
         ),
     ]
     if numbers["elbo"] is not None:
-        summed = [name for name in model.terms if name not in model.beside]
-        how = "".join(f" - {'KL' if name == 'kl' else name}" for name in summed)
+        how = "".join(f" - {'KL' if name == 'kl' else name}" for name in model.summed)
         lines += [f"  ELBO   {numbers['elbo']:10.3f}  {how.replace(' - ', ' -', 1)}"]
         if numbers["constant"] is not None:
             lines += [f"  {'':<7}{numbers['constant']:10.3f}   of {CONSTANT}"]

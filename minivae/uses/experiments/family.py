@@ -23,6 +23,7 @@ from ...data import Dataset
 from ...data.batches import by_rows
 from ...models import MODELS
 from ...models.rows import encode
+from ...ops.codebook import perplexity
 from ...show.canvas import grid, new_figure, save
 from ...train.evaluate import evaluate, log_likelihood
 from ...train.loop import fit
@@ -45,6 +46,8 @@ HIDDEN, LATENT, BATCH = (400,), 20, 100
 FEW, IMPORTANCE = 200, 500
 SHOWN = 10
 """Samples of each model in the picture."""
+HOME = __name__.partition(".")[0] + "."
+"""Where the members are defined; a user's own model is none."""
 
 
 def run(folder: str | Path, *, seeds: int = 1, progress: bool = True) -> dict[str, Any]:
@@ -64,9 +67,6 @@ def family() -> dict[str, Any]:
         for kind, cls in MODELS.items()
         if "bound" in cls.can and "condition" not in cls.can and cls.__module__.startswith(HOME)
     }
-
-
-HOME = __name__.partition(".")[0] + "."
 
 
 def measure(
@@ -128,9 +128,7 @@ def used(model: Any, x: Any) -> Record:
         means = encode(model, x)[0]
         return {"used": int((means.var(axis=0) > THRESHOLD).sum()), "of": means.shape[1]}
     codes = by_rows(model.backend, lambda rows: model.codes(model.prepare(rows)), x)
-    share = np.bincount(codes.ravel(), minlength=model.levels) / codes.size
-    share = share[share > 0]
-    return {"used": float(np.exp(-(share * np.log(share)).sum())), "of": model.levels}
+    return {"used": perplexity(np.bincount(codes.ravel())), "of": model.levels}
 
 
 def table(records: list[Record]) -> tuple[str, list[str], list[list[str]]]:

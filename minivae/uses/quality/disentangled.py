@@ -31,8 +31,9 @@ import numpy as np
 
 from ...engine.door import door
 from ...errors import OptionError
+from ...ops import logmeanexp
+from ...ops.likelihoods.base import LN_2PI
 
-LN_2PI = math.log(2 * math.pi)
 AT_ONCE = 3_000_000
 """Numbers of an array that is held at once."""
 
@@ -113,7 +114,7 @@ def apart(
             for f, (_, index, _) in enumerate(groups):
                 own = means[np.arange(len(means)), first[f] + index[part]]
                 given[f, part, d] = top[:, 0] + np.log(np.maximum(own, 1e-300))
-        log_all[part] = _log_mean(joint)
+        log_all[part], _ = logmeanexp.forward(joint)
     log_q = -0.5 * (eps**2 + logvar + LN_2PI).sum(axis=1)
     log_prior = -0.5 * (z**2 + LN_2PI)
     of_factors = (given - log_each).mean(axis=1).T  # (4)
@@ -127,9 +128,3 @@ def apart(
         of_factors=of_factors,
         gap=float(((best[-1] - second) / entropies).mean()),  # (5)
     )
-
-
-def _log_mean(w: np.ndarray) -> np.ndarray:
-    """Logarithm of the mean of exp(w) over the last axis."""
-    top = w.max(axis=-1)
-    return top + np.log(np.exp(w - top[..., None]).mean(axis=-1))
