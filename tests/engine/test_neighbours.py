@@ -47,15 +47,24 @@ def test_beside_a_busy_program_it_is_alone_for_longer_each_time_and_then_tries_a
     alone = []
     for _ in range(7):
         clock.pass_by(1.1 * WINDOW, 0.5)
+        assert not beside.crowd()  # once is not enough
+        clock.pass_by(1.1 * WINDOW, 0.5)
         began = clock.now
         while beside.crowd():
             clock.pass_by(0.01, 1.0)  # a thread that sleeps may count as one that waits
         alone.append(clock.now - began)
-    assert alone == pytest.approx([0.5, 1, 2, 4, LONGEST, LONGEST, LONGEST], abs=0.02)
+    assert alone == pytest.approx([SHORTEST, 2, 4, LONGEST, LONGEST, LONGEST, LONGEST], abs=0.02)
     # The other program ends: once tried, the team stays, and the next pause is short again.
     clock.pass_by(1.1 * WINDOW, 0.0)
     assert not beside.crowd()
     assert beside.pause == SHORTEST
+
+
+def test_once_in_a_while_is_no_crowd(clock):
+    beside = Neighbours([threading.Thread()])
+    for share in (0.0, 0.6, 0.0, 0.6) * 5:
+        clock.pass_by(1.1 * WINDOW, share)
+        assert not beside.crowd()
 
 
 def test_without_helpers_or_what_the_system_tells_there_is_no_crowd(clock):
