@@ -83,8 +83,11 @@ def _taps(window: Pair, stride: Pair, places: Pair) -> Iterator[tuple[int, int, 
 
 
 @loop
-def _gather(P, x, down, top, across, left):  # noqa: ANN001, ANN202
-    # x (B, H, W C), P (B, h, w, kh, kw C); `across` and `left` count numbers, not pixels.
+def gather_runs(P, x, down, top, across, left):  # noqa: ANN001, ANN201
+    """Write the patches P (B, h, w, kh, kw C) of x (B, H, W C), whose rows are runs of numbers.
+
+    `across` and `left` count numbers, not pixels.
+    """
     for n in range(P.shape[0]):
         for u in range(P.shape[1]):
             for v in range(P.shape[2]):
@@ -105,8 +108,8 @@ def _gather(P, x, down, top, across, left):  # noqa: ANN001, ANN202
 
 
 @loop
-def _scatter(P, x, base, down, top, across, left):  # noqa: ANN001, ANN202
-    # Shapes as above; x begins as `base` (W C,) in every row.
+def scatter_runs(P, x, base, down, top, across, left):  # noqa: ANN001, ANN201
+    """Add up the patches P in x, which begins as `base` (W C,) in every row; shapes as above."""
     for n in range(P.shape[0]):
         for r in range(x.shape[1]):
             row = x[n, r]
@@ -131,12 +134,12 @@ def _scatter(P, x, base, down, top, across, left):  # noqa: ANN001, ANN202
 
 def gather(x: Array, P: Array, stride: Pair, padding: Sides) -> None:
     """Write the patches of x (B, H, W, C) to P (B, h, w, kh, kw, C)."""
-    in_parts(_gather, _in_runs(P, x), *_steps(stride, padding, x.shape[3]), least=COSTLY)
+    in_parts(gather_runs, _in_runs(P, x), *steps(stride, padding, x.shape[3]), least=COSTLY)
 
 
 def scatter(P: Array, x: Array, base: Array, stride: Pair, padding: Sides) -> None:
     """Add up P (B, h, w, kh, kw, C) in x (B, H, W, C), whose rows begin as `base` (W C,)."""
-    in_parts(_scatter, _in_runs(P, x), base, *_steps(stride, padding, x.shape[3]), least=COSTLY)
+    in_parts(scatter_runs, _in_runs(P, x), base, *steps(stride, padding, x.shape[3]), least=COSTLY)
 
 
 def _in_runs(P: Array, x: Array) -> tuple[Array, Array]:
@@ -145,7 +148,7 @@ def _in_runs(P: Array, x: Array) -> tuple[Array, Array]:
     return runs, x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
 
 
-def _steps(stride: Pair, padding: Sides, channels: int) -> tuple[int, int, int, int]:
+def steps(stride: Pair, padding: Sides, channels: int) -> tuple[int, int, int, int]:
     """Strides and first places, those along a row in numbers."""
     (down, across), ((top, _), (left, _)) = stride, padding
     return down, top, across * channels, left * channels

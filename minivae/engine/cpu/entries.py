@@ -23,7 +23,7 @@ def count(x, starts, most):  # noqa: ANN001, ANN201
     for n in range(x.shape[0]):
         for p in range(parts):
             starts[n, p] = found
-            band = x[n, _edge(p, parts, x.shape[1]) : _edge(p + 1, parts, x.shape[1])]
+            band = x[n, edge(p, parts, x.shape[1]) : edge(p + 1, parts, x.shape[1])]
             here = np.int32(0)
             for i in range(band.size):
                 here += np.int32(band[i] != zero)
@@ -35,7 +35,7 @@ def count(x, starts, most):  # noqa: ANN001, ANN201
 
 
 @loop
-def _edge(part, parts, size):  # noqa: ANN001, ANN202
+def edge(part, parts, size):  # noqa: ANN001, ANN201
     """Where a part of so many rows or columns begins."""
     return part * size // parts
 
@@ -101,8 +101,8 @@ def _unbounded(matrix):  # noqa: ANN001, ANN202
 @loop
 def rows_of_product(part, parts, x, W, y, starts, columns, values, unbounded):  # noqa: ANN001, ANN201
     """List the entries of some rows of x, and write these rows of `y = x W`."""
-    unbounded[part] = _unbounded(W[_edge(part, parts, len(W)) : _edge(part + 1, parts, len(W))])
-    for n in range(_edge(part, parts, len(x)), _edge(part + 1, parts, len(x))):
+    unbounded[part] = _unbounded(W[edge(part, parts, len(W)) : edge(part + 1, parts, len(W))])
+    for n in range(edge(part, parts, len(x)), edge(part + 1, parts, len(x))):
         here = slice(starts[n, 0], starts[n, parts])
         _list(x[n], columns[here], values[here])
         _add_rows(y[n], W, columns[here], values[here])
@@ -115,8 +115,8 @@ def rows_of_turned(part, parts, dy, dW, starts, columns, values, ends, ns, xs, u
     The entries of the band are brought into the order of the columns, by counting: row numbers `ns`
     and values `xs`, of which those of column i end before `ends[i]`.
     """
-    unbounded[part] = _unbounded(dy[_edge(part, parts, len(dy)) : _edge(part + 1, parts, len(dy))])
-    first, stop = _edge(part, parts, len(dW)), _edge(part + 1, parts, len(dW))
+    unbounded[part] = _unbounded(dy[edge(part, parts, len(dy)) : edge(part + 1, parts, len(dy))])
+    first, stop = edge(part, parts, len(dW)), edge(part + 1, parts, len(dW))
     for i in range(first, stop):
         ends[i] = 0
     begin = 0

@@ -136,19 +136,35 @@ def nap(typing: Any, function: Any, microseconds: Any) -> tuple:
     return types.void(types.int64, types.int64), code
 
 
+def _product(builder: Any, arguments: Any, factor: int) -> None:
+    """Call `cblas_?gemm` for out = a b + factor out; see `gemm`."""
+    function, numbers, one = arguments
+    word = [builder.extract_value(numbers, i) for i in range(11)]
+    a_order, b_order = (builder.trunc(w, ir.IntType(32)) for w in word[:2])
+    m, n, k, a, lda, b, ldb, out, ldo = word[2:]
+    row_major, factor = ir.Constant(ir.IntType(32), 101), ir.Constant(one.type, factor)
+    given = [row_major, a_order, b_order, m, n, k, one, a, lda, b, ldb, factor, out, ldo]
+    kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
+    builder.call(_pointer(builder, function, kind), given)
+
+
 @intrinsic
 def gemm(typing: Any, function: Any, numbers: Any, one: Any) -> tuple:
     """Call `cblas_?gemm` at an address for out = a b, with the 11 words that `multiply` makes."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        function, numbers, one = arguments
-        word = [builder.extract_value(numbers, i) for i in range(11)]
-        a_order, b_order = (builder.trunc(w, ir.IntType(32)) for w in word[:2])
-        m, n, k, a, lda, b, ldb, out, ldo = word[2:]
-        row_major, zero = ir.Constant(ir.IntType(32), 101), ir.Constant(one.type, 0)
-        given = [row_major, a_order, b_order, m, n, k, one, a, lda, b, ldb, zero, out, ldo]
-        kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
-        builder.call(_pointer(builder, function, kind), given)
+        _product(builder, arguments, 0)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, numbers, one), code
+
+
+@intrinsic
+def gemm_add(typing: Any, function: Any, numbers: Any, one: Any) -> tuple:
+    """Call `cblas_?gemm` at an address for out = a b + out; as `gemm`."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _product(builder, arguments, 1)
         return context.get_dummy_value()
 
     return types.void(types.int64, numbers, one), code

@@ -25,7 +25,7 @@ import numpy as np
 from ...interrupts import held
 from . import team
 from .loop import Loop
-from .threads import FOUR_PRODUCT, job_of
+from .threads import FOUR_PRODUCT
 from .workspace import empty
 
 FEW = 0.25
@@ -55,12 +55,12 @@ class Entries(NamedTuple):
 
 
 @functools.cache
-def _loops() -> tuple[ModuleType, ModuleType]:
+def _loops() -> ModuleType:
     """The compiled loops; they import Numba."""
     with held(firmly=True):
-        from . import entries, slots
+        from . import entries
 
-        return entries, slots
+        return entries
 
 
 def multiply(x: np.ndarray, W: np.ndarray, out: np.ndarray) -> Entries | None:
@@ -95,7 +95,7 @@ def multiply(x: np.ndarray, W: np.ndarray, out: np.ndarray) -> Entries | None:
         empty((most,), dtype),
         empty((parts,), dtype),
     )
-    loops, _ = _loops()
+    loops = _loops()
     given = (x, W, out, *entries[:3], entries.unbounded)
     if loops.count(x, entries.starts, most) and _in_parts(loops.rows_of_product, given):
         return entries
@@ -123,7 +123,7 @@ def multiply_turned(
         shapes = (len(entries.starts), out.shape[1]), (len(entries.ends), dy.shape[1])
         fits = shapes == (dy.shape, out.shape) and dy.dtype == out.dtype == entries.values.dtype
         fits = fits and dy.flags.c_contiguous and out.flags.c_contiguous
-        if fits and _in_parts(_loops()[0].rows_of_turned, (dy, out, *entries)):
+        if fits and _in_parts(_loops().rows_of_turned, (dy, out, *entries)):
             return out
     return team.matmul(x.T, dy, out)
 
@@ -133,14 +133,6 @@ def _in_parts(rows: Loop, given: tuple) -> bool:
 
     The arrays of `given` are C-contiguous, and the last, `unbounded`, has a number for each part.
     """
-    slots, unbounded = _loops()[1], given[-1]
-    kind = rows, unbounded.dtype.char
-    if kind not in _addresses:
-        _addresses[kind] = job_of(rows, (0, 0, *given)).address
-    their_slots, sched_yield = team.helpers()
-    slots.in_parts(their_slots, _addresses[kind], sched_yield, len(unbounded), *given)
+    unbounded = given[-1]
+    team.each_part(rows, len(unbounded), given)
     return not unbounded.any()
-
-
-_addresses: dict[tuple[Loop, str], int] = {}
-"""Where the compiled functions are, by dtype."""

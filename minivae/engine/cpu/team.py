@@ -31,15 +31,17 @@ import functools
 import os
 import threading
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ...interrupts import held
 from ..available import free_cores
 from ..backend import Array
 from .blas import Blas
 from .loop import Loop
-from .threads import Team
+from .threads import Team, job_of
 
 CHEAP, COSTLY = 150_000, 30_000
 """Entries for which two threads were measured to take as long as one, in a loop that adds and
@@ -134,6 +136,39 @@ def helpers() -> tuple[np.ndarray, int]:
     """The slots of this thread's team, none outside of a step, and the address of `sched_yield`."""
     team = _now.team
     return (_NO_SLOTS, 0) if team is None else (team.slots, team.sched_yield)
+
+
+def each_part(f: Loop, parts: int, given: tuple) -> None:
+    """Call `f(part, parts, *given)` for each part; within a step, by the threads of the team.
+
+    Parameters
+    ----------
+    f : Loop
+        It is compiled for the types of `given` when it is first called for their dtype: each time
+        they must be the same, contiguous arrays and numbers.
+    parts : int
+        How many, by the size of what is to be done alone.
+    given : tuple
+        First of it an array, of that dtype.
+    """
+    key = f, given[0].dtype.char
+    if key not in _addresses:
+        _addresses[key] = job_of(f, (0, 0, *given)).address
+    slots, sched_yield = helpers()
+    _compiled().in_parts(slots, _addresses[key], sched_yield, parts, *given)
+
+
+_addresses: dict[tuple[Loop, str], int] = {}
+"""Where the compiled functions are, by dtype."""
+
+
+@functools.cache
+def _compiled() -> ModuleType:
+    """What hands work to the threads; it imports Numba."""
+    with held(firmly=True):
+        from . import slots
+
+        return slots
 
 
 def in_parts(f: Loop, arrays: Sequence[Array], *numbers: Any, least: int = CHEAP) -> None:
