@@ -122,13 +122,17 @@ class _Pieces:
         several = self.parts if self.cblas else 1
         self.scratch = empty((several, self.at_once, *places, *patch), W.dtype)
 
-    def each(self, what: str, x: Array, y: Array, dy: Array, dW: Array, *where: Any) -> None:
-        """Let each part be done by one of the loops of `pieces.py`."""
+    def each(
+        self, what: str, x: Array, y: Array, dy: Array, dW: Array, stride: Pair, padding: Sides
+    ) -> None:
+        """Let each part be done by one of the loops of `pieces.py`, which see addresses only."""
         W, P = self.W, self.scratch
+        same_dtype(x=x, y=y, dy=dy, dW=dW, W=W)
         runs = P.reshape(*P.shape[:5], P.shape[5] * P.shape[6])
         rows = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
-        steps = patches.steps(*where, x.shape[3])
-        given = (rows, y, dy, dW, runs, W.reshape(-1, W.shape[3]), steps, self.cblas)
+        rows, dy, W2 = map(np.ascontiguousarray, (rows, dy, W.reshape(-1, W.shape[3])))
+        steps = patches.steps(stride, padding, x.shape[3])
+        given = (rows, y, dy, dW, runs, W2, steps, self.cblas)
         each_part(getattr(_loops(), what), self.parts, given)
 
     def __iter__(self) -> Iterator[tuple[slice, slice, Array]]:

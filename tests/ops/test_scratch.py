@@ -7,6 +7,7 @@ from threadpoolctl import threadpool_limits
 from minivae.engine.cpu.blas import Blas
 from minivae.engine.cpu.neighbours import Neighbours
 from minivae.engine.cpu.workspace import Workspace
+from minivae.errors import DtypeError
 from minivae.ops import scratch
 from minivae.ops.scratch import lay_patches, multiply_patches
 
@@ -60,3 +61,22 @@ def test_what_is_not_wanted_is_not_written():
     multiply_patches(x, W, PLACES, STRIDE, PADDING, y=both[0], dy=dy, dW=both[1])
     assert np.array_equal(y, both[0])
     assert np.array_equal(dW, both[1])
+
+
+def test_arrays_that_lie_elsewhere_in_memory_are_read_all_the_same():
+    x, W, dy = arrays(9)
+    apart = [np.repeat(array, 2, axis=0)[::2] for array in (x, W, dy)]
+    apart[1] = np.asfortranarray(W)
+    y, dW, dx, row = np.empty_like(dy), np.empty_like(W), np.empty_like(x), np.zeros(24, "f4")
+    multiply_patches(apart[0], apart[1], PLACES, STRIDE, PADDING, y=y, dy=apart[2], dW=dW)
+    lay_patches(apart[2], apart[1], dx, row, STRIDE, PADDING)
+    ours, row = np.concatenate([y.ravel(), dW.ravel(), dx.ravel()]), np.zeros(24, "f4")
+    multiply_patches(x, W, PLACES, STRIDE, PADDING, y=y, dy=dy, dW=dW)
+    lay_patches(dy, W, dx, row, STRIDE, PADDING)
+    assert np.array_equal(ours, np.concatenate([y.ravel(), dW.ravel(), dx.ravel()]))
+
+
+def test_two_dtypes_are_refused():
+    x, W, dy = arrays(9)
+    with pytest.raises(DtypeError, match="float32"):
+        multiply_patches(x, W, PLACES, STRIDE, PADDING, y=np.empty(dy.shape))
