@@ -36,7 +36,7 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which (default: all short ones)")
     parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
     seeds = "repetitions, numbered from 0 (default: each experiment's own)"
     parser.add_argument("--seeds", type=whole, metavar="N", help=seeds)

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAME = "iwae"
-WHAT = "importance-weighted bounds: table 1 of Burda et al. at a part of its epochs, in hours"
+WHAT = "importance-weighted bounds: table 1 of Burda et al. at a part of its epochs (hours)"
 
 OPTIONS = {
     "k": Option(int, (1, 5, 50), "samples of the bound that is maximised", many=True, metavar="K"),
@@ -155,6 +155,8 @@ def begin(
     model = MODELS["vae"](n_pixels, HIDDEN, LATENT, **options)
     model.start_at(data.pixels_train.mean(axis=0))
     settings = Settings(epochs=epochs, batch=BATCH, binarize="dynamic", seed=seed)
+    for x, part in ((data.pixels_train, "train"), (data.pixels_test, "val")):
+        prepare_data(x, settings, part)  # refuses what cannot be binarized, before a folder is made
     kept_options = {"data": source, "limit": None, "backend": "auto", "model": "vae"}
     extra = {"options": kept_options, "changes": [], "data": describe(data), "note": ""}
     training = Training(model, Adam(rate(0, fraction), eps=1e-4), rng, settings)

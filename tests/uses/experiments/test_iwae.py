@@ -145,3 +145,13 @@ def test_without_mnist_the_digits_that_are_always_there(monkeypatch):
     monkeypatch.setattr(iwae.datasets, "load", load)
     assert iwae.load(None) == ("mnist5k", "mnist5k")
     assert iwae.load("digits8") == ("digits8", "digits8")
+
+
+def test_data_that_are_no_pixels_leave_nothing(tiny, tmp_path, monkeypatch):
+    rows = np.random.default_rng(0).standard_normal((30, 4)).astype("float32")
+    np.save(tmp_path / "rows.npy", rows)
+    other = datasets.load(tmp_path / "rows.npy")
+    monkeypatch.setattr(iwae, "load", lambda name: (other, name))
+    with pytest.raises(DataError, match="only values in"):
+        iwae.run(tmp_path / "new", k=[1], fraction=FOUR, progress=False)
+    assert not (tmp_path / "new").exists()
