@@ -15,10 +15,11 @@ from ..show import plots
 from ..train.runs import Run
 from ..uses.explore import paths as explore
 from ..uses.explore.pictures import film, plane, strips
-from . import category_walks, pictures, walk_rows
+from . import category_walks, class_walks, pictures, walk_rows
 from .outputs import check_shape
 
-KINDS = ("interpolation", "traversals", "manifold", "arithmetic", "latents", "categories")
+WALKS = ("interpolation", "traversals", "manifold", "arithmetic", "latents")
+KINDS = (*WALKS, "categories", "analogies")
 """What there is to draw, in the order in which it is drawn."""
 
 FAR = 3.0
@@ -66,13 +67,13 @@ def draw(run: Run, options: argparse.Namespace) -> list[Path]:
 
 
 def check_model(model: Model, *, paths: bool = False) -> None:
-    """Refuse a model that has no latent space, or one that needs more than a latent to decode.
+    """Refuse a model that has no latent space, and paths where there are none.
 
     Raises
     ------
     OptionError
-        If it cannot encode, or decodes a class beside the latent; or if paths are asked for, and
-        its codes are categories.
+        If it cannot encode; or if paths are asked for, and its codes are categories, or it decodes
+        a class beside the latent.
     """
     why = ""
     if "categories" in model.can:
@@ -83,13 +84,22 @@ def check_model(model: Model, *, paths: bool = False) -> None:
             )
     elif "encode" not in model.can:
         why = "has no encoder"
-    elif "condition" in model.can:
+    elif "condition" in model.can and paths:
         why = "is given a class beside each latent"
     if why:
         raise OptionError(
             f"a model of kind {model.kind!r} {why}, so there is no walk through its latent space "
             "alone; explore a VAE or an autoencoder."
         )
+
+
+def kinds_of(model: Model) -> tuple[tuple[str, ...], str]:
+    """Kinds of pictures that suit the codes of a model, and why the others do not."""
+    if "condition" in model.can:
+        return ("analogies",), "the model is given a class beside each latent"
+    if "categories" in model.can:
+        return ("categories",), "the codes are categories, between which there is nothing"
+    return WALKS, "the codes are no categories, and go with no class"
 
 
 def interpolation(run: Run, pairs: list[tuple[np.ndarray, np.ndarray]], steps: int) -> Iterator:
@@ -234,13 +244,16 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         "arithmetic": lambda: arithmetic(run, *walk_rows.groups(run, x, y, data, options)),
         "latents": lambda: latents(run, x, y, data, part),
         "categories": lambda: category_walks.categories(run, x, int(start[0]), part),
+        "analogies": lambda: class_walks.analogies(
+            run, x, start if options.images else class_walks.one_of_each(y, len(x)), part
+        ),
     }
-    discrete = "categories" in run.can
-    for kind in KINDS[:-1] if discrete else KINDS[-1:]:
-        del wanted[kind]
-        if options.only and kind in options.only:
-            are = "categories, between which there is nothing" if discrete else "no categories"
-            raise OptionError(f"{kind} cannot be drawn, since the codes are {are}.")
+    own, why = kinds_of(run.training.model)
+    for kind in KINDS:
+        if kind not in own:
+            del wanted[kind]
+            if options.only and kind in options.only:
+                raise OptionError(f"{kind} cannot be drawn, since {why}.")
     because: dict[str, str] = {}
     if "prior" not in run.can:
         title = run.training.model.title

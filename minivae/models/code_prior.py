@@ -55,6 +55,9 @@ class CodePrior(Layer):
         K.
     width : int
         Channels of the masked convolutions; 0 for none, which makes the places independent.
+    layers : int
+        How many of them there are, at least 1. Each sees one row further up, and one column further
+        to either side.
     rng, dtype, backend
         As for every layer with weights.
     """
@@ -66,6 +69,7 @@ class CodePrior(Layer):
         grid: tuple[int, int],
         codes: int,
         width: int,
+        layers: int = 2,
         *,
         rng: np.random.Generator,
         **where: Any,
@@ -76,13 +80,14 @@ class CodePrior(Layer):
         self.bias, self.net = PlaceBias({"b": (P, codes)}, **where), None
         self.params, how = self.bias.params, {"rng": rng, **where}
         if width:
-            self.net = Sequential(
-                MaskedConv2d(codes, width, 3, strict=True, **how),
-                Activation("relu", **where),
-                MaskedConv2d(width, width, 3, strict=False, **how),
-                Activation("relu", **where),
-                Conv2d(width, codes, 1, bias=False, init="zeros", **how),
-            )
+            # The first alone must not see its own place: what comes after sees what it has made.
+            made: list[Layer] = [MaskedConv2d(codes, width, 3, strict=True, **how)]
+            for _ in range(layers - 1):
+                made.append(Activation("relu", **where))
+                made.append(MaskedConv2d(width, width, 3, strict=False, **how))
+            made.append(Activation("relu", **where))
+            made.append(Conv2d(width, codes, 1, bias=False, init="zeros", **how))
+            self.net = Sequential(*made)
             self.params = Params.join({"net": self.net.params, "place": self.bias.params})
 
     def one_hot(self, codes: Indices) -> Array:

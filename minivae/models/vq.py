@@ -78,6 +78,8 @@ class VQVAE(Model):
         $\beta$ of (3).
     prior_width : int
         Channels of the prior's convolutions; 0 for independent places.
+    prior_layers : int
+        How many of these convolutions; each sees a row further up.
     """
 
     kind = "vq"
@@ -98,6 +100,7 @@ class VQVAE(Model):
         "prior_width": Option(
             int, 64, "channels of the prior's convolutions; 0 makes the codes independent"
         ),
+        "prior_layers": Option(int, 2, "how many of these; each sees one row of codes further up"),
     }
     refused: ClassVar = dict.fromkeys(
         ("beta", "schedule", "warmup"), "the codes of a VQ-VAE are not moved by their prior"
@@ -114,7 +117,7 @@ class VQVAE(Model):
     columns = ("loss", "nll", "kl", "perplexity", "reseeded", "val_loss")
     can = frozenset({"reconstruct", "sample", "draw", "prior", "bound", "categories"})
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
-        {"codebook": 3, "prior_width": 2},
+        {"codebook": 3, "prior_width": 2, "prior_layers": 3},
         {"codebook": 3, "prior_width": 0, "codebook_by": "loss"},
     )
 
@@ -125,6 +128,7 @@ class VQVAE(Model):
     least: float
     commitment: float
     prior_width: int
+    prior_layers: int
 
     def __init__(
         self,
@@ -140,10 +144,12 @@ class VQVAE(Model):
         self.begun = False
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
-        if min(self.commitment, self.prior_width) < 0 or self.slots == 0:
+        negative = min(self.commitment, self.prior_width) < 0
+        if negative or self.slots == 0 or self.prior_layers < 1:
             raise OptionError(
-                f"commitment={self.commitment}, prior_width={self.prior_width} and slots="
-                f"{self.slots} were given; none is below 0, and there is at least 1 slot."
+                f"commitment={self.commitment}, prior_width={self.prior_width}, prior_layers="
+                f"{self.prior_layers} and slots={self.slots} were given; none is below 0, and "
+                "there is at least 1 layer and 1 slot."
             )
         grid = self.halves.grid(self.data_shape)
         if grid and self.slots:
@@ -157,7 +163,8 @@ class VQVAE(Model):
         usage = {"decay": self.decay, "least": self.least}
         averaged = self.codebook_by == "averages"
         self.book = Codebook(self.codebook, self.latent, averaged=averaged, **usage, **how)
-        self.prior = CodePrior(self.grid, self.codebook, self.prior_width, **how)
+        sizes = (self.codebook, self.prior_width, self.prior_layers)
+        self.prior = CodePrior(self.grid, *sizes, **how)
         self.pass_through = StraightThrough(**self.where)
         n_out = self.latent if self.placed else self.places * self.latent
         return self.halves.encoder(self.data_shape, n_out, rng, placed=self.placed)

@@ -48,8 +48,22 @@ Source: Chen, Li, Grosse and Duvenaud (2018), section 4 and appendix C.
 
 import numpy as np
 
-from ..engine import Array, Case, Count, Layer, Real, array_module, door
-from ..errors import OptionError
+from ..engine import (
+    Array,
+    Case,
+    Count,
+    Layer,
+    Real,
+    array_module,
+    door,
+    empty,
+    kernel,
+    loop,
+    together,
+)
+from ..engine.cpu.elementary import exp
+from ..engine.cpu.loop import same_dtype
+from ..errors import OptionError, ShapeError
 from .likelihoods.base import LN_2PI
 
 
@@ -109,6 +123,110 @@ def _log_sum(w: Array) -> tuple[Array, Array]:
     e = xp.exp(w - m)
     total = e.sum(axis=1, keepdims=True)
     return (m + xp.log(total))[:, 0] if w.shape[1] else w.sum(axis=1), e / total
+
+
+# The kernels take one sample after the other, with all that it is compared with.
+# Forward and backward at 128 x 6, float32, one thread, reference / kernel: 3.9.
+
+
+@loop
+def _compare(z, mu, logvar, precision, weights, ln_2pi, delta, q, together, apart):  # noqa: ANN001, ANN202
+    half = z.dtype.type(0.5)
+    for n in range(z.shape[0]):
+        row = z[n]
+        for m in range(mu.shape[0]):
+            d, s, a, mean, v, p = delta[n, m], q[n, m], apart[n, m], mu[m], logvar[m], precision[m]
+            weight = weights[n, m]
+            total = weight
+            for j in range(row.size):
+                d[j] = row[j] - mean[j]
+                s[j] = d[j] * p[j]
+                L = -half * (d[j] * s[j] + v[j] + ln_2pi)  # (1)
+                a[j] = weight + L
+                total += L
+            together[n, m] = total
+
+
+@loop
+def _shares(terms, top, total):  # noqa: ANN001, ANN202
+    for n in range(terms.shape[0]):
+        largest, sums = top[n], total[n]
+        for m in range(terms.shape[1]):
+            w = terms[n, m]
+            for j in range(w.size):
+                largest[j] = w[j] if w[j] > largest[j] else largest[j]
+        for m in range(terms.shape[1]):
+            w = terms[n, m]
+            for j in range(w.size):
+                w[j] = exp(w[j] - largest[j])
+                sums[j] += w[j]
+        for m in range(terms.shape[1]):
+            w = terms[n, m]
+            for j in range(w.size):
+                w[j] /= sums[j]  # (5)
+
+
+@loop
+def _back(dy, delta, q, shares, shares_apart, dz, dmu, dlogvar):  # noqa: ANN001, ANN202
+    half = dy.dtype.type(0.5)
+    for n in range(dy.shape[0]):
+        of_both, of_each, of_z = dy[n, 0], dy[n, 1], dz[n]
+        for m in range(shares.shape[1]):
+            d, s, a, of_mu, of_v = delta[n, m], q[n, m], shares_apart[n, m], dmu[m], dlogvar[m]
+            g = of_both * shares[n, m]
+            for j in range(d.size):
+                dL = g + of_each * a[j]  # (6)
+                along = dL * s[j]
+                of_z[j] -= along
+                of_mu[j] += along
+                of_v[j] += half * (along * d[j] - dL)  # (7)
+
+
+def _log_sum_numba(terms: Array) -> Array:
+    """Log (B, Z) of the sum of exp(terms) over axis 1; the terms become the shares."""
+    top = np.full(terms.shape[::2], -np.inf, terms.dtype)
+    total = np.zeros(terms.shape[::2], terms.dtype)
+    _shares(terms, top, total)
+    return top + np.log(total)
+
+
+@kernel("numba", of=forward)
+def forward_numba(z: Array, mu: Array, logvar: Array, log_weights: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward`."""
+    mu, logvar = together(mu=mu, logvar=logvar)
+    if z.ndim != 2 or mu.ndim != 2 or z.shape[1] != mu.shape[1]:
+        raise ShapeError(f"z and mu have shapes {z.shape} and {mu.shape}; give (B, Z) to both.")
+    B, N = len(z), len(mu)
+    if log_weights.shape != (B, N):
+        raise ShapeError(
+            f"log_weights has shape {log_weights.shape}, but {B, N} is expected; one for each "
+            "sample with each posterior."
+        )
+    same_dtype(z=z, mu=mu, log_weights=log_weights)
+    (z,), (log_weights,) = together(z=z), together(log_weights=log_weights)
+    shape, dtype = (B, *mu.shape), z.dtype
+    delta, q, apart = empty(shape, dtype), empty(shape, dtype), empty(shape, dtype)
+    both = empty((B, N, 1), dtype)
+    numbers = (np.exp(-logvar), log_weights, dtype.type(LN_2PI))
+    _compare(z, mu, logvar, *numbers, delta, q, both[:, :, 0], apart)
+    y = np.stack([_log_sum_numba(both)[:, 0], _log_sum_numba(apart).sum(axis=1)], axis=1)  # (2),(3)
+    return y, (delta, q, both[:, :, 0], apart)
+
+
+@kernel("numba", of=backward)
+def backward_numba(
+    dy: Array, delta: Array, q: Array, shares: Array, shares_apart: Array
+) -> tuple[Array, Array, Array]:
+    """Kernel of `backward`."""
+    if dy.shape != (len(delta), 2):
+        raise ShapeError(f"dy has shape {dy.shape}, but {len(delta), 2} is expected; as y has.")
+    same_dtype(delta=delta, dy=dy)
+    delta, q, shares_apart = together(delta=delta, q=q, shares_apart=shares_apart)
+    (dy,), (shares,) = together(dy=dy), together(shares=shares)
+    dz = np.zeros(delta.shape[::2], delta.dtype)
+    dmu, dlogvar = np.zeros(delta.shape[1:], delta.dtype), np.zeros(delta.shape[1:], delta.dtype)
+    _back(dy, delta, q, shares, shares_apart, dz, dmu, dlogvar)
+    return dz, dmu, dlogvar
 
 
 class CodeDensity(Layer):

@@ -45,10 +45,12 @@ $$ dw = z \, da + u \, dp + k \, d\hat u - \frac{2 k \, dk}{|w|^2} w \tag{9} $$
 Source: Rezende and Mohamed (2015), section 4.1 and appendix A.1.
 """
 
-from ..engine import Array, Case, Layer, array_module, door
-from ..errors import NonFiniteError
+from ..engine import Array, Case, Layer, array_module, door, empty, kernel, loop, together
+from ..engine.cpu.elementary import log, sigmoid, tanh
+from ..engine.cpu.loop import same_dtype
+from ..errors import NonFiniteError, ShapeError
 from .activations.sigmoid import sigmoid_forward
-from .activations.softplus import softplus_forward
+from .activations.softplus import softplus, softplus_forward
 
 
 @door
@@ -96,6 +98,97 @@ def backward(
     through_norm = (2 * k * dk / squares)[:, None] * w
     dw = z * da[:, None] + u * dp[:, None] + k[:, None] * du_hat - through_norm  # (9)
     return dz, du, dw, da
+
+
+# The kernels take one example after the other: its products first, then where it goes.
+# Forward and backward at 128 x 20, float32, one thread, reference / kernel: 4.0.
+
+
+@loop(reorder=True)
+def _push(z, u, w, b, moved, u_hat, numbers):  # noqa: ANN001, ANN202
+    one = z.dtype.type(1)
+    for n in range(z.shape[0]):
+        z_n, u_n, w_n, hat, out = z[n], u[n], w[n], u_hat[n], moved[n]
+        p = squares = a = z.dtype.type(0)
+        for j in range(z_n.size):
+            p += w_n[j] * u_n[j]
+            squares += w_n[j] * w_n[j]
+            a += w_n[j] * z_n[j]
+        c = softplus(p) - one  # (3)
+        k = (c - p) / squares
+        t = tanh(a + b[n])
+        for j in range(z_n.size):
+            hat[j] = u_n[j] + k * w_n[j]  # (4)
+            out[j] = z_n[j] + hat[j] * t  # (1)
+        numbers[0, n], numbers[1, n], numbers[2, n] = t, c, k
+        numbers[3, n], numbers[4, n] = p, squares
+        numbers[5, n] = log(one + (one - t * t) * c)  # (2)
+
+
+@loop(reorder=True)
+def _back(dmoved, dlogdet, z, u, w, u_hat, ts, cs, ks, ps, squares, dz, du, dw, db):  # noqa: ANN001, ANN202
+    one, two = z.dtype.type(1), z.dtype.type(2)
+    for n in range(z.shape[0]):
+        d, z_n, u_n, w_n, hat = dmoved[n], z[n], u[n], w[n], u_hat[n]
+        t, c, k, p, norm = ts[n], cs[n], ks[n], ps[n], squares[n]
+        along_u = along_w = z.dtype.type(0)
+        for j in range(d.size):
+            along_u += d[j] * hat[j]
+            along_w += d[j] * w_n[j]
+        slope = one - t * t
+        r = dlogdet[n] / (one + slope * c)  # (5)
+        da = slope * (along_u - two * r * c * t)
+        dk = along_w * t
+        dc = r * slope + dk / norm  # (7)
+        dp = dc * sigmoid(p) - dk / norm
+        through_norm = two * k * dk / norm
+        for j in range(d.size):
+            hat_j = d[j] * t
+            dz[n, j] = d[j] + w_n[j] * da  # (6)
+            du[n, j] = hat_j + w_n[j] * dp  # (8)
+            dw[n, j] = z_n[j] * da + u_n[j] * dp + k * hat_j - through_norm * w_n[j]  # (9)
+        db[n] = da
+
+
+@kernel("numba", of=forward)
+def forward_numba(z: Array, u: Array, w: Array, b: Array) -> tuple[tuple[Array, Array], tuple]:
+    """Kernel of `forward`."""
+    z, u, w = together(z=z, u=u, w=w)
+    if z.ndim != 2 or b.shape != z.shape[:1]:
+        raise ShapeError(f"z and b have shapes {z.shape} and {b.shape}; give (B, Z) and (B,).")
+    same_dtype(z=z, b=b)
+    (b,) = together(b=b)
+    moved, u_hat = empty(z.shape, z.dtype), empty(z.shape, z.dtype)
+    numbers = empty((6, len(z)), z.dtype)
+    _push(z, u, w, b, moved, u_hat, numbers)
+    t, c, k, p, squares, logdet = numbers
+    return (moved, logdet), (z, u, w, u_hat, t, c, k, p, squares)
+
+
+@kernel("numba", of=backward)
+def backward_numba(
+    dmoved: Array,
+    dlogdet: Array,
+    z: Array,
+    u: Array,
+    w: Array,
+    u_hat: Array,
+    t: Array,
+    c: Array,
+    k: Array,
+    p: Array,
+    squares: Array,
+) -> tuple[Array, Array, Array, Array]:
+    """Kernel of `backward`."""
+    z, dmoved, u, w, u_hat = together(z=z, dmoved=dmoved, u=u, w=w, u_hat=u_hat)
+    if z.ndim != 2 or dlogdet.shape != z.shape[:1]:
+        raise ShapeError(f"dlogdet has shape {dlogdet.shape}, but {z.shape[:1]} is expected.")
+    t, dlogdet, c, k, p, squares = together(t=t, dlogdet=dlogdet, c=c, k=k, p=p, squares=squares)
+    same_dtype(z=z, t=t)
+    dz, du, dw = (empty(z.shape, z.dtype) for _ in range(3))
+    db = empty(t.shape, z.dtype)
+    _back(dmoved, dlogdet, z, u, w, u_hat, t, c, k, p, squares, dz, du, dw, db)
+    return dz, du, dw, db
 
 
 class Planar(Layer):

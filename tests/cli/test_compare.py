@@ -11,6 +11,7 @@ from matplotlib.image import imread
 from minivae.cli.commands import compare
 from minivae.cli.main import main
 from minivae.errors import DataError
+from minivae.models.registry import Option
 from minivae.show.canvas import new_figure, save
 from minivae.uses.experiments.page import Section, page, text_table
 
@@ -37,12 +38,32 @@ def run_failing(folder, *, seeds=4, progress=True):
     raise DataError("the data are not here; fetch them.")
 
 
+def run_long(folder, *, seeds=1, progress=True, steps=(1, 2), rate=0.5):
+    """Write a file for each step; Ctrl-C comes after each."""
+    for step in steps:
+        file = Path(folder) / f"step{step}"
+        if not file.exists():
+            file.write_text(str(rate))
+            raise KeyboardInterrupt
+    return {"tables": [], "pictures": [], "text": f"{seeds} {list(steps)} {rate}"}
+
+
 @pytest.fixture
 def small(monkeypatch):
-    """Two experiments in the place of the real ones."""
+    """Three experiments in the place of the real ones."""
     known = {
         "small": SimpleNamespace(NAME="small", WHAT="what is <small>", run=run_small),
         "failing": SimpleNamespace(NAME="failing", WHAT="what fails", run=run_failing),
+        "long": SimpleNamespace(
+            NAME="long",
+            WHAT="what takes hours",
+            run=run_long,
+            RESUMES=True,
+            OPTIONS={
+                "steps": Option(int, (1, 2), "which", many=True),
+                "rate": Option(float, 0.5, "how fast"),
+            },
+        ),
     }
     monkeypatch.setattr(compare, "experiments", lambda: known)
 
@@ -104,6 +125,36 @@ def test_an_experiment_that_fails_leaves_nothing_and_takes_nothing_away(small, c
     assert sorted(path.name for path in Path("both").iterdir()) == ["index.html", "small"]
 
 
+def test_what_takes_hours_goes_on_where_it_was_stopped(small, capsys):
+    words = ["long", "--steps", "1", "2", "--rate", "0.25", "--seeds", "3"]
+    assert call(*words, "--out", "slow one") == 130
+    assert capsys.readouterr().err == (
+        "interrupted; go on with: minivae compare long --seeds 3 --steps 1 2 --rate 0.25 "
+        "--resume 'slow one'\n"
+    )
+    words += ["--resume", "slow one"]
+    assert call(*words) == 130
+    assert {path.name for path in Path("slow one/long").iterdir()} == {"step1", "step2"}
+    assert call(*words) == 0
+    summary = json.loads(Path("slow one/long/summary.json").read_text())
+    assert summary["text"] == "3 [1, 2] 0.25"
+    assert "compare long --seeds 3 --steps 1 2" in Path("slow one/index.html").read_text()
+
+
+def test_all_of_them_are_those_that_take_no_hours(small):
+    assert compare.choose([], compare.experiments()) == ["small", "failing"]
+
+
+def test_what_takes_hours_leaves_no_empty_folder(small):
+    compare.experiments()["long"].run = run_failing_at_once
+    assert call("long", "--out", "none") == 2
+    assert not Path("none").exists()
+
+
+def run_failing_at_once(folder, *, seeds=1, progress=True):
+    raise DataError("the data are not here; fetch them.")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -112,6 +163,15 @@ def test_an_experiment_that_fails_leaves_nothing_and_takes_nothing_away(small, c
         ("small --seeds many", "no whole number"),
         ("small --out full", "full exists already"),
         ("small --out full/file", "exists already"),
+        ("small --rate 2", "--rate was given, but long does not run, whose it is; leave it out"),
+        ("--list --steps 2", "--steps was given, but --list runs nothing"),
+        ("--list --resume full", "--resume was given, but --list runs nothing"),
+        ("small --resume full", "--resume was given with small, but it goes with one experiment"),
+        ("small long --resume full", "with small long, but it goes with one experiment that can"),
+        ("--resume full", "with no name, but it goes with one experiment"),
+        ("long --resume full", "there is no long in it to go on with"),
+        ("long --resume full --out new", "--out was given, but a resumed experiment stays in"),
+        ("long --rate fast", "fast"),
     ],
 )
 def test_bad_input_is_one_sentence(small, words, message, capsys):

@@ -98,7 +98,7 @@ def test_all_that_a_model_has_is_drawn(runs, capsys, name, drawn, notes):
 )
 def test_a_model_without_a_latent_space_of_its_own_is_refused(refuses, has, words):
     with refuses(OptionError, words, has["kind"]):
-        walks.check_model(SimpleNamespace(**has))
+        walks.check_model(SimpleNamespace(**has), paths=True)
 
 
 def test_the_newest_run_gets_a_new_folder_each_time(runs):

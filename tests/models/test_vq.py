@@ -34,9 +34,10 @@ def make(**options):
     return model, model.prepare(np.round(rng.random((BATCH, PIXELS)))), there(rng.random(K))
 
 
-def prior(grid=(2, 2), codes=3, width=4):
+def prior(grid=(2, 2), codes=3, width=4, layers=2):
     """A prior with random weights."""
-    made = CodePrior(grid, codes, width, rng=np.random.default_rng(1), dtype="float64")
+    how = {"rng": np.random.default_rng(1), "dtype": "float64"}
+    made = CodePrior(grid, codes, width, layers, **how)
     made.params.theta[...] = there(np.random.default_rng(2).standard_normal(made.params.theta.size))
     return made
 
@@ -50,9 +51,9 @@ def all_grids(made):
 
 @each_backend
 @pytest.mark.parametrize("grid", [(2, 2), (1, 4)])
-@pytest.mark.parametrize("width", [0, 4])
-def test_the_prior_of_all_grids_adds_up_to_one_and_is_what_is_drawn(grid, width):
-    made = prior(grid, width=width)
+@pytest.mark.parametrize(("width", "layers"), [(0, 2), (4, 1), (4, 2), (4, 4)])
+def test_the_prior_of_all_grids_adds_up_to_one_and_is_what_is_drawn(grid, width, layers):
+    made = prior(grid, width=width, layers=layers)
     p = np.exp(-here(made.nll(all_grids(made))).sum(axis=1))
     assert len(p) == 81
     assert p.sum() == pytest.approx(1, abs=1e-12)
@@ -80,6 +81,17 @@ def test_a_place_knows_nothing_of_itself_and_of_what_comes_later():
         assert_array_equal(changed[:, : place + 1], logits[:, : place + 1])
         if place < 8:
             assert np.abs(changed - logits).max() > 1e-3
+
+
+@pytest.mark.parametrize("layers", [1, 2, 4])
+def test_each_layer_sees_a_row_further_up(layers):
+    made = prior((6, 2), width=16, layers=layers)
+    codes = there(np.zeros((1, 12), int))
+    logits = here(made.forward(made.one_hot(codes))).copy()
+    codes[0, 0] = 1
+    changed = here(made.forward(made.one_hot(codes))) - logits
+    rows = np.abs(changed).reshape(6, -1).max(axis=1) > 0
+    np.testing.assert_array_equal(rows, np.arange(6) <= layers)
 
 
 def test_without_convolutions_the_best_is_the_entropy_of_each_place():
@@ -222,6 +234,7 @@ def test_a_run_begins_on_the_data_and_counts_its_codes():
     ("options", "words"),
     [
         ({"commitment": -1.0}, ("commitment=-1.0",)),
+        ({"prior_layers": 0}, ("prior_layers=0", "at least 1 layer")),
         ({"slots": 0}, ("slots=0", "at least 1")),
         ({"codebook": 0}, ("0 codes",)),
         ({"decay": 1.0}, ("decay of 1.0", "[0, 1)")),

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minivae.errors import NonFiniteError
+from minivae.engine.backend import get_backend
+from minivae.errors import DtypeError, NonFiniteError, ShapeError
 from minivae.ops import Planar, planar
 from oracles import standard_normal
 
@@ -122,3 +123,39 @@ def test_a_singular_step_is_one_sentence(refuses):
         layer.forward(z, u, 0 * w, b)
     with np.errstate(all="ignore"), refuses(NonFiniteError, "singular", "flattens"):
         layer.forward(0 * z, -100 * w, w, 0 * b)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("batch", "latent"), [(37, 13), (1, 1), (0, 4)])
+def test_the_kernels_are_the_reference(dtype, batch, latent):
+    call = get_backend("numba").call
+    given = tuple(array.astype(dtype) for array in steep(7, batch, latent))
+    (moved, logdet), cache = call(planar.forward, *given)
+    (expected, expected_logdet), _ = planar.forward(*given)
+    close = {"rtol": 0, "atol": 2e-5 if dtype == "float32" else 1e-12}
+    np.testing.assert_allclose(moved, expected, **close)
+    np.testing.assert_allclose(logdet, expected_logdet, **close)
+    rng = np.random.default_rng(8)
+    upstream = [rng.standard_normal(shape).astype(dtype) for shape in (moved.shape, logdet.shape)]
+    found = call(planar.backward, *upstream, *cache)
+    expected = planar.backward(*upstream, *planar.forward(*given)[1])
+    for gradient, other in zip(found, expected, strict=True):
+        assert gradient.dtype == dtype
+        scale = np.abs(other).max(initial=1)
+        np.testing.assert_allclose(gradient / scale, other / scale, **close)
+
+
+def test_the_kernels_refuse_shapes_that_do_not_fit():
+    call = get_backend("numba").call
+    z, u, w, b = steep(9, 5, 3)
+    (moved, logdet), cache = call(planar.forward, z, u, w, b)
+    for bad in ((z[:4], u, w, b), (z, u[:, :2], w, b), (z, u, w, b[:4]), (z[0], u[0], w[0], b)):
+        with pytest.raises(ShapeError):
+            call(planar.forward, *bad)
+    with pytest.raises(DtypeError):
+        call(planar.forward, z, u, w, b.astype("float32"))
+    for bad in ((moved[:4], logdet), (moved, logdet[:4]), (moved[:, :2], logdet)):
+        with pytest.raises(ShapeError):
+            call(planar.backward, *bad, *cache)
+    with pytest.raises(DtypeError):
+        call(planar.backward, moved, logdet.astype("float32"), *cache)

@@ -6,14 +6,21 @@ import importlib
 import inspect
 import json
 import pkgutil
+import shlex
+import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ...errors import OptionError
+from ...interrupts import exit_code
 from ..numbers import whole
 from ..options import add_shared, refuse_idle
+from ..own_options import add_own, flag, show
 from ..voice import width
 
 EPILOG = """\
@@ -21,20 +28,28 @@ examples:
   minivae compare --list                 what there is to run
   minivae compare modes                  VAE and GAN on 8 and on 25 Gaussians
   minivae compare modes stability --seeds 3 --out quick
-  minivae compare                        all of them: each takes some minutes on two cores
+  minivae compare                        all that take some minutes each on two cores
+  minivae compare iwae --k 1 5           hours; Ctrl-C stops it, and the command says how to go on
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which (default: all short ones)")
     parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
     seeds = "repetitions, numbered from 0 (default: each experiment's own)"
     parser.add_argument("--seeds", type=whole, metavar="N", help=seeds)
     out = "a new folder for page, tables and pictures (default: runs/comparison-<number>)"
     parser.add_argument("--out", metavar="FOLDER", help=out)
+    resume = "go on in this folder with an experiment that was interrupted"
+    parser.add_argument("--resume", metavar="FOLDER", help=resume)
     add_shared(parser, "quiet", "json")
+    for name, module in experiments().items():
+        if own := own_options(module):
+            group = parser.add_argument_group(f"of {name} alone")
+            for option in own:
+                add_own(group, option, own[option])
 
 
 def experiments() -> dict[str, ModuleType]:
@@ -46,6 +61,16 @@ def experiments() -> dict[str, ModuleType]:
     return {module.NAME: module for module in modules if hasattr(module, "NAME")}
 
 
+def own_options(module: ModuleType) -> dict[str, Any]:
+    """Options that an experiment takes by itself."""
+    return getattr(module, "OPTIONS", {})
+
+
+def resumes(module: ModuleType) -> bool:
+    """Whether an experiment goes on where it was stopped."""
+    return getattr(module, "RESUMES", False)
+
+
 def run(options: argparse.Namespace) -> int:
     """Run what was asked for; the page grows with each experiment that is done."""
     from ...files import write_atomically
@@ -54,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
     known = experiments()
     voice = options.voice
     if options.list:
-        refuse_idle(options, "--list runs nothing", "seeds", "out")
+        own = [name for module in known.values() for name in own_options(module)]
+        refuse_idle(options, "--list runs nothing", "seeds", "out", "resume", *own)
         if options.names:
             raise OptionError(
                 f"{options.names[0]} was given, but --list names all there is; leave one out."
@@ -67,17 +93,26 @@ def run(options: argparse.Namespace) -> int:
     chosen = choose(options.names, known)
     if options.seeds == 0:
         raise OptionError("--seeds 0 was given, but an experiment needs at least 1.")
-    folder = new_folder(options.out)
-    repeat = {} if options.seeds is None else {"seeds": options.seeds}
+    asked = {name: given(options, known[name]) for name in chosen}
+    for name, module in known.items():
+        if name not in chosen:
+            refuse_idle(options, f"{name} does not run, whose it is", *own_options(module))
+    folder = old_folder(options, chosen, known) if options.resume else new_folder(options.out)
     sections = []
     for name in chosen:
         module = known[name]
         voice.say(f"{name}: {module.WHAT}", flush=True)
         started = time.monotonic()
-        summary = run_whole(module, folder / name, repeat, progress=voice.progress)
+        command = shlex.join(["minivae", "compare", name, *as_typed(asked[name])])
+        try:
+            summary = run_one(module, folder / name, asked[name], progress=voice.progress)
+        except KeyboardInterrupt as error:
+            if not (resumes(module) and (folder / name).exists()):
+                raise
+            words = shlex.join(["--resume", str(folder)])
+            print(f"interrupted; go on with: {command} {words}", file=sys.stderr)
+            return exit_code(error)
         seconds = time.monotonic() - started
-        words = f" --seeds {options.seeds}" if repeat else ""
-        command = f"minivae compare {name}{words}"
         sections.append(Section(name, module.WHAT, command, seconds, folder / name, summary))
         html = page(sections)
         write_atomically(folder / "index.html", lambda file, html=html: file.write(html.encode()))
@@ -91,13 +126,28 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_whole(module: ModuleType, folder: Path, repeat: dict[str, int], *, progress: bool) -> dict:
-    """Run one experiment into `folder`, which is there when it is done, and not before."""
+def given(options: argparse.Namespace, module: ModuleType) -> dict[str, Any]:
+    """What was asked for, of the options that an experiment takes."""
+    found = {name: getattr(options, name) for name in ("seeds", *own_options(module))}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def as_typed(asked: dict[str, Any]) -> list[str]:
+    """Options as the user would type them again."""
+    typed = ((flag(name), *show(value).split()) for name, value in asked.items())
+    return [word for words in typed for word in words]
+
+
+def run_one(module: ModuleType, folder: Path, asked: dict[str, Any], *, progress: bool) -> dict:
+    """Run one experiment into `folder`, which is there when it is done.
+
+    It is not there before, unless the experiment can go on with what it has left there.
+    """
     from ...files import whole_folder
 
     try:
-        with whole_folder(folder) as new:
-            summary = module.run(new, progress=progress, **repeat)
+        with in_place(folder) if resumes(module) else whole_folder(folder) as new:
+            summary = module.run(new, progress=progress, **asked)
             text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
             (new / "summary.json").write_text(text, encoding="utf-8")
     except BaseException:
@@ -107,13 +157,24 @@ def run_whole(module: ModuleType, folder: Path, repeat: dict[str, int], *, progr
     return summary
 
 
+@contextmanager
+def in_place(folder: Path) -> Iterator[Path]:
+    """Give the folder itself to write into; it is gone again if nothing was written."""
+    folder.mkdir(exist_ok=True)
+    try:
+        yield folder
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
 def default_seeds(module: ModuleType) -> int:
     """How many seeds an experiment runs by itself."""
     return inspect.signature(module.run).parameters["seeds"].default
 
 
 def choose(names: list[str], known: dict[str, ModuleType]) -> list[str]:
-    """Return the names that were given, once each; all, if none was.
+    """Return the names that were given, once each; all that take no hours, if none was.
 
     Raises
     ------
@@ -127,7 +188,31 @@ def choose(names: list[str], known: dict[str, ModuleType]) -> list[str]:
             raise OptionError(
                 f"there is no experiment {name!r}{hint}; choose among: {', '.join(known)}."
             )
-    return list(dict.fromkeys(names)) or list(known)
+    return list(dict.fromkeys(names)) or [name for name in known if not resumes(known[name])]
+
+
+def old_folder(options: argparse.Namespace, chosen: list[str], known: dict[str, Any]) -> Path:
+    """Return the folder to go on in.
+
+    Raises
+    ------
+    OptionError
+        If not just one experiment is named that can go on, or the folder does not hold it.
+    """
+    refuse_idle(options, "a resumed experiment stays in its folder", "out")
+    able = [name for name in known if resumes(known[name])]
+    if len(chosen) != 1 or chosen[0] not in able:
+        raise OptionError(
+            f"--resume was given with {' '.join(options.names) or 'no name'}, but it goes with "
+            f"one experiment that can go on where it was stopped: {', '.join(able)}."
+        )
+    folder = Path(options.resume).expanduser()
+    if not (folder / chosen[0]).is_dir():
+        raise OptionError(
+            f"--resume {folder} was given, but there is no {chosen[0]} in it to go on with; name "
+            "the folder that was given with --out, or that the command has named."
+        )
+    return folder
 
 
 def new_folder(out: str | None) -> Path:

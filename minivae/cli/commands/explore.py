@@ -86,7 +86,7 @@ def check(options: argparse.Namespace) -> None:
         )
     used = {
         "steps": ("interpolation",),
-        "images": ("interpolation", "traversals"),
+        "images": ("interpolation", "traversals", "categories", "analogies"),
         "classes": ("arithmetic",),
         "having": ("arithmetic",),
         "lacking": ("arithmetic",),

@@ -10,4 +10,10 @@ writes its tables and pictures into `folder` and returns a summary: `tables`, a 
 header, rows); `pictures`, the names of its PNG files; `text`, what came out, in words that are
 computed from the numbers. The same seeds give the same files. No other use imports an
 experiment.
+
+It may have besides
+
+    OPTIONS         dict of `Option`: flags of its own, which `run` takes as keywords
+    RESUMES         True if it takes hours: `run` goes on with what it finds in `folder`, and all
+                    experiments together are those without it
 """
