@@ -46,6 +46,7 @@ def begin(asked: dict[str, Any], out: str | None, *, progress: bool) -> tuple[Ru
         progress=progress,
         **table_of(options),
     )
+    check_symbols(data, options["model"])
     check_likelihood(data, options["likelihood"])
     options["data"] = source_of(options["data"])
     options |= suited(options, data, asked)
@@ -97,6 +98,23 @@ def suited(options: dict[str, Any], data: Dataset, asked: dict[str, Any]) -> dic
     return found | {name: value for name, value in own.items() if name not in asked}
 
 
+def check_symbols(data: Dataset, kind: str) -> None:
+    """Refuse a model of sequences for other data, and sequences for another model."""
+    of_sequences = [name for name, model in MODELS.items() if model.sequential]
+    if MODELS[kind].sequential == (data.alphabet is not None):
+        return
+    if data.alphabet is None:
+        known = [name for name in datasets.OWN if hasattr(datasets.OWN[name], "ALPHABET")]
+        raise OptionError(
+            f"--model {kind} was given, but {data.name} holds no sequences of symbols; train it on "
+            f"one of: {', '.join(known)}."
+        )
+    raise OptionError(
+        f"{data.name} holds sequences of symbols, numbers between which there is no mean; choose "
+        f"--model {' or '.join(of_sequences)} instead of {kind}."
+    )
+
+
 def check_likelihood(data: Dataset, name: str) -> None:
     """Refuse a likelihood of pixels for a table, whose columns are standardised."""
     real = [other for other, kind in LIKELIHOODS.items() if kind.real]
@@ -120,6 +138,8 @@ def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator
     names = ["latent", "network", "likelihood", "dtype", "backend", *network.options]
     names += [name for name, option in kind.options.items() if option.flag]
     given = {"labels": class_names(data)} if "condition" in kind.can else {}
+    if "alphabet" in kind.options:
+        given["alphabet"] = data.alphabet
     if "population" in kind.options:
         given["population"] = len(data.pixels_train)
     likelihood_options = {

@@ -27,6 +27,7 @@ import numpy as np
 
 from ..engine.door import door
 from ..errors import DataError, DtypeError, ShapeError
+from .alphabet import check_alphabet
 from .hold_out import HOLD_OUT, class_by_class, held_out_rows
 from .pixels import AnyArray, Pixels
 from .tables.form import Form
@@ -57,6 +58,8 @@ class Dataset:
         Of a table: names and scale of its columns, which are standardised in the rows.
     notes : tuple of str
         What was passed over or left out when the data were read, a sentence each.
+    alphabet : tuple of str, or None
+        Of sequences: the symbols that whole numbers in the rows stand for; see `alphabet.py`.
 
     Attributes
     ----------
@@ -83,6 +86,7 @@ class Dataset:
     labels: tuple[str, ...] | None = None
     form: Form | None = None
     notes: tuple[str, ...] = ()
+    alphabet: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for part, x, y in (
@@ -101,6 +105,8 @@ class Dataset:
                     f"pixels_{part} of {self.name!r} has shape {x.shape}, expected rows of "
                     f"{prod(self.shape)} values for examples of shape {self.shape}"
                 )
+            if self.alphabet is not None:
+                check_alphabet(self.name, self.alphabet, x.min(), x.max())
             if y is not None and y.shape != (len(x),):
                 raise ShapeError(
                     f"y_{part} of {self.name!r} has shape {y.shape}, expected one label for each "
@@ -122,7 +128,8 @@ class Dataset:
         x, n_test = self.pixels_train, 0 if self.pixels_test is None else len(self.pixels_test)
         size = " x ".join(map(str, self.shape))
         text = f"Dataset({self.name!r}: {len(x)} train, {n_test} test, each {size}"
-        text += f", values {x.min():.4g} to {x.max():.4g}"
+        symbols = f"of {len(self.alphabet) - 1} symbols" if self.alphabet else ""
+        text += f", {symbols or f'values {x.min():.4g} to {x.max():.4g}'}"
         if self.y_train is not None:
             text += f", {len(np.unique(self.y_train))} classes"
         return text + ")"
