@@ -17,7 +17,7 @@ from ..interrupts import held
 from ..models import MODELS, NETWORKS
 from ..models.base import Model
 from ..models.network import DEFAULT as NETWORK
-from ..ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
+from ..ops import LIKELIHOOD_OPTIONS, LIKELIHOODS, OF_SYMBOLS
 from ..ops.likelihoods.base import is_binary
 from ..train.kept import describe
 from ..train.optim import OPTIMIZERS
@@ -92,8 +92,8 @@ def suited(options: dict[str, Any], data: Dataset, asked: dict[str, Any]) -> dic
         found["batch"] = batch = min(batch, SMALL) if n < 10 * batch else batch
     if "epochs" not in asked:
         found["epochs"] = max(epochs, math.ceil(ENOUGH / math.ceil(n / max(1, batch))))
-    if "reconstruct" not in kind.can:  # then no scale of the data is asked for
-        return found
+    if "reconstruct" not in kind.can or options["likelihood"] in OF_SYMBOLS:
+        return found  # no scale of the data is asked for
     own = LIKELIHOODS[options["likelihood"]].suited(spread(data.pixels_train))
     return found | {name: value for name, value in own.items() if name not in asked}
 
@@ -128,7 +128,8 @@ def check_likelihood(data: Dataset, name: str) -> None:
 def default_binarize(data: Dataset, likelihood: str) -> str:
     """Grey pictures under a likelihood of zeros and ones are binarized anew; all else stays."""
     grey = len(data.shape) == 2 and not is_binary(data.pixels_train)
-    return "dynamic" if grey and LIKELIHOODS[likelihood].binary else "none"
+    takes_bits = likelihood in LIKELIHOODS and LIKELIHOODS[likelihood].binary
+    return "dynamic" if grey and takes_bits else "none"
 
 
 def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator) -> Model:

@@ -49,7 +49,7 @@ def read() -> tuple[list[str], np.ndarray]:
     except (OSError, ValueError) as error:
         raise DataError(
             f"{PATH} cannot be read ({error}), expected the file that came with minivae; install "
-            "the package again"
+            "the package again."
         ) from None
     return names, np.array(bearers, "int64")
 

@@ -148,7 +148,7 @@ class RecurrentDecoder(Layer):
         return xp.stack(found, axis=1)
 
     def _inputs(self, k: Indices, z: Array) -> Array:
-        """What each step is given (B, t, D + Z), for the symbols k (B, t) before it and the code."""
+        """What each step is given (B, t, D + Z): the row of its k (B, t), and the code."""
         xp, rows = self.backend.xp, self.embedding.forward(k)
         code = xp.broadcast_to(z[:, None], (*k.shape, self.latent))
         return xp.concatenate([rows, code], axis=2)
