@@ -1,4 +1,4 @@
-"""Data to learn from: three sets in the package, one drawn, two to download, and the user's own.
+"""Data to learn from: sets in the package, sets that are made, two to download, and the user's own.
 
 They come as rows, scaled and checked, and leave as minibatches. No model is known here, and nothing
 is downloaded unless a set that is not on this machine is asked for by name.
@@ -17,7 +17,7 @@ from typing import Any
 
 from ..engine.door import door
 from ..errors import DataError, OptionError
-from . import download, embedded, files, sprites
+from . import download, embedded, files, names, sprites
 from .dataset import Dataset, thin
 from .images import load_image
 from .melodies import embedded as melodies
@@ -30,7 +30,7 @@ from .tables.reading import SUFFIXES, is_table, table_data
 
 __all__ = ["NAMES", "Available", "Dataset", "Pixels", "available", "fetch", "load", "load_image"]
 
-OWN: dict[str, Any] = {module.NAME: module for module in (sprites, melodies, motifs)}
+OWN: dict[str, Any] = {module.NAME: module for module in (sprites, names, melodies, motifs)}
 """Modules that make a data set themselves: each has NAME, WHAT, STATE, SIZES, PATH and `load`."""
 
 NAMES = (*embedded.EMBEDDED, *OWN, *download.SOURCES)

@@ -23,7 +23,7 @@ END = "."
 
 @door
 def check_alphabet(name: str, alphabet: Sequence[str], low: float, high: float) -> None:
-    """Refuse an alphabet whose symbol 0 is not `PADDING`, or numbers from `low` to `high` beyond it.
+    """Refuse an alphabet without `PADDING` at 0, or numbers from `low` to `high` beyond it.
 
     Raises
     ------
@@ -33,12 +33,12 @@ def check_alphabet(name: str, alphabet: Sequence[str], low: float, high: float) 
     if not alphabet or alphabet[0] != PADDING or len(set(alphabet)) < len(alphabet):
         raise DataError(
             f"{name}: the alphabet begins with {list(alphabet[:3])}, expected {PADDING!r} and then "
-            "symbols no two of which are alike"
+            "symbols no two of which are alike."
         )
     if not (low >= 0 and high < len(alphabet) <= 256):
         raise DataError(
             f"{name}: the numbers of symbols range from {low:g} to {high:g}, expected 0 to "
-            f"{len(alphabet) - 1} for {len(alphabet)} symbols, and at most 256 of these"
+            f"{len(alphabet) - 1} for {len(alphabet)} symbols, and at most 256 of these."
         )
 
 
@@ -68,12 +68,12 @@ def numbered(
     end = [list(alphabet).index(END)] if END in alphabet else []
     lengths = {len(text) for text in texts}
     if not texts or 0 in lengths:
-        raise DataError(f"{name}: a sequence is empty, expected at least one symbol in each")
+        raise DataError(f"{name}: a sequence is empty, expected at least one symbol in each.")
     steps = max(lengths) + len(end) if steps is None else steps
     if not end and lengths != {steps}:
         raise DataError(
             f"{name}: sequences of {min(lengths)} to {max(lengths)} symbols were given, expected "
-            f"{steps} in each, for the alphabet has no symbol that ends one"
+            f"{steps} in each, for the alphabet has no symbol that ends one."
         )
     rows = np.zeros((len(texts), steps), np.uint8)
     for row, text in zip(rows, texts, strict=True):
@@ -81,11 +81,11 @@ def numbered(
         if lacking:
             raise DataError(
                 f"{name}: {text!r} holds {lacking[0]!r}, expected symbols of the alphabet: "
-                f"{' '.join(number)}"
+                f"{' '.join(number)}."
             )
         if len(text) + len(end) > steps:
             raise DataError(
-                f"{name}: {text!r} has {len(text)} symbols, expected at most {steps - len(end)}"
+                f"{name}: {text!r} has {len(text)} symbols, expected at most {steps - len(end)}."
             )
         row[: len(text) + len(end)] = [*(number[letter] for letter in text), *end]
     return rows

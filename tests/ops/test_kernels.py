@@ -77,9 +77,10 @@ def test_the_operations_of_a_training_step_have_kernels():
 
 
 def test_every_operation_has_a_kernel_for_the_gpu():
-    # Of the linear layer's forward pass and of a codebook's two the reference is as good: products.
+    # Of the linear layer's forward pass, and of a codebook's two and an embedding's, the reference
+    # is as good: products.
     missing = {case.name for case in WITH_KERNEL if case.forward not in ON_A_GPU}
-    assert missing == {"linear", "codebook"}
+    assert missing == {"linear", "codebook", "embedding"}
     # A sum, a view, a copy: one launch each without a kernel; the masked convolution has those of
     # the convolution. Of later ones no kernel is measured.
     without = {case.name for case in CASES} - {case.name for case in WITH_KERNEL}
@@ -88,7 +89,7 @@ def test_every_operation_has_a_kernel_for_the_gpu():
         "merge",
     }
     backward = {case.name for case in WITH_KERNEL if case.backward not in ON_A_GPU}
-    assert backward == {"logmeanexp", "codebook"}
+    assert backward == {"logmeanexp", "codebook", "embedding"}
     assert {sgd, momentum, adam} <= ON_A_GPU
 
 
