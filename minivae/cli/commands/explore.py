@@ -2,7 +2,7 @@
 
 import argparse
 
-from .. import outputs, walks
+from .. import outputs, sequences, walks
 from ..numbers import whole
 from ..options import add_run, add_shared, refuse_idle
 from ..walks import KINDS
@@ -13,6 +13,7 @@ examples:
   minivae explore runs/001-mnist5k-vae --only traversals latents
   minivae explore --images 3 14               from test image 3 to test image 14
   minivae explore --morph a.png b.png         from one picture to another
+  minivae explore --morph 3 "Ode to Joy"      from one melody to another: .mid, .wav and a picture
   minivae explore --classes 3 8               what has to be added to a 3 to make it an 8
   minivae explore --with smiling/ --without serious/
   minivae explore --html page.html            a page to walk through the latent space by hand
@@ -29,8 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DATA", help=data)
     images = "test images to go from and to, by their numbers (default: four pairs)"
     parser.add_argument("--images", nargs=2, type=whole, metavar=("I", "J"), help=images)
-    morph = "go from one picture to another and draw nothing else"
-    parser.add_argument("--morph", nargs=2, metavar=("A.png", "B.png"), help=morph)
+    morph = "go from one picture to another and draw nothing else; of melodies: two held-out ones "
+    morph += "by their numbers, titles of tunes, or .abc or .mid files"
+    parser.add_argument("--morph", nargs=2, metavar=("A", "B"), help=morph)
     classes = "the arithmetic's classes (default: two whose distance is middling)"
     parser.add_argument("--classes", nargs=2, metavar=("FROM", "TO"), help=classes)
     having = "the arithmetic's groups, instead of two classes: data with an attribute ..."
@@ -54,8 +56,19 @@ def run(options: argparse.Namespace) -> int:
 
         options.voice.wrote(write_page(run, options.html, data=options.data))
         return 0
+    if sequences.alphabet_of(run) is not None:
+        check_sequences(options)
+        options.voice.wrote(*sequences.morph(run, options))
+        return 0
     options.voice.wrote(*walks.draw(run, options))
     return 0
+
+
+def check_sequences(options: argparse.Namespace) -> None:
+    """Refuse options of pictures, for a run on sequences."""
+    for name in ("only", "images", "classes", "having", "lacking", "data"):
+        flag = {"having": "with", "lacking": "without"}.get(name, name)
+        refuse_idle(options, "the run is on sequences, which have no such pictures", name, flag=flag)
 
 
 def check(options: argparse.Namespace) -> None:

@@ -23,6 +23,9 @@ examples:
   minivae sample --nearest                       beside each its nearest training image
   minivae sample --n 500 --out samples           a folder of PNG files
   minivae sample --n 10000 --out samples.npz     numbers: the array x (n, height, width)
+
+of a run on melodies, 8 are drawn, to be heard and seen: a folder of .mid, .wav and .png files
+  minivae sample --n 20 --out melodies.wav       20 of them, one after the other, in one file
 """
 
 
@@ -30,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
     add_run(parser)
-    n = "how many (default: 64; 30 with --nearest; 8 of each class)"
+    n = "how many (default: 64; 30 with --nearest; 8 of each class; 8 sequences)"
     parser.add_argument("--n", type=whole, metavar="N", help=n)
     parser.add_argument(
         "--temperature",
@@ -59,11 +62,14 @@ def run(options: argparse.Namespace) -> int:
 
     from ...data.labelled import named
     from ...errors import OptionError
-    from .. import outputs, pictures
+    from .. import outputs, pictures, sequences
 
     if options.temperature == 0 and not options.draw:
         refuse_idle(options, "nothing is drawn at --temperature 0", "seed")
     run = outputs.chosen_run(options)
+    if sequences.alphabet_of(run) is not None:
+        options.voice.wrote(*sequences.sample(run, options))
+        return 0
     path = outputs.output(run, options.out, "sample", folders=True)
     if options.nearest and path.suffix == "":
         raise OptionError(
