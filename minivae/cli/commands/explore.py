@@ -1,11 +1,18 @@
 """`minivae explore`: walk through a latent space: pictures, films, or a page to do it by hand."""
 
 import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .. import outputs, sequences, walks
 from ..numbers import whole
 from ..options import add_run, add_shared, refuse_idle
 from ..walks import KINDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...train.runs import Run
 
 EPILOG = """\
 examples:
@@ -52,9 +59,7 @@ def run(options: argparse.Namespace) -> int:
     check(options)
     run = outputs.chosen_run(options)
     if options.html is not None:
-        from ...uses.explore.page import write_page
-
-        options.voice.wrote(write_page(run, options.html, data=options.data))
+        options.voice.wrote(page_of(run)(run, options.html, data=options.data))
         return 0
     if sequences.alphabet_of(run) is not None:
         check_sequences(options)
@@ -64,11 +69,22 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def page_of(run: "Run") -> "Callable[..., Path]":
+    """What writes the page of a run: of melodies, or of pictures."""
+    if sequences.alphabet_of(run) is not None:
+        from ...uses.explore.melodies import write_page
+    else:
+        from ...uses.explore.page import write_page
+    return write_page
+
+
 def check_sequences(options: argparse.Namespace) -> None:
     """Refuse options of pictures, for a run on sequences."""
     for name in ("only", "images", "classes", "having", "lacking", "data"):
         flag = {"having": "with", "lacking": "without"}.get(name, name)
-        refuse_idle(options, "the run is on sequences, which have no such pictures", name, flag=flag)
+        refuse_idle(
+            options, "the run is on sequences, which have no such pictures", name, flag=flag
+        )
 
 
 def check(options: argparse.Namespace) -> None:

@@ -101,7 +101,9 @@ def of_tunes(
     x, y = kept[False]
     if not x:
         raise DataError(problems[0] if problems else f"{name} has no window of 2 bars that fits.")
-    more = [f"{left_out} windows with notes between the sixteenths were left out"] if left_out else []
+    more = (
+        [f"{left_out} windows with notes between the sixteenths were left out"] if left_out else []
+    )
     if problems:
         more.append(f"{len(problems)} tunes were passed over, the first since {problems[0]}")
     test, y_test = kept[True]

@@ -102,4 +102,6 @@ def load(*, hold_out: bool = True) -> Dataset:
     x, y = melodies(), factors()[:, 0].astype(np.int64)
     test = held_out_rows(len(x), y) if hold_out else np.zeros(len(x), bool)
     held = (Pixels(x[test], 1), y[test]) if hold_out else (None, None)
-    return Dataset(NAME, Pixels(x[~test], 1), y[~test], *held, (STEPS,), tuple(SCALES), alphabet=ALPHABET)
+    return Dataset(
+        NAME, Pixels(x[~test], 1), y[~test], *held, (STEPS,), tuple(SCALES), alphabet=ALPHABET
+    )

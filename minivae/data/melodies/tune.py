@@ -179,9 +179,7 @@ def beginning(tune: Tune) -> np.ndarray:
     """
     pitches, left_out = windows(tune)
     if len(pitches):
-        notes = [
-            Note(step, 1, int(pitch)) for step, pitch in enumerate(pitches[0]) if pitch >= 0
-        ]
+        notes = [Note(step, 1, int(pitch)) for step, pitch in enumerate(pitches[0]) if pitch >= 0]
         to_tokens(notes)  # says which pitch is outside of the range
         return transposed(pitches[:1], 0)[0]
     if left_out:

@@ -157,7 +157,9 @@ def test_a_letter_of_the_user_s_stands_for_an_ornament():
 
 
 def test_several_tunes_in_a_file():
-    text = f"% a file\nL:1/8\nM:4/4\n\n{HEAD}C|\n\nsome words\n\nX:2\nT:Another\nK:G\nF\nX:3\nK:C\nG"
+    text = (
+        f"% a file\nL:1/8\nM:4/4\n\n{HEAD}C|\n\nsome words\n\nX:2\nT:Another\nK:G\nF\nX:3\nK:C\nG"
+    )
     tunes = read_abc(text, "a.abc")
     assert [tune.title for tune in tunes] == ["A tune", "Another", "a.abc"]
     assert [4 * tune.bars[0][0].length for tune in tunes] == [1, 0.5, 0.5]
