@@ -28,8 +28,8 @@ _LENGTH = r"(?P<length>\d*(?:/+\d*)?)"
 
 SYNTAX = {
     "field": r"\[(?P<name>[A-Za-z]):(?P<value>[^\]]*)\]",
-    "ending": r"\[\s*(?P<numbers>\d[\d,-]*)",
-    "bar": r"(?P<bar>::|:+\|+[:\]]*|\|+:+|\[\|:*|\|[\]|]*)\s*(?P<passes>\d[\d,-]*)?",
+    "ending": r"\[\s*(?P<numbers>\d{1,2}(?:[,-]\d{1,2})*)",
+    "bar": r"(?P<bar>::|:+\|+[:\]]*|\|+:+|\[\|:*|\|[\]|]*)\s*(?P<passes>\d{1,2}(?:[,-]\d{1,2})*)?",
     "chord": r"\[[^\]]*\]?|&",
     "note": r"(?P<accidental>\^\^?|__?|=)?(?P<tone>[A-Ga-g])(?P<octave>[,']*)"
     + _LENGTH.replace("length", "lasts")
@@ -282,7 +282,7 @@ class _Reader:
         """`2`, `3/2`, `/`, `//`, `/4` as a factor of the unit."""
         above, slashes, below = re.fullmatch(r"(\d*)(/*)(\d*)", text).groups()  # type: ignore[union-attr]
         divisor = int(below) if below else 2 ** len(slashes)
-        if len(text) > 6 or divisor == 0 or above and int(above) == 0:
+        if len(text) > 6 or divisor == 0 or int(above or 1) == 0:
             raise self.unknown(f"the length {text!r}", "write one such as 2, 3/2 or /")
         return Fraction(int(above or 1), divisor)
 

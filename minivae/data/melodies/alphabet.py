@@ -9,8 +9,8 @@ number symbol  what happens in this sixteenth
 ====== ======= =====================================================
 
 So three quarters of middle C and a rest of a quarter are `C4 - - - - - - - - - - - z - - -`. A hold
-that follows nothing is silence, and so is 0, the padding that every alphabet begins with. Pitches are numbered as MIDI numbers them: 60 is middle C, and one
-more is a semitone higher.
+that follows nothing is silence, and so is 0, the padding that every alphabet begins with. Pitches
+are numbered as MIDI numbers them: 60 is middle C, and one more is a semitone higher.
 """
 
 from collections.abc import Iterable, Sequence
@@ -100,7 +100,7 @@ def to_tokens(notes: Iterable[Note], steps: int = STEPS) -> np.ndarray:
 
 
 def joined(tokens: np.ndarray, gap: int = 4 * BEAT) -> tuple[list[Note], int]:
-    """Notes of melodies (N, T), one after the other with a silence between them, and their steps."""
+    """Notes of melodies (N, T), one after the other with silence between, and all steps."""
     expect_melodies(tokens)
     stride = tokens.shape[1] + gap
     notes = [
@@ -121,6 +121,6 @@ def expect_melodies(tokens: np.ndarray) -> None:
     wrong = tokens[~np.isin(tokens, np.arange(len(ALPHABET)))]
     if wrong.size:
         raise DataError(
-            f"there is a symbol {wrong[0]:g}, but a melody's are numbered 0 to {len(ALPHABET) - 1}; "
-            "give symbols of the alphabet of melodies."
+            f"there is a symbol {wrong[0]:g}, but a melody's are 0 to {len(ALPHABET) - 1}; give "
+            "symbols of the alphabet of melodies."
         )

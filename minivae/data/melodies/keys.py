@@ -43,8 +43,8 @@ def signature(text: str) -> dict[str, int] | None:
         n = FIFTHS.index(tonic) - 1 + {"#": 7, "b": -7, "": 0}[sign] + MODES[mode]
         if abs(n) > 7:
             return None
-        found = {tone: 1 for tone in FIFTHS[: max(n, 0)]}
-        found |= {tone: -1 for tone in FIFTHS[::-1][: max(-n, 0)]}
+        found = dict.fromkeys(FIFTHS[: max(n, 0)], 1)
+        found |= dict.fromkeys(FIFTHS[::-1][: max(-n, 0)], -1)
         text = text[key.end(3) if mode or not key[3] else key.start(3) :]
     for word in text.split():
         if accidental := _ACCIDENTAL.fullmatch(word):

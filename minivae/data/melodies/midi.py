@@ -16,6 +16,7 @@ import io
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from ...errors import DataError, OptionError
@@ -91,7 +92,7 @@ def read_midi(path: Path) -> Tune:
     if not sounds:
         raise DataError(f"{path} holds no note; give a MIDI file with a melody.")
     sounds.sort()
-    for (start, end, pitch), (after, _, other) in zip(sounds, sounds[1:], strict=False):
+    for (start, end, pitch), (after, _, other) in pairwise(sounds):
         if after - start < Fraction(1, 2) or end - after >= Fraction(1, 2):
             raise DataError(
                 f"{path} has several voices: at quarter {float(after / BEAT):g} the notes {pitch} "
@@ -138,7 +139,8 @@ def _sounds(path: Path) -> list[tuple[Fraction, Fraction, int]]:
         raise DataError(f"{path} is a damaged MIDI file; save it anew.") from None
     if not 0 < ticks < 0x8000:
         raise DataError(f"{path} counts seconds instead of quarters; save it with a tempo.")
-    sounds, begun = [], {}
+    sounds: list[tuple[Fraction, Fraction, int]] = []
+    begun: dict[tuple[int, int], Fraction] = {}
     # At one tick, what ends comes first.
     for tick, on, place in sorted(messages):
         now = Fraction(tick * BEAT, ticks)

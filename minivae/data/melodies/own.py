@@ -125,8 +125,8 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes | None]]:
     """Name and content of each ABC file; of a MIDI file in a folder its name alone."""
     try:
         if path.is_dir():
-            names = [file.relative_to(path) for file in _files(path)]
-            for file in _chosen([str(name) for name in names]):
+            files = [str(file.relative_to(path)) for file in _files(path)]
+            for file in _chosen(files):
                 midi = Path(file).suffix.lower() in MIDI
                 yield file, None if midi else _read(path / file)
         elif path.suffix.lower() in ARCHIVES:

@@ -34,7 +34,7 @@ def written_out(events: Sequence[Event]) -> list[list[Sound]]:
         if isinstance(event, Sound):
             bars[-1].append(event)
             continue
-        if event[0].isdigit():
+        if _is_ending(event):
             inside = True
             if turn not in passes(event):
                 i = _ending(events, i, turn)
@@ -53,10 +53,14 @@ def written_out(events: Sequence[Event]) -> list[list[Sound]]:
 def passes(text: str) -> set[int]:
     """Numbers of an ending: `1`, `1,3`, `1-3`."""
     found: set[int] = set()
-    for part in text.strip(",-").split(","):
+    for part in text.split(","):
         first, _, last = part.partition("-")
         found |= set(range(int(first), int(last or first) + 1))
     return found
+
+
+def _is_ending(event: Event) -> bool:
+    return isinstance(event, str) and event[0].isdigit()
 
 
 def _turns(events: Sequence[Event], start: int) -> int:
@@ -65,7 +69,7 @@ def _turns(events: Sequence[Event], start: int) -> int:
     for event in events[start:]:
         if isinstance(event, Sound):
             continue
-        if event[0].isdigit():
+        if _is_ending(event):
             if ended and min(passes(event)) == 1:
                 break
             most, ended = max(most, *passes(event)), True
@@ -76,7 +80,7 @@ def _turns(events: Sequence[Event], start: int) -> int:
 
 def _after_endings(events: Sequence[Event], i: int) -> int:
     """Where the endings that follow the place i, of earlier passes, are over."""
-    while i < len(events) and isinstance(events[i], str) and events[i][0].isdigit():
+    while i < len(events) and _is_ending(events[i]):
         i += 1
         while i < len(events) and events[i] not in (":|", "|:", "||"):
             i += 1
@@ -88,6 +92,6 @@ def _ending(events: Sequence[Event], i: int, turn: int) -> int:
     """Where the ending of this pass begins, after the place i."""
     for j in range(i, len(events)):
         event = events[j]
-        if isinstance(event, str) and event[0].isdigit() and turn in passes(event):
+        if isinstance(event, str) and _is_ending(event) and turn in passes(event):
             return j + 1
     raise DataError(f"there is no ending for pass {turn}; write one, such as |{turn}.")

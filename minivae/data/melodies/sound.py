@@ -9,8 +9,8 @@ a sum of harmonics, each weaker than the one before, that die away:
 
 $$ y(t) = e^{-t / \tau} \sum_{h=1}^{6} h^{-3/2} \sin(2 \pi h f t) \tag{2} $$
 
-and fades in and out within 5 ms, for a step in the wave is heard as a click. Harmonics above half of
-the sampling rate would come back as other tones, and are left out.
+and fades in and out within 5 ms, for a step in the wave is heard as a click. Harmonics above half
+of the sampling rate would come back as other tones, and are left out.
 """
 
 import io

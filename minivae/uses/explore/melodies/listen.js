@@ -61,7 +61,7 @@ async function start() {
     onMove: set,
     onHover: tip,
   });
-  plane.look = "dots";
+  Object.assign(plane, { look: "dots", named: false });
 
   function set(next) {
     z = Float64Array.from(next);

@@ -221,4 +221,5 @@ def classes_of(y: np.ndarray | None, labels: tuple[str, ...] | None) -> list[dic
 
 
 def read(name: str) -> str:
+    """A file of this folder."""
     return (resources.files(__package__) / name).read_text(encoding="utf-8")

@@ -182,6 +182,7 @@ def _taken(options: Iterable[str]) -> str:
 
 
 def cannot(what: str) -> OptionError:
+    """The error that says what a page cannot run."""
     return OptionError(
         f"a page cannot run {what}; it runs a VAE or an autoencoder on the networks, with the "
         "activations and likelihoods, of `minivae train`."
