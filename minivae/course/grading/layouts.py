@@ -49,7 +49,7 @@ IN_IMAGES = {
 }  # fmt: skip
 """The same where an array has four axes."""
 
-STYLES = ("rows", "columns", "images", "last", "sequence", "one")
+STYLES = ("rows", "columns", "images", "last", "steps", "one")
 STYLE_COSTS = {**dict(zip(STYLES, (0.0, 0.5, 1.0, 1.4, 1.2, 2.0), strict=True)), "thin": 0.8}
 """What each style costs a combination; a thin one has a single feature, and hides the others."""
 AXES: dict[str, str] = {
@@ -66,7 +66,7 @@ AXES: dict[str, str] = {
     "labels": "B labels:I|B labels:O|B 1 labels:I; B labels:I|1 B labels:I; ; ; B T labels:I; "
     "labels:I|labels:O",
     "mask": "B I mask; I B mask; B C Y X mask; B Y X C mask; B T mask|B T I mask; I mask",
-    "sequence": "B T I|T B I; I B T; ; ; B T E|B T I; T I",
+    "steps": "B T I|T B I; I B T; ; ; B T E|B T I; T I",
     "codes": "K I; I K; ; ; ; K I",
     "wx": "I H|H I|I 4*H|4*H I|I 3*H; H I; ; ; ; H I|I H",
     "wh": "H H|H 4*H|4*H H|H 3*H; H H; ; ; ; H H",
