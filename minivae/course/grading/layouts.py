@@ -66,7 +66,7 @@ AXES: dict[str, str] = {
     "labels": "B labels:I|B labels:O|B 1 labels:I; B labels:I|1 B labels:I; ; ; B T labels:I; "
     "labels:I|labels:O",
     "mask": "B I mask; I B mask; B C Y X mask; B Y X C mask; B T mask|B T I mask; I mask",
-    "steps": "B T I|T B I; I B T; ; ; B T E|B T I; T I",
+    "sequence": "B T I|T B I; I B T; ; ; B T E|B T I; T I",
     "codes": "K I; I K; ; ; ; K I",
     "wx": "I H|H I|I 4*H|4*H I|I 3*H; H I; ; ; ; H I|I H",
     "wh": "H H|H 4*H|4*H H|H 3*H; H H; ; ; ; H H",
