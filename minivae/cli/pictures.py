@@ -8,6 +8,7 @@ from ..data import Dataset, Pixels
 from ..errors import OptionError
 from ..show import plots
 from ..train.runs import Run
+from .outputs import write_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ def spread(x: np.ndarray | Pixels, n: int) -> np.ndarray:
 
 
 def draw(run: Run, data: Dataset) -> list[str]:
-    """Draw the pictures of a trained run into its folder; return the files' names.
+    """Draw the pictures of a trained run into its folder, and spell sequences; return the names.
 
     Each file is replaced as a whole.
     """
@@ -36,6 +37,11 @@ def draw(run: Run, data: Dataset) -> list[str]:
             drawn["samples.png"] = samples(run, sampled(run, n, seed=run.training.settings.seed))
         if model.latent == 2 and "prior" in can and not can & {"condition", "categories"}:
             drawn["manifold.png"] = manifold(run)
+    texts = {}
+    if model.alphabet:
+        few = spread(x, 40)
+        texts["reconstructions.txt"] = {"of": few, "rebuilt": run.reconstruct(few)}
+        texts["samples.txt"] = {"x": sampled(run, 64, seed=run.training.settings.seed, draw=True)}
     if model.latent == 2 and "encode" in can:
         drawn["latent.png"] = latents(run, x, y, data.labels, part)
     if history:
@@ -43,7 +49,9 @@ def draw(run: Run, data: Dataset) -> list[str]:
         drawn["curves.png"] = plots.curves(history, shown)
     for name, picture in drawn.items():
         plots.save(picture, run.folder / name)
-    return list(drawn)
+    for name, arrays in texts.items():
+        write_texts(run.folder / name, run, arrays)
+    return [*drawn, *texts]
 
 
 def reconstructions(run: Run, x: np.ndarray, what: str) -> "Axes":

@@ -93,7 +93,19 @@ def numbered(
 
 @door
 def spelled(rows: np.ndarray, alphabet: Sequence[str]) -> list[str]:
-    """Texts of rows (N, T) of numbers, up to the end of each; symbols of several letters apart."""
+    """Texts of rows (N, T) of numbers, up to the end of each; symbols of several letters apart.
+
+    Raises
+    ------
+    DataError
+        If a number is none of the alphabet's, or there are no rows.
+    """
+    wrong = rows.ndim != 2 or not ((rows >= 0) & (rows < len(alphabet))).all()
+    if wrong:
+        raise DataError(
+            f"an array of shape {rows.shape} was to be spelled, expected rows (N, T) of numbers "
+            f"from 0 to {len(alphabet) - 1}, those of the alphabet."
+        )
     between = "" if all(len(symbol) == 1 for symbol in alphabet) else " "
     texts = []
     for row in np.asarray(rows, int):

@@ -1,7 +1,6 @@
 """What every loader returns: rows of numbers, with their labels, a test set and the image shape.
 
-Pixels are brought to [0, 1] by the *kind* of the numbers, since a likelihood of pixels is defined
-there. These are the rules, the first that fits wins:
+Pixels are brought to [0, 1] by the *kind* of the numbers. The first rule that fits wins:
 
 ====================================================== =================
 values, in train and test together                     divided by
@@ -106,7 +105,7 @@ class Dataset:
                     f"{prod(self.shape)} values for examples of shape {self.shape}"
                 )
             if self.alphabet is not None:
-                check_alphabet(self.name, self.alphabet, x.min(), x.max())
+                check_alphabet(self.name, self.alphabet, float(x.min()), float(x.max()))
             if y is not None and y.shape != (len(x),):
                 raise ShapeError(
                     f"y_{part} of {self.name!r} has shape {y.shape}, expected one label for each "
@@ -128,8 +127,8 @@ class Dataset:
         x, n_test = self.pixels_train, 0 if self.pixels_test is None else len(self.pixels_test)
         size = " x ".join(map(str, self.shape))
         text = f"Dataset({self.name!r}: {len(x)} train, {n_test} test, each {size}"
-        symbols = f"of {len(self.alphabet) - 1} symbols" if self.alphabet else ""
-        text += f", {symbols or f'values {x.min():.4g} to {x.max():.4g}'}"
+        values = f"values {x.min():.4g} to {x.max():.4g}"
+        text += f", {f'of {len(self.alphabet) - 1} symbols' if self.alphabet else values}"
         if self.y_train is not None:
             text += f", {len(np.unique(self.y_train))} classes"
         return text + ")"

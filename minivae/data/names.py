@@ -59,8 +59,6 @@ def load(*, hold_out: bool = True) -> Dataset:
     names, y = read()
     rows = numbered(NAME, names, ALPHABET, STEPS)
     held = held_out_rows(len(rows), y) if hold_out else np.zeros(len(rows), bool)
-    labels = tuple(BEARERS.values())
-    test = (Pixels(rows[held], 1), y[held]) if hold_out else (None, None)
-    return Dataset(
-        NAME, Pixels(rows[~held], 1), y[~held], *test, (STEPS,), labels, alphabet=ALPHABET
-    )
+    x, x_test = Pixels(rows[~held], 1), Pixels(rows[held], 1) if hold_out else None
+    y_test, labels = y[held] if hold_out else None, tuple(BEARERS.values())
+    return Dataset(NAME, x, y[~held], x_test, y_test, (STEPS,), labels, alphabet=ALPHABET)

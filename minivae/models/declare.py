@@ -124,6 +124,9 @@ class Declared:
     sequential: ClassVar[bool] = False
     """Whether its data are sequences of symbols, which have an alphabet."""
 
+    alphabet: tuple[str, ...] = ()
+    """The symbols, of a model of sequences."""
+
     codes_are: ClassVar[str] = "Codes"
     """What `encode` gives, in the title of a picture."""
 

@@ -154,11 +154,10 @@ class SequenceVAE(VAE):
         sizes = (self.latent, self.n_pixels, len(self.alphabet) - 1)
         if self.decoder_kind == "gru":
             return RecurrentDecoder(*sizes, embedding=self.embedding, states=self.states, **how)
-        act = {"activation": self.activation or "relu"}
+        how["activation"] = self.activation or "relu"
         if self.decoder_kind == "conv":
-            return convolutional(*sizes, channels=self.states, **act, **how)
-        widths = (self.latent, *reversed(self.hidden), sizes[1] * sizes[2])
-        return mlp(widths, **act, **how)
+            return convolutional(*sizes, channels=self.states, **how)
+        return mlp((self.latent, *reversed(self.hidden), sizes[1] * sizes[2]), **how)
 
     def draw_rows(self, rng: np.random.Generator, n: Whole) -> np.ndarray:
         """Draw host rows (n, n_pixels) of symbols, as `prepare` takes them, for a check."""

@@ -88,3 +88,9 @@ def test_a_damaged_file_is_refused(tmp_path, monkeypatch, refuses):
     (tmp_path / "names.txt").write_text("mary x\n")
     with refuses(DataError, "install"):
         names.read()
+
+
+@pytest.mark.parametrize("rows", [np.array([1, 2]), np.array([[1, 4]]), np.array([[-1, 1]])])
+def test_what_is_no_row_of_symbols_is_not_spelled(rows, refuses):
+    with refuses(DataError, "0 to 3"):
+        spelled(rows, AB)

@@ -48,9 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     nearest = "find each sample's nearest training example: is it memorized?"
     parser.add_argument("--nearest", action="store_true", help=nearest)
     out = (
-        "a new .png, .npz or .npy file (of a table .csv instead of .png), or a new folder for PNG "
+        "a new .png, .npz or .npy file (of a table .csv, of sequences .txt instead of .png), or a "
     )
-    out += "files (default: a picture, or a table, in the run folder)"
+    out += "new folder for PNG files (default: a picture, table or text in the run folder)"
     parser.add_argument("--out", metavar="PATH", help=out)
     add_shared(parser, "seed", default=None)
     add_shared(parser, "backend", "quiet", "json")
@@ -71,6 +71,8 @@ def run(options: argparse.Namespace) -> int:
         options.voice.wrote(*sequences.sample(run, options))
         return 0
     path = outputs.output(run, options.out, "sample", folders=True)
+    if options.nearest:
+        outputs.refuse_sequences(run, "--nearest")
     if options.nearest and path.suffix == "":
         raise OptionError(
             f"{path} would be a folder of samples, and --nearest has no place in it; name a .png "
@@ -83,6 +85,10 @@ def run(options: argparse.Namespace) -> int:
     how = {"temperature": options.temperature, "draw": options.draw, "label": label}
     x = pictures.sampled(run, n, seed=options.seed or 0, **how)
     arrays = {"x": x}
+    if path.suffix == ".txt":
+        outputs.write_texts(path, run, arrays)
+        options.voice.wrote(path)
+        return 0
     if "condition" in run.can:
         labels = run.training.model.labels
         turns = np.arange(n) % len(labels)
