@@ -8,6 +8,7 @@ from ..data import Dataset, Pixels
 from ..errors import OptionError
 from ..show import plots
 from ..train.runs import Run
+from . import sequences
 from .outputs import write_texts
 
 if TYPE_CHECKING:
@@ -37,11 +38,14 @@ def draw(run: Run, data: Dataset) -> list[str]:
             drawn["samples.png"] = samples(run, sampled(run, n, seed=run.training.settings.seed))
         if model.latent == 2 and "prior" in can and not can & {"condition", "categories"}:
             drawn["manifold.png"] = manifold(run)
-    texts = {}
+    texts, files = {}, []
     if model.alphabet:
         few = spread(x, 40)
         texts["reconstructions.txt"] = {"of": few, "rebuilt": run.reconstruct(few)}
-        texts["samples.txt"] = {"x": sampled(run, 64, seed=run.training.settings.seed, draw=True)}
+        many = sampled(run, 64, seed=run.training.settings.seed, draw=True)
+        texts["samples.txt"] = {"x": many}
+        if sequences.has_files_of_its_own(run):
+            files = sequences.draw(run, many[:12], "samples")
     if model.latent == 2 and "encode" in can:
         drawn["latent.png"] = latents(run, x, y, data.labels, part)
     if history:
@@ -51,7 +55,7 @@ def draw(run: Run, data: Dataset) -> list[str]:
         plots.save(picture, run.folder / name)
     for name, arrays in texts.items():
         write_texts(run.folder / name, run, arrays)
-    return [*drawn, *texts]
+    return [*drawn, *texts, *files]
 
 
 def reconstructions(run: Run, x: np.ndarray, what: str) -> "Axes":

@@ -21,9 +21,19 @@ STEPS = 9
 """Sequences on a path, its ends among them."""
 
 
-def alphabet_of(run: Run) -> tuple[str, ...] | None:
-    """Symbols of the sequences that a run was trained on; None for a run on other data."""
-    return getattr(run.training.model, "alphabet", None)
+def has_files_of_its_own(run: Run) -> bool:
+    """Whether a run is on sequences that are more than text: melodies can be heard and seen."""
+    return bool(run.training.model.alphabet and kind_of(run.training.model.alphabet).each)
+
+
+def draw(run: Run, rows: np.ndarray, stem: str) -> list[str]:
+    """Write rows (N, T) into the run's folder, in all formats of their kind; return the names."""
+    alphabet, kind = run.training.model.alphabet, kind_of(run.training.model.alphabet)
+    sheet = Sheet(rows.astype(int), alphabet, [""] * len(rows))
+    names = [f"{stem}{suffix}" for suffix in kind.formats]
+    for name in names:
+        _write_file(run.folder / name, kind, sheet)
+    return names
 
 
 def decoded(run: Run, z: np.ndarray) -> np.ndarray:
@@ -41,7 +51,7 @@ def sample(run: Run, options: argparse.Namespace) -> list[Path]:
     list of Path
         The files.
     """
-    alphabet = alphabet_of(run) or ()
+    alphabet = run.training.model.alphabet
     kind = kind_of(alphabet)
     for flag, value in (("--nearest", options.nearest), ("--label", options.label)):
         if value:
@@ -68,7 +78,7 @@ def morph(run: Run, options: argparse.Namespace) -> list[Path]:
     OptionError
         If the ends are not named by --morph, or there are no such sequences.
     """
-    alphabet = alphabet_of(run) or ()
+    alphabet = run.training.model.alphabet
     kind = kind_of(alphabet)
     if not options.morph:
         raise OptionError(

@@ -206,7 +206,7 @@ def from_arrays(
                 f"{name}: examples of x_test have shape {x_test.shape[1:]} and those of x "
                 f"{x.shape[1:]}, expected the same shape"
             )
-    y, y_test, names = _class_numbers(name, y, len(x), y_test, 0 if x_test is None else len(x_test))
+    y, y_test, names = class_numbers(name, y, len(x), y_test, 0 if x_test is None else len(x_test))
     divisor = _divisor([x] if x_test is None else [x, x_test])
     rows, test = _rows(x, divisor), None if x_test is None else _rows(x_test, divisor)
     if test is None and hold_out and len(x) >= HOLD_OUT:
@@ -270,7 +270,7 @@ def _checked(name: str, part: str, x: np.ndarray) -> np.ndarray:
     return x[..., 0] if x.ndim == 4 and x.shape[3] == 1 else x
 
 
-def _class_numbers(
+def class_numbers(
     name: str, y: np.ndarray | None, n: int, y_test: np.ndarray | None, n_test: int
 ) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...] | None]:
     """Turn labels into int64 `(N,)`; strings are counted in sorted order and become names."""

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if options.html is not None:
         options.voice.wrote(page_of(run)(run, options.html, data=options.data))
         return 0
-    if sequences.alphabet_of(run) is not None:
+    if run.training.model.alphabet:
         check_sequences(options)
         options.voice.wrote(*sequences.morph(run, options))
         return 0
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 def page_of(run: "Run") -> "Callable[..., Path]":
     """What writes the page of a run: of melodies, or of pictures."""
-    if sequences.alphabet_of(run) is not None:
+    if run.training.model.alphabet:
         from ...uses.explore.melodies import write_page
     else:
         from ...uses.explore.page import write_page

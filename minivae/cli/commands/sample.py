@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if options.temperature == 0 and not options.draw:
         refuse_idle(options, "nothing is drawn at --temperature 0", "seed")
     run = outputs.chosen_run(options)
-    if sequences.alphabet_of(run) is not None:
+    if sequences.has_files_of_its_own(run):
         options.voice.wrote(*sequences.sample(run, options))
         return 0
     path = outputs.output(run, options.out, "sample", folders=True)

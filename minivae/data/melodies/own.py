@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
-from ...files import open_file
+from ...files import open_file, write_atomically
 from ..dataset import Dataset
 from .abc_reader import read_abc
-from .alphabet import ALPHABET
 from .embedded import of_tunes
 from .midi import read_midi
 from .tune import Tune
@@ -166,9 +165,18 @@ def _text(content: bytes) -> str:
         return content.decode("latin-1")
 
 
-def arrays(data: Dataset) -> dict[str, np.ndarray]:
-    """What a `.npz` file holds of a data set of melodies, to be loaded by its path."""
-    found = {"x_train": data.pixels_train, "y_train": data.y_train, "alphabet": np.array(ALPHABET)}
-    if data.pixels_test is not None:
-        found |= {"x_test": data.pixels_test, "y_test": data.y_test}
-    return {name: np.asarray(array) for name, array in found.items()}
+def write(path: Path, data: Dataset) -> None:
+    """Write melodies as a `.npz` file, to be loaded by its path; the tunes' titles are classes."""
+    titles = np.array(data.labels)
+    held: dict[str, np.ndarray] = {}
+    if data.pixels_test is not None and data.y_test is not None:
+        held = {"x_test": data.pixels_test[:].astype(np.uint8), "y_test": titles[data.y_test]}
+    content = io.BytesIO()
+    np.savez_compressed(
+        content,
+        x_train=data.pixels_train[:].astype(np.uint8),
+        y_train=titles[data.y_train],
+        alphabet=np.array(data.alphabet),
+        **held,
+    )
+    write_atomically(path, lambda file: file.write(content.getvalue()))
