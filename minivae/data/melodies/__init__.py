@@ -1,4 +1,6 @@
-"""Melodies: two bars of music, a token for each sixteenth.
+"""Melodies: two bars of music, a symbol for each sixteenth, and the tunes that they are taken from.
+
+Nothing here is downloaded, and no model is known: they leave as rows of numbers.
 
 - `alphabet.py`: the tokens, and notes
 - `tune.py`: a tune in bars, and its windows of two bars

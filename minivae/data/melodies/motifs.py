@@ -101,7 +101,6 @@ def load(*, hold_out: bool = True) -> Dataset:
     """
     x, y = melodies(), factors()[:, 0].astype(np.int64)
     test = held_out_rows(len(x), y) if hold_out else np.zeros(len(x), bool)
-    held = (Pixels(x[test], 1), y[test]) if hold_out else (None, None)
-    return Dataset(
-        NAME, Pixels(x[~test], 1), y[~test], *held, (STEPS,), tuple(SCALES), alphabet=ALPHABET
-    )
+    x_test, y_test = (Pixels(x[test], 1), y[test]) if hold_out else (None, None)
+    rows, labels = Pixels(x[~test], 1), tuple(SCALES)
+    return Dataset(NAME, rows, y[~test], x_test, y_test, (STEPS,), labels, alphabet=ALPHABET)

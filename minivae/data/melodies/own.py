@@ -11,6 +11,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -168,15 +169,13 @@ def _text(content: bytes) -> str:
 def write(path: Path, data: Dataset) -> None:
     """Write melodies as a `.npz` file, to be loaded by its path; the tunes' titles are classes."""
     titles = np.array(data.labels)
-    held: dict[str, np.ndarray] = {}
-    if data.pixels_test is not None and data.y_test is not None:
-        held = {"x_test": data.pixels_test[:].astype(np.uint8), "y_test": titles[data.y_test]}
+    arrays: dict[str, Any] = {
+        "x_train": data.pixels_train[:].astype(np.uint8),
+        "y_train": titles[data.y_train],
+        "alphabet": np.array(data.alphabet),
+    }
+    if data.pixels_test is not None:
+        arrays |= {"x_test": data.pixels_test[:].astype(np.uint8), "y_test": titles[data.y_test]}
     content = io.BytesIO()
-    np.savez_compressed(
-        content,
-        x_train=data.pixels_train[:].astype(np.uint8),
-        y_train=titles[data.y_train],
-        alphabet=np.array(data.alphabet),
-        **held,
-    )
+    np.savez_compressed(content, **arrays)
     write_atomically(path, lambda file: file.write(content.getvalue()))

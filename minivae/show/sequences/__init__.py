@@ -1,7 +1,7 @@
 """What sequences are shown as, and written to files as: it depends on what their symbols mean.
 
 Each file here is one kind, and says by `KIND` which alphabets are its own. Another kind is another
-file, and a name in `KINDS`.
+file, and a name in `KINDS`. Nothing here knows a model or writes a file.
 """
 
 from collections.abc import Sequence

@@ -7,7 +7,8 @@
 - `player.js`: sound
 - `listen.js`: what ties them together
 
-Layers, the map and small helpers are those of `../page/`.
+Layers, the map and small helpers are those of `../page/`. Nothing of it reads a file or asks a
+server.
 """
 
 from .build import page_html, write_page

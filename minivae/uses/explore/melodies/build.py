@@ -174,7 +174,7 @@ def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
     -------
     steps : dict
         `latent`, `symbols` V, and the `decoder`: its steps; or, for one that hears the symbols
-        before, `recurrent`: where the parts of (1) in `sequence_decoder.py` begin.
+        before, `recurrent`: where the parts of (1) in `models/sequence_decoder.py` begin.
     weights : numpy.ndarray, (P,), float32
 
     Raises
