@@ -15,7 +15,7 @@ from ..show import plots
 from ..train.runs import Run
 from ..uses.explore import paths as explore
 from ..uses.explore.pictures import film, plane, strips
-from . import category_walks, pictures, walk_rows
+from . import category_walks, pictures, walk_rows, walk_texts
 from .outputs import check_shape
 
 KINDS = ("interpolation", "traversals", "manifold", "arithmetic", "latents", "categories")
@@ -235,6 +235,12 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         "latents": lambda: latents(run, x, y, data, part),
         "categories": lambda: category_walks.categories(run, x, int(start[0]), part),
     }
+    spelled = bool(run.training.model.alphabet)
+    if spelled:
+        wanted["interpolation"] = lambda: walk_texts.interpolation(
+            run, walk_rows.pairs(x, y, options.images), steps
+        )
+        wanted["traversals"] = lambda: walk_texts.traversals(run, x, int(start[0]), FAR)
     discrete = "categories" in run.can
     for kind in KINDS[:-1] if discrete else KINDS[-1:]:
         del wanted[kind]
@@ -253,7 +259,8 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         because["arithmetic"] = "the data have no two classes; give groups by --with and --without"
     if not plots.has_picture(run.shape):
         pictured = f"examples of shape {run.shape} have no picture"
-        because |= {kind: pictured for kind in KINDS if kind != "latents"}
+        drawn = {"latents", "interpolation", "traversals"} if spelled else {"latents"}
+        because |= {kind: pictured for kind in KINDS if kind not in drawn}
     for kind in filter(wanted.__contains__, because):
         if options.only and kind in options.only:
             raise OptionError(f"{kind} cannot be drawn, since {because[kind]}.")

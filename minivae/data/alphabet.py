@@ -98,13 +98,12 @@ def spelled(rows: np.ndarray, alphabet: Sequence[str]) -> list[str]:
     Raises
     ------
     DataError
-        If a number is none of the alphabet's, or there are no rows.
+        If a number is none of the alphabet's.
     """
-    wrong = rows.ndim != 2 or not ((rows >= 0) & (rows < len(alphabet))).all()
-    if wrong:
+    if rows.size and not (rows.min() >= 0 and rows.max() < len(alphabet)):
         raise DataError(
-            f"an array of shape {rows.shape} was to be spelled, expected rows (N, T) of numbers "
-            f"from 0 to {len(alphabet) - 1}, those of the alphabet."
+            f"numbers from {rows.min():g} to {rows.max():g} were to be spelled, expected 0 to "
+            f"{len(alphabet) - 1}, those of the alphabet."
         )
     between = "" if all(len(symbol) == 1 for symbol in alphabet) else " "
     texts = []

@@ -64,6 +64,23 @@ def test_an_evaluation_has_its_bound_and_an_estimate(run, capsys):
     assert "ln p(x)" in told
 
 
+def test_walks_are_lines_of_text(run, tmp_path):
+    assert call(run, f"explore RUN --images 3 14 --steps 5 --out {tmp_path / 'walks'}") == 0
+    walks = {path.name: path for path in (tmp_path / "walks").iterdir()}
+    assert set(walks) == {"interpolation.txt", "traversals.txt", "latents.png"}
+    (line,) = walks["interpolation.txt"].read_text().splitlines()
+    trained = open_run(run)
+    x = trained.test_rows(trained.load_data())[0]
+    words, given = line.split("\t"), trained.texts(x[np.array([3, 14])])
+    assert len(words) == 7
+    assert [words[0], words[-1]] == given
+    # The ways begin and end where the data are reconstructed.
+    assert [words[1], words[-2]] == trained.texts(trained.reconstruct(x[np.array([3, 14])]))
+    head, *rows = walks["traversals.txt"].read_text().splitlines()
+    assert len(head.split("\t")) == 12
+    assert [row.split("\t")[0] for row in rows] == ["z_1", "z_2"]
+
+
 REFUSED = """
 train names
 train names --model vae --likelihood gaussian
@@ -82,7 +99,9 @@ sample RUN --out folder
 reconstruct RUN --data digits8
 evaluate RUN --quality
 evaluate RUN --data digits8
-explore RUN --only interpolation
+explore RUN --only manifold
+explore RUN --only arithmetic
+explore RUN --morph a.png b.png
 explore RUN --html x.html
 anomaly fit names
 anomaly score RUN names
