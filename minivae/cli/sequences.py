@@ -76,15 +76,10 @@ def morph(run: Run, options: argparse.Namespace) -> list[Path]:
     Raises
     ------
     OptionError
-        If the ends are not named by --morph, or there are no such sequences.
+        If there is no sequence that --morph names.
     """
     alphabet = run.training.model.alphabet
     kind = kind_of(alphabet)
-    if not options.morph:
-        raise OptionError(
-            f"{run.folder} was trained on sequences; name two with --morph, each the number of a "
-            f"held-out one or {kind.named}, or make a page with --html."
-        )
     target = _target(run, options.out, kind, "explore", files=False)
     ends = [_end(run, kind, alphabet, name) for name in options.morph]
     z = run.training.model.backend.to_host(means(run.training.model, np.stack(ends)))

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from ..data.melodies.alphabet import BEAT, expect_melodies, pitch_name, to_notes
 from ..engine.door import door
+from ..engine.kinds import Between
 from ..errors import ShapeError
 from .canvas import new_figure
 
@@ -22,9 +23,16 @@ COLUMNS, MOST = 4, 100
 """Melodies side by side, and melodies that are drawn at most."""
 
 
+Pitch = Annotated[int, Between(0, 127, "[]")]
+"""As MIDI numbers it: 60 is middle C."""
+
+Side = Annotated[int, Between(1, 12, "[]")]
+"""Melodies side by side."""
+
+
 @door
 def roll(
-    tokens: np.ndarray, ax: "Axes", *, low: int = 55, high: int = 88, title: str = ""
+    tokens: np.ndarray, ax: "Axes", *, low: Pitch = 55, high: Pitch = 88, title: str = ""
 ) -> "Axes":
     """Draw one melody.
 
@@ -62,7 +70,7 @@ def roll(
 
 @door
 def rolls(
-    tokens: np.ndarray, captions: Sequence[str] = (), *, title: str = "", columns: int = COLUMNS
+    tokens: np.ndarray, captions: Sequence[str] = (), *, title: str = "", columns: Side = COLUMNS
 ) -> "Figure":
     """Draw melodies in rows, all over the same pitches.
 

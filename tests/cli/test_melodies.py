@@ -99,6 +99,22 @@ def test_tunes_are_named_by_their_titles_or_are_files(run, tmp_path, monkeypatch
     assert onsets("m/11.mid") == [67, 69, 71, 72, 74, 67]
 
 
+def test_names_morph_in_lines_of_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = f"train names --model sequence {SMALL} --epochs 1 --out r"
+    assert main(words.split()) == 0
+    assert (
+        main(["explore", "r", "--morph", "3", "anna", "--steps", "4", "--out", "m", "--quiet"]) == 0
+    )
+    assert [path.name for path in Path("m").iterdir()] == ["morph.txt"]
+    lines = Path("m/morph.txt").read_text().splitlines()
+    assert len(lines) == 4 + 2
+    assert lines[-1].split() == ["given:", "anna", "anna"]
+    assert main(["explore", "r", "--morph", "3", "Ann4", "--out", "n", "--quiet"]) == 2
+    assert main(["explore", "r", "--html", "n.html", "--quiet"]) == 2
+    assert not Path("n").exists()
+
+
 def test_the_page(run, tmp_path):
     assert call(run, "explore", "RUN", "--html", tmp_path / "a.html", "--quiet") == 0
     assert "A map of imagined melodies" in (tmp_path / "a.html").read_text()
@@ -124,7 +140,6 @@ REFUSED = [
     ("sample RUN --nearest", "--nearest was given"),
     ("sample RUN --label 3", "--label was given"),
     ("sample RUN --out a.txt", "its name must end in .png or .mid or .wav"),
-    ("explore RUN", "name two with --morph"),
     ("explore RUN --only latents --morph 1 2", "leave out"),
     ("explore RUN --morph 1 9999", "the test sequences are 0 to"),
     ("explore RUN --morph 1 nonsense", "expected the number of a held-out sequence or the title"),

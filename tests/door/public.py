@@ -29,6 +29,8 @@ INSIDE = {
     "minivae.data.hold_out": "asked by `load`",
     "minivae.data.idx": "asked by `load`",
     "minivae.data.names": "asked by `load`",
+    "minivae.data.melodies": "asked by `load` and by the commands",
+    "minivae.data.sequences": "asked by `load`",
     "minivae.data.sources": "asked by `load`",
     "minivae.data.tables": "asked by `load`",
     "minivae.data.minibatch": "a step of training",
@@ -60,6 +62,7 @@ INSIDE = {
     "minivae.ops.windows": "asked by layers with windows",
     "minivae.show.derivations": "asked by the reader",
     "minivae.show.reader": "the command's; what others call is in `__all__`",
+    "minivae.show.sequences": "asked by the commands",
     "minivae.show.trace": "what others call is in `__all__`",
     "minivae.train.kept": "asked by a run",
     "minivae.train.metrics": "asked by a run",
@@ -70,6 +73,7 @@ INSIDE = {
     "minivae.uses.estimator.tables": "asked by the estimator",
     "minivae.uses.quality.verdict": "asked by the command",
     "minivae.uses.experiments": "the command's",
+    "minivae.uses.explore.melodies": "what others call is in `__all__`",
     "minivae.uses.explore.page": "what others call is in `__all__`",
 }
 """Packages and modules that nobody outside of the package calls, and why."""

@@ -61,8 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if options.html is not None:
         options.voice.wrote(page_of(run)(run, options.html, data=options.data))
         return 0
-    if run.training.model.alphabet:
-        check_sequences(options)
+    if run.training.model.alphabet and options.morph:
         options.voice.wrote(*sequences.morph(run, options))
         return 0
     options.voice.wrote(*walks.draw(run, options))
@@ -76,15 +75,6 @@ def page_of(run: "Run") -> "Callable[..., Path]":
     else:
         from ...uses.explore.page import write_page
     return write_page
-
-
-def check_sequences(options: argparse.Namespace) -> None:
-    """Refuse options of pictures, for a run on sequences."""
-    for name in ("only", "images", "classes", "having", "lacking", "data"):
-        flag = {"having": "with", "lacking": "without"}.get(name, name)
-        refuse_idle(
-            options, "the run is on sequences, which have no such pictures", name, flag=flag
-        )
 
 
 def check(options: argparse.Namespace) -> None:
