@@ -18,6 +18,7 @@ import numpy as np
 from ...errors import DataError
 from ...files import open_file, write_atomically
 from ..dataset import Dataset
+from ..images import is_picture
 from .abc_reader import read_abc
 from .embedded import of_tunes
 from .midi import read_midi
@@ -37,9 +38,14 @@ LARGEST = 16_000_000
 
 
 def is_music_file(path: Path) -> bool:
-    """Whether a path names an ABC or MIDI file, or a folder that has some and no other data."""
+    """Whether a path names an ABC or MIDI file, or a folder that has some and no picture."""
     if path.is_dir():
-        return any(True for _ in _files(path))
+        found = False
+        for file in path.rglob("*"):
+            if is_picture(file):
+                return False
+            found = found or file.suffix.lower() in (*ABC, *MIDI)
+        return found
     return path.suffix.lower() in (*ABC, *MIDI)
 
 

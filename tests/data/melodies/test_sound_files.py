@@ -211,6 +211,9 @@ def test_files_and_folders_of_music_are_data_sets(tmp_path):
     assert "1 tune was passed over" in found.notes[0]
     assert len(data.load(tmp_path / "some" / "a.abc").pixels_train) == 2 * 11
     assert len(data.load(tmp_path / "some" / "1.mid").pixels_train) == 11
+    (tmp_path / "some" / "1.png").write_bytes(b"no")
+    with pytest.raises(DataError, match=r"1\.png"):
+        data.load(tmp_path / "some")
 
 
 def test_the_corpus_of_music21_is_read_where_it_lies(tmp_path):
