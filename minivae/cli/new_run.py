@@ -17,7 +17,7 @@ from ..interrupts import held
 from ..models import MODELS, NETWORKS
 from ..models.base import Model
 from ..models.network import DEFAULT as NETWORK
-from ..ops import LIKELIHOOD_OPTIONS, LIKELIHOODS
+from ..ops import LIKELIHOOD_OPTIONS, LIKELIHOODS, OF_SYMBOLS
 from ..ops.likelihoods.base import is_binary
 from ..train.kept import describe
 from ..train.optim import OPTIMIZERS
@@ -46,6 +46,7 @@ def begin(asked: dict[str, Any], out: str | None, *, progress: bool) -> tuple[Ru
         progress=progress,
         **table_of(options),
     )
+    check_symbols(data, options["model"])
     check_likelihood(data, options["likelihood"])
     options["data"] = source_of(options["data"])
     options |= suited(options, data, asked)
@@ -91,10 +92,27 @@ def suited(options: dict[str, Any], data: Dataset, asked: dict[str, Any]) -> dic
         found["batch"] = batch = min(batch, SMALL) if n < 10 * batch else batch
     if "epochs" not in asked:
         found["epochs"] = max(epochs, math.ceil(ENOUGH / math.ceil(n / max(1, batch))))
-    if "reconstruct" not in kind.can:  # then no scale of the data is asked for
-        return found
+    if "reconstruct" not in kind.can or options["likelihood"] in OF_SYMBOLS:
+        return found  # no scale of the data is asked for
     own = LIKELIHOODS[options["likelihood"]].suited(spread(data.pixels_train))
     return found | {name: value for name, value in own.items() if name not in asked}
+
+
+def check_symbols(data: Dataset, kind: str) -> None:
+    """Refuse a model of sequences for other data, and sequences for another model."""
+    of_sequences = [name for name, model in MODELS.items() if model.sequential]
+    if MODELS[kind].sequential == (data.alphabet is not None):
+        return
+    if data.alphabet is None:
+        known = [name for name in datasets.OWN if hasattr(datasets.OWN[name], "ALPHABET")]
+        raise OptionError(
+            f"--model {kind} was given, but {data.name} holds no sequences of symbols; train it on "
+            f"one of: {', '.join(known)}."
+        )
+    raise OptionError(
+        f"{data.name} holds sequences of symbols, numbers between which there is no mean; choose "
+        f"--model {' or '.join(of_sequences)} instead of {kind}."
+    )
 
 
 def check_likelihood(data: Dataset, name: str) -> None:
@@ -110,7 +128,8 @@ def check_likelihood(data: Dataset, name: str) -> None:
 def default_binarize(data: Dataset, likelihood: str) -> str:
     """Grey pictures under a likelihood of zeros and ones are binarized anew; all else stays."""
     grey = len(data.shape) == 2 and not is_binary(data.pixels_train)
-    return "dynamic" if grey and LIKELIHOODS[likelihood].binary else "none"
+    takes_bits = likelihood in LIKELIHOODS and LIKELIHOODS[likelihood].binary
+    return "dynamic" if grey and takes_bits else "none"
 
 
 def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator) -> Model:
@@ -120,6 +139,8 @@ def build_model(options: dict[str, Any], data: Dataset, rng: np.random.Generator
     names = ["latent", "network", "likelihood", "dtype", "backend", *network.options]
     names += [name for name, option in kind.options.items() if option.flag]
     given = {"labels": class_names(data)} if "condition" in kind.can else {}
+    if "alphabet" in kind.options:
+        given["alphabet"] = data.alphabet
     if "population" in kind.options:
         given["population"] = len(data.pixels_train)
     likelihood_options = {

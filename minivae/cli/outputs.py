@@ -95,18 +95,19 @@ def check_shape(run: Run, shape: tuple[int, ...], name: str) -> None:
 def output(run: Run, out: str | None, stem: str, *, folders: bool = False) -> Path:
     """Where to write: `out`, or the first free `<stem>-<number>.png` in the run folder.
 
-    Rows of a table make a `.csv` file, and other rows without a picture an `.npz` file. With
-    `folders`, a name without a suffix is that of a folder of pictures.
+    Rows of a table make a `.csv` file, sequences of symbols a `.txt` file, and other rows without a
+    picture an `.npz` file. With `folders`, a name without a suffix is that of a folder of pictures.
 
     Raises
     ------
     OptionError
         If `out` exists, or is of an unknown kind, or is a picture of a table.
     """
-    pictured = plots.has_picture(run.shape)
-    kinds = KINDS if run.form is None else (".csv", *KINDS[1:])
+    pictured, spelled = plots.has_picture(run.shape), bool(run.training.model.alphabet)
+    first = ".txt" if spelled else ".png" if run.form is None else ".csv"
+    kinds = (first, *KINDS[1:])
     if out is None:
-        suffix = kinds[0] if pictured or run.form is not None else ".npz"
+        suffix = first if pictured or first != ".png" else ".npz"
         return first_free(run.folder, stem, suffix)
     path = Path(out).expanduser()
     folder = folders and path.suffix == ""
@@ -122,6 +123,28 @@ def output(run: Run, out: str | None, stem: str, *, folders: bool = False) -> Pa
             f"{path} was given as --out; its name must end in {', '.join(kinds)}{folder_too}."
         )
     return new_folder(path) if folder else new_file(path, *kinds)
+
+
+def write_texts(path: Path, run: Run, arrays: dict[str, np.ndarray]) -> None:
+    """Write sequences of symbols, a line for each; several arrays (N, T) side by side, by tabs."""
+    columns = [run.texts(array) for array in arrays.values()]
+    lines = ["\t".join(texts) for texts in zip(*columns, strict=True)]
+    write_atomically(path, lambda file: file.write(("\n".join(lines) + "\n").encode()))
+
+
+def refuse_sequences(run: Run, what: str) -> None:
+    """Refuse what measures or mixes pixels, of a model of sequences.
+
+    Raises
+    ------
+    OptionError
+        If the run's model has an alphabet.
+    """
+    if run.training.model.alphabet:
+        raise OptionError(
+            f"{run.folder} is a model of sequences, and between numbers of symbols there is no "
+            f"distance; leave out {what}, or name a run on pictures or a table."
+        )
 
 
 def write(

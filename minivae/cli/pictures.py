@@ -8,6 +8,8 @@ from ..data import Dataset, Pixels
 from ..errors import OptionError
 from ..show import plots
 from ..train.runs import Run
+from . import sequences
+from .outputs import write_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +22,7 @@ def spread(x: np.ndarray | Pixels, n: int) -> np.ndarray:
 
 
 def draw(run: Run, data: Dataset) -> list[str]:
-    """Draw the pictures of a trained run into its folder; return the files' names.
+    """Draw the pictures of a trained run into its folder, and spell sequences; return the names.
 
     Each file is replaced as a whole.
     """
@@ -36,6 +38,14 @@ def draw(run: Run, data: Dataset) -> list[str]:
             drawn["samples.png"] = samples(run, sampled(run, n, seed=run.training.settings.seed))
         if model.latent == 2 and "prior" in can and not can & {"condition", "categories"}:
             drawn["manifold.png"] = manifold(run)
+    texts, files = {}, []
+    if model.alphabet:
+        few = spread(x, 40)
+        texts["reconstructions.txt"] = {"of": few, "rebuilt": run.reconstruct(few)}
+        many = sampled(run, 64, seed=run.training.settings.seed, draw=True)
+        texts["samples.txt"] = {"x": many}
+        if sequences.has_files_of_its_own(run):
+            files = sequences.draw(run, many[:12], "samples")
     if model.latent == 2 and "encode" in can:
         drawn["latent.png"] = latents(run, x, y, data.labels, part)
     if history:
@@ -43,7 +53,9 @@ def draw(run: Run, data: Dataset) -> list[str]:
         drawn["curves.png"] = plots.curves(history, shown)
     for name, picture in drawn.items():
         plots.save(picture, run.folder / name)
-    return list(drawn)
+    for name, arrays in texts.items():
+        write_texts(run.folder / name, run, arrays)
+    return [*drawn, *texts, *files]
 
 
 def reconstructions(run: Run, x: np.ndarray, what: str) -> "Axes":

@@ -15,7 +15,7 @@ from ..show import plots
 from ..train.runs import Run
 from ..uses.explore import paths as explore
 from ..uses.explore.pictures import film, plane, strips
-from . import category_walks, class_walks, pictures, walk_rows
+from . import category_walks, class_walks, pictures, walk_rows, walk_texts
 from .outputs import check_shape
 
 WALKS = ("interpolation", "traversals", "manifold", "arithmetic", "latents")
@@ -248,6 +248,12 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
             run, x, start if options.images else class_walks.one_of_each(y, len(x)), part
         ),
     }
+    spelled = bool(run.training.model.alphabet)
+    if spelled:
+        wanted["interpolation"] = lambda: walk_texts.interpolation(
+            run, walk_rows.pairs(x, y, options.images), steps
+        )
+        wanted["traversals"] = lambda: walk_texts.traversals(run, x, int(start[0]), FAR)
     own, why = kinds_of(run.training.model)
     for kind in KINDS:
         if kind not in own:
@@ -266,7 +272,8 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         because["arithmetic"] = "the data have no two classes; give groups by --with and --without"
     if not plots.has_picture(run.shape):
         pictured = f"examples of shape {run.shape} have no picture"
-        because |= {kind: pictured for kind in KINDS if kind != "latents"}
+        drawn = {"latents", "interpolation", "traversals"} if spelled else {"latents"}
+        because |= {kind: pictured for kind in KINDS if kind not in drawn}
     for kind in filter(wanted.__contains__, because):
         if options.only and kind in options.only:
             raise OptionError(f"{kind} cannot be drawn, since {because[kind]}.")

@@ -1,4 +1,4 @@
-"""Data to learn from: two sets in the package, one drawn, two to download, and the user's own.
+"""Data to learn from: sets in the package, sets that are made, two to download, and the user's own.
 
 They come as rows, scaled and checked, and leave as minibatches. No model is known here, and nothing
 is downloaded unless a set that is not on this machine is asked for by name.
@@ -17,10 +17,12 @@ from typing import Any
 
 from ..engine.door import door
 from ..errors import DataError, OptionError
-from . import download, embedded, files, sprites
+from . import download, embedded, files, names, sprites
 from .dataset import Dataset, thin
-from .hold_out import HOLD_OUT
 from .images import load_image
+from .melodies import embedded as melodies
+from .melodies import motifs
+from .melodies.own import is_music_file, load_music
 from .pixels import Pixels
 from .tables.form import Form
 from .tables.options import TableOptions
@@ -28,7 +30,10 @@ from .tables.reading import SUFFIXES, is_table, table_data
 
 __all__ = ["NAMES", "Available", "Dataset", "Pixels", "available", "fetch", "load", "load_image"]
 
-NAMES = (*embedded.EMBEDDED, sprites.NAME, *download.SOURCES)
+OWN: dict[str, Any] = {module.NAME: module for module in (sprites, names, melodies, motifs)}
+"""Modules that make a data set themselves: each has NAME, WHAT, STATE, SIZES, PATH and `load`."""
+
+NAMES = (*embedded.EMBEDDED, *OWN, *download.SOURCES)
 """The data sets that `load` knows by name."""
 
 
@@ -76,8 +81,8 @@ def load(
     ----------
     name_or_path : str or path
         One of `NAMES`, or the path of a `.npy`, `.npz` or IDX file, of a table (`.csv` and the
-        like) or of a folder of pictures. A name wins over a path; write `./mnist` for a folder of
-        that name.
+        like), of an ABC or MIDI file, or of a folder of pictures or of music. A name wins over a
+        path; write `./mnist` for a folder of that name.
     limit : int, optional
         Keep at most so many training rows, and so many test rows, spread evenly over the data.
     hold_out : bool
@@ -118,14 +123,16 @@ def load(
         options.refuse_for(str(name_or_path))
     if name_or_path in embedded.EMBEDDED:
         data = embedded.load(embedded.EMBEDDED[name_or_path])
-    elif name_or_path == sprites.NAME:
-        data = sprites.load(hold_out=hold_out)
+    elif name_or_path in OWN:
+        data = OWN[str(name_or_path)].load(hold_out=hold_out)
     elif name_or_path in download.SOURCES:
         data = download.load(download.SOURCES[name_or_path])
     elif not path.exists():
         raise _unknown(str(name_or_path), or_a_path=True)
     elif is_table(path) and not path.is_dir():
         data = table_data(path, options, form=form, hold_out=hold_out, progress=progress)
+    elif is_music_file(path):
+        data = load_music(path, hold_out=hold_out)
     else:
         data = files.load_path(path, hold_out=hold_out)
     return data if limit is None else thin(data, limit)
@@ -143,7 +150,7 @@ def fetch(name: str) -> Path:
     Returns
     -------
     Path
-        The embedded file, the file that draws the pictures, or the folder of the four IDX files.
+        The embedded file, the one that draws the pictures, or the folder of the four IDX files.
 
     Raises
     ------
@@ -153,8 +160,8 @@ def fetch(name: str) -> Path:
     if name in embedded.EMBEDDED:
         embedded.read(embedded.EMBEDDED[name])
         return embedded.EMBEDDED[name].path
-    if name == sprites.NAME:
-        return Path(sprites.__file__)
+    if name in OWN:
+        return OWN[name].PATH
     if name in download.SOURCES:
         return download.obtain(download.SOURCES[name])[0]
     raise _unknown(str(name), or_a_path=False)
@@ -169,9 +176,8 @@ def available() -> list[Available]:
     for entry in embedded.EMBEDDED.values():
         size = (entry.n_train, entry.n_test, entry.shape)
         found.append(Available(entry.name, entry.what, "embedded", str(entry.path), *size))
-    n = len(sprites.factors())
-    sizes = (n - n // HOLD_OUT, n // HOLD_OUT, (sprites.SIDE, sprites.SIDE))
-    found.append(Available(sprites.NAME, sprites.WHAT, "drawn", sprites.__file__, *sizes))
+    for own in OWN.values():
+        found.append(Available(own.NAME, own.WHAT, own.STATE, str(own.PATH), *own.SIZES))
     for source in download.SOURCES.values():
         place = download.find(source)
         if place is None:

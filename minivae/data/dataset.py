@@ -1,7 +1,6 @@
 """What every loader returns: rows of numbers, with their labels, a test set and the image shape.
 
-Pixels are brought to [0, 1] by the *kind* of the numbers, since a likelihood of pixels is defined
-there. These are the rules, the first that fits wins:
+Pixels are brought to [0, 1] by the *kind* of the numbers. The first rule that fits wins:
 
 ====================================================== =================
 values, in train and test together                     divided by
@@ -27,6 +26,7 @@ import numpy as np
 
 from ..engine.door import door
 from ..errors import DataError, DtypeError, ShapeError
+from .alphabet import check_alphabet
 from .hold_out import HOLD_OUT, class_by_class, held_out_rows
 from .pixels import AnyArray, Pixels
 from .tables.form import Form
@@ -57,6 +57,8 @@ class Dataset:
         Of a table: names and scale of its columns, which are standardised in the rows.
     notes : tuple of str
         What was passed over or left out when the data were read, a sentence each.
+    alphabet : tuple of str, or None
+        Of sequences: the symbols that whole numbers in the rows stand for; see `alphabet.py`.
 
     Attributes
     ----------
@@ -83,6 +85,7 @@ class Dataset:
     labels: tuple[str, ...] | None = None
     form: Form | None = None
     notes: tuple[str, ...] = ()
+    alphabet: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for part, x, y in (
@@ -101,6 +104,8 @@ class Dataset:
                     f"pixels_{part} of {self.name!r} has shape {x.shape}, expected rows of "
                     f"{prod(self.shape)} values for examples of shape {self.shape}"
                 )
+            if self.alphabet is not None:
+                check_alphabet(self.name, self.alphabet, float(x.min()), float(x.max()))
             if y is not None and y.shape != (len(x),):
                 raise ShapeError(
                     f"y_{part} of {self.name!r} has shape {y.shape}, expected one label for each "
@@ -122,7 +127,8 @@ class Dataset:
         x, n_test = self.pixels_train, 0 if self.pixels_test is None else len(self.pixels_test)
         size = " x ".join(map(str, self.shape))
         text = f"Dataset({self.name!r}: {len(x)} train, {n_test} test, each {size}"
-        text += f", values {x.min():.4g} to {x.max():.4g}"
+        values = f"values {x.min():.4g} to {x.max():.4g}"
+        text += f", {f'of {len(self.alphabet) - 1} symbols' if self.alphabet else values}"
         if self.y_train is not None:
             text += f", {len(np.unique(self.y_train))} classes"
         return text + ")"
@@ -200,7 +206,7 @@ def from_arrays(
                 f"{name}: examples of x_test have shape {x_test.shape[1:]} and those of x "
                 f"{x.shape[1:]}, expected the same shape"
             )
-    y, y_test, names = _class_numbers(name, y, len(x), y_test, 0 if x_test is None else len(x_test))
+    y, y_test, names = class_numbers(name, y, len(x), y_test, 0 if x_test is None else len(x_test))
     divisor = _divisor([x] if x_test is None else [x, x_test])
     rows, test = _rows(x, divisor), None if x_test is None else _rows(x_test, divisor)
     if test is None and hold_out and len(x) >= HOLD_OUT:
@@ -264,7 +270,7 @@ def _checked(name: str, part: str, x: np.ndarray) -> np.ndarray:
     return x[..., 0] if x.ndim == 4 and x.shape[3] == 1 else x
 
 
-def _class_numbers(
+def class_numbers(
     name: str, y: np.ndarray | None, n: int, y_test: np.ndarray | None, n_test: int
 ) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...] | None]:
     """Turn labels into int64 `(N,)`; strings are counted in sorted order and become names."""

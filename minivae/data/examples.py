@@ -185,6 +185,11 @@ def _of_pixels(source: Any, path: Path | None, part: str) -> Examples:
         return Examples(path.name, row, image.shape, number, files=[path.name])
     else:
         data = load(source, hold_out=False)
+        if data.alphabet is not None:
+            raise OptionError(
+                f"{data.name} holds sequences of symbols, and scores are of pixels or columns; "
+                "give pictures or a table."
+            )
     x, y = data.pixels_train, data.y_train
     if part == "test" and data.pixels_test is not None:
         x, y = data.pixels_test, data.y_test

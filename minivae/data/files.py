@@ -5,6 +5,7 @@ What a file is, its first bytes tell, not its name. Pickled objects are never lo
 
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..files import open_file
 from . import idx
 from .dataset import Dataset, from_arrays
 from .images import is_picture, read_folder
+from .sequences import from_symbols
 from .tables.reading import is_table
 
 X_NAMES = ("x_train", "x", "images", "data")
@@ -31,7 +33,8 @@ def load_path(path: Path, *, hold_out: bool = True) -> Dataset:
 
         - a `.npy` file, or an IDX file (gzip-compressed or not), of examples;
         - a `.npz` file with the examples as `x_train`, `x`, `images` or `data`, or as its only
-          array, and optionally labels (`y_train`, `y` or `labels`), `x_test` and `y_test`;
+          array, and optionally labels (`y_train`, `y` or `labels`), `x_test` and `y_test`, or of
+          sequences the `alphabet` (see `sequences.py`);
         - a folder of pictures, or of one subfolder of pictures for each class.
     hold_out : bool
         False leaves the rows together, in their order, if the file brings no test set.
@@ -47,7 +50,8 @@ def load_path(path: Path, *, hold_out: bool = True) -> Dataset:
         If the path is none of these or what it holds cannot be trained on.
     """
     arrays = read_folder(path) if path.is_dir() else _read_file(path)
-    return from_arrays(path.resolve().name, **arrays, hold_out=hold_out)
+    make: Callable[..., Dataset] = from_symbols if "alphabet" in arrays else from_arrays
+    return make(path.resolve().name, **arrays, hold_out=hold_out)
 
 
 def _read_file(path: Path) -> dict[str, np.ndarray]:
@@ -98,7 +102,8 @@ def _choose(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     x_name = next((name for name in X_NAMES if name in arrays), None)
     y_name = next((name for name in Y_NAMES if name in arrays), None)
     if x_name is None:
-        others = [name for name in arrays if name not in (*Y_NAMES, "x_test", "y_test")]
+        beside = (*Y_NAMES, "x_test", "y_test", "alphabet")
+        others = [name for name in arrays if name not in beside]
         if len(others) != 1:
             raise DataError(
                 f"{path} holds the arrays {', '.join(arrays) or '(none)'}, expected the examples "
@@ -107,7 +112,12 @@ def _choose(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             )
         x_name = others[0]
     chosen = {"x": arrays[x_name]}
-    for key, name in (("y", y_name), ("x_test", "x_test"), ("y_test", "y_test")):
+    for key, name in (
+        ("y", y_name),
+        ("x_test", "x_test"),
+        ("y_test", "y_test"),
+        ("alphabet", "alphabet"),
+    ):
         if name in arrays:
             chosen[key] = arrays[name]
     return chosen

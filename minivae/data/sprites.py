@@ -15,6 +15,7 @@ is the share of it that the shape covers, of 4 x 4 points.
 """
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from .dataset import Dataset, from_arrays
 
 NAME = "sprites"
 WHAT = "every combination of shape, size, angle and place; drawn, not stored"
+STATE, PATH = "drawn", Path(__file__)
 
 SHAPES = ("bar", "wedge", "hook")
 """What there is to see; also the names of the classes."""
@@ -31,6 +33,9 @@ FACTORS = {"shape": 3, "size": 4, "angle": 8, "across": 8, "down": 8}
 
 SIDE = 16
 """Pixels of a side."""
+
+SIZES = (5530, 614, (SIDE, SIDE))
+"""Training pictures, test pictures, and the shape of one."""
 
 POINTS = 4
 """Points along a pixel at which the shape is asked for."""

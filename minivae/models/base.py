@@ -13,7 +13,7 @@ from ..engine.layer import Layer
 from ..engine.noise import normal
 from ..engine.params import Params
 from ..errors import CallError, OptionError, ShapeError, UndefinedError
-from ..ops import LIKELIHOODS
+from ..ops import LIKELIHOODS, OF_SYMBOLS
 from .declare import Declared
 from .halves import Halves, last_bias
 from .mlp import check_widths
@@ -61,7 +61,8 @@ class Model(Declared, listed=False):
         backend: str | Backend = "auto",
         **options: Any,
     ) -> None:
-        if likelihood not in LIKELIHOODS:
+        known = {**LIKELIHOODS, **OF_SYMBOLS}
+        if likelihood not in known:
             raise OptionError(
                 f"likelihood={likelihood!r} was given; choose one of: {', '.join(LIKELIHOODS)}."
             )
@@ -83,7 +84,7 @@ class Model(Declared, listed=False):
         self.hidden: tuple[int, ...] = getattr(self.halves.network, "hidden", ())
         self.activation: str = getattr(self.halves.network, "activation", "")
         try:
-            self.likelihood = LIKELIHOODS[likelihood](**self.likelihood_options, **self.where)
+            self.likelihood = known[likelihood](**self.likelihood_options, **self.where)
         except CallError:
             raise OptionError(
                 f"likelihood_options={self.likelihood_options} was given, "

@@ -121,6 +121,12 @@ class Declared:
     can: ClassVar[frozenset[str]] = frozenset()
     """What it can, of `ABILITIES`."""
 
+    sequential: ClassVar[bool] = False
+    """Whether its data are sequences of symbols, which have an alphabet."""
+
+    alphabet: tuple[str, ...] = ()
+    """The symbols, of a model of sequences."""
+
     codes_are: ClassVar[str] = "Codes"
     """What `encode` gives, in the title of a picture."""
 

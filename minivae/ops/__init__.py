@@ -42,7 +42,10 @@ CASES: list[Case] = registry.cases_of(MODULES)
 """The case of every operation."""
 
 LIKELIHOODS: dict[str, type[Likelihood]] = registry.likelihoods_of(MODULES)
-"""Every likelihood, by its name."""
+"""Every likelihood of values, by its name: what a user chooses among."""
+
+OF_SYMBOLS: dict[str, type[Likelihood]] = registry.likelihoods_of(MODULES, symbols=True)
+"""Those of symbols, which belong to models of sequences."""
 
 LIKELIHOOD_OPTIONS: dict[str, tuple[type, Any, str]] = registry.options_of(LIKELIHOODS)
 """What likelihoods take: name -> type, default and help text."""
@@ -67,6 +70,7 @@ __all__ = [
     "CASES",
     "LIKELIHOODS",
     "LIKELIHOOD_OPTIONS",
+    "OF_SYMBOLS",
     "Activation",
     "Case",
     "Likelihood",

@@ -73,8 +73,10 @@ def layers_of(modules: Iterable[ModuleType]) -> dict[str, type[Layer]]:
     }
 
 
-def likelihoods_of(modules: Iterable[ModuleType]) -> dict[str, type[Likelihood]]:
-    """Collect the likelihoods, by what the user calls them.
+def likelihoods_of(
+    modules: Iterable[ModuleType], *, symbols: bool = False
+) -> dict[str, type[Likelihood]]:
+    """Collect the likelihoods of values, by what the user calls them; or those of symbols.
 
     Raises
     ------
@@ -83,7 +85,7 @@ def likelihoods_of(modules: Iterable[ModuleType]) -> dict[str, type[Likelihood]]
     """
     found: dict[str, type[Likelihood]] = {}
     for kind in layers_of(modules).values():
-        if not issubclass(kind, Likelihood) or kind is Likelihood:
+        if not issubclass(kind, Likelihood) or kind is Likelihood or kind.symbols != symbols:
             continue
         where = f"the likelihood {kind.__name__} in {kind.__module__}"
         if not kind.name:

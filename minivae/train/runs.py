@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import data as datasets
 from ..data import Dataset, Pixels
+from ..data.alphabet import spelled
 from ..data.labelled import labelled, numbers_of
 from ..data.tables.form import Form
 from ..engine.backend import Backend
@@ -170,6 +171,10 @@ class Run:
     def pixels(self, x: np.ndarray) -> np.ndarray:
         """Rows x (N, M) without the labels that a conditional VAE takes beside them."""
         return x[:, : self.training.model.n_pixels]
+
+    def texts(self, symbols: np.ndarray) -> list[str]:
+        """Sequences of symbols (N, T) as text, of a model that has an alphabet."""
+        return spelled(symbols, self.training.model.alphabet)
 
     def codes(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Latents (N, Z) of host data x (N, ...): posterior means, or an autoencoder's codes."""

@@ -29,7 +29,16 @@ def test_importing_loads_neither_pooch_nor_matplotlib_nor_sklearn():
 
 
 def test_the_names():
-    assert data.NAMES == ("digits8", "mnist5k", "sprites", "mnist", "fashion_mnist")
+    assert data.NAMES == (
+        "digits8",
+        "mnist5k",
+        "sprites",
+        "names",
+        "melodies",
+        "motifs",
+        "mnist",
+        "fashion_mnist",
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,7 +54,8 @@ def test_an_unknown_name_brings_the_names_and_the_close_ones(name, meant):
         data.load(name)
     text = str(caught.value)
     assert f"no data set or file {name!r}" in text
-    assert "digits8, mnist5k, sprites, mnist, fashion_mnist or the path of" in text
+    names = "digits8, mnist5k, sprites, names, melodies, motifs, mnist, fashion_mnist"
+    assert f"{names} or the path of" in text
     assert text.endswith(meant)
     with pytest.raises(DataError) as caught:
         data.fetch(name)
@@ -101,7 +111,15 @@ def test_available_follows_a_set_from_the_mirror_to_the_users_folder(
 
     def state():
         records = {record.name: record for record in data.available()}
-        assert list(records) == ["digits8", "mnist5k", "sprites", "mnist"]
+        assert list(records) == [
+            "digits8",
+            "mnist5k",
+            "sprites",
+            "names",
+            "melodies",
+            "motifs",
+            "mnist",
+        ]
         assert records["digits8"].state == "embedded"
         assert Path(records["mnist5k"].where).is_file()
         assert (records["mnist5k"].n_train, records["mnist5k"].n_test) == (5000, 1000)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from minivae.data.alphabet import PADDING
 from minivae.engine import available
 from minivae.engine.params import Params
 from minivae.errors import OutOfMemoryError
@@ -85,6 +86,7 @@ def test_parameters_that_cannot_fit(little):
 @pytest.mark.parametrize("kind", MODELS)
 def test_models_that_cannot_fit(kind, little):
     labels = {"labels": ["a", "b"]} if "condition" in MODELS[kind].can else {}
+    labels |= {"alphabet": (PADDING, "a", "b")} if MODELS[kind].sequential else {}
     with pytest.raises(OutOfMemoryError, match="choose fewer or smaller layers"):
         MODELS[kind](10, hidden=(20_000, 20_000), rng=np.random.default_rng(0), **labels)
 

@@ -8,6 +8,7 @@ import pytest
 from gpu.standin import counting, memory_limit
 from minivae.cli.main import main
 from minivae.data import Pixels, load
+from minivae.data.alphabet import PADDING
 from minivae.errors import CheckpointError, NonFiniteError, OutOfMemoryError
 from minivae.models import MODELS, VAE, Autoencoder
 from minivae.ops import LIKELIHOODS
@@ -100,6 +101,7 @@ def test_the_host_reads_nothing_in_a_step(cuda_backend, likelihood, options):
 @pytest.mark.parametrize("steps", [1, 3, 200])
 def test_noise_that_is_drawn_ahead_is_the_noise_of_each_step(cuda_backend, kind, steps):
     options = {"labels": ("a", "b")} if "condition" in MODELS[kind].can else {}
+    options |= {"alphabet": (PADDING, "a", "b")} if MODELS[kind].sequential else {}
     model = MODELS[kind](PIXELS, (5,), 2, rng=np.random.default_rng(0), backend="cuda", **options)
     one, other = np.random.default_rng(3), np.random.default_rng(3)
     wanted = [here_on(cuda_backend, model.draw_noise(one, 2 + step % 3)) for step in range(steps)]

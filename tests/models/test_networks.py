@@ -357,9 +357,10 @@ def test_a_named_network_is_one_class(toynet):
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_command_trains_every_model_on_it(toynet, kind):
     words = ("--model", kind, "--latent", 2, "--fans", "5,3", "--gate", "sigmoid")
-    assert call(*TRAIN, *words, "--epochs", 1, "--out", "half") == 0
+    of = ("train", "names", *TRAIN[2:]) if MODELS[kind].sequential else TRAIN
+    assert call(*of, *words, "--epochs", 1, "--out", "half") == 0
     assert call("train", "--resume", "half", "--epochs", 3, "--quiet") == 0
-    assert call(*TRAIN, *words, "--epochs", 3, "--out", "whole") == 0
+    assert call(*of, *words, "--epochs", 3, "--out", "whole") == 0
     a, b = (open_run(name).training for name in ("half", "whole"))
     assert a.model.params.theta.tobytes() == b.model.params.theta.tobytes()
     assert a.model.halves.network.fans == (5, 3)

@@ -77,11 +77,12 @@ def test_the_operations_of_a_training_step_have_kernels():
 
 
 def test_every_operation_has_a_kernel_for_the_gpu():
-    # Of the linear layer's forward pass and of a codebook's two the reference is as good: products.
+    # Of the linear layer's forward pass, and of a codebook's two and an embedding's, the reference
+    # is as good: products.
     # Of a mixture and of a minibatch's codes it has not been measured there.
     unmeasured = {"log_mixture", "code_density"}
     missing = {case.name for case in WITH_KERNEL if case.forward not in ON_A_GPU}
-    assert missing == {"linear", "codebook"} | unmeasured
+    assert missing == {"linear", "codebook", "embedding"} | unmeasured
     # A sum, a view, a copy: one launch each without a kernel; the masked convolution has those of
     # the convolution. A planar step has one on the CPU, which its own test looks at, since its case
     # is of both results together. Of the others none is measured.
@@ -90,7 +91,7 @@ def test_every_operation_has_a_kernel_for_the_gpu():
         *("planar", "gated_step", "masked_linear", "sampled_kl", "merge"),
     }
     backward = {case.name for case in WITH_KERNEL if case.backward not in ON_A_GPU}
-    assert backward == {"logmeanexp", "codebook"} | unmeasured
+    assert backward == {"logmeanexp", "codebook", "embedding"} | unmeasured
     assert {sgd, momentum, adam} <= ON_A_GPU
 
 

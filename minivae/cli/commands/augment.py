@@ -147,6 +147,8 @@ def source(options: argparse.Namespace) -> "tuple[Dataset, ConditionalVAE, np.nd
         if options.data is None:
             raise _wrong("there are no data; name a data set or a path, or a run with --run")
         data = datasets.load(options.data, progress=options.voice.progress, **table_of(options))
+        if data.alphabet is not None:
+            raise _wrong(f"{data.name} holds sequences of symbols; give pictures or a table")
         labels, steps = class_names(data), math.ceil(len(data.pixels_train) / 128)
         usual: dict[str, Any] = {"hidden": [256], "latent": 16, "batch": 128}
         usual |= {"epochs": max(10, round(2000 / steps))}

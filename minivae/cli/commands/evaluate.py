@@ -43,6 +43,8 @@ def run(options: argparse.Namespace) -> int:
     from .. import outputs
 
     run = outputs.chosen_run(options)
+    if options.quality:
+        outputs.refuse_sequences(run, "--quality")
     numbers = measure(run, options)
     if options.quality:
         numbers["quality"] = quality(run, options)
@@ -129,6 +131,8 @@ def judged(run: Any, used: Any, x: Any, loss: float) -> dict[str, Any]:
     from ...uses.quality import verdict
 
     model, training = run.training.model, run.training
+    what = "picture" if plots.has_picture(run.shape) else "row"
+    what = "guess at each symbol" if model.alphabet else what
     x_train = run.load_data().pixels_train
     deviation = spread(x_train)
     constant = verdict.constant_loss(model, x_train.mean(axis=0), deviation, x)
@@ -140,7 +144,7 @@ def judged(run: Any, used: Any, x: Any, loss: float) -> dict[str, Any]:
         constant=constant,
         losses=losses,
         cures=verdict.cures_for(asked, model.likelihood.suited(deviation)),
-        what="picture" if plots.has_picture(run.shape) else "row",
+        what=what,
         on=f"minivae train --resume {run.folder} --epochs {2 * max(1, len(losses))}",
     )
     fall = verdict.still_falls(losses)[0]
@@ -195,6 +199,7 @@ WHAT = {"nll": "reconstruction, -ln p(x|z)", "kl": "q(z|x) from the prior"}
 """What the table says of the usual terms; of others it gives their titles."""
 
 CONSTANT = "a decoder that knows the mean picture alone"
+ALIKE = "a decoder to which all symbols are alike"
 
 
 def table(numbers: dict[str, Any], model: Any) -> str:
@@ -217,7 +222,8 @@ def table(numbers: dict[str, Any], model: Any) -> str:
         how = "".join(f" - {'KL' if name == 'kl' else name}" for name in model.summed)
         lines += [f"  ELBO   {numbers['elbo']:10.3f}  {how.replace(' - ', ' -', 1)}"]
         if numbers["constant"] is not None:
-            lines += [f"  {'':<7}{numbers['constant']:10.3f}   of {CONSTANT}"]
+            constant = ALIKE if model.alphabet else CONSTANT
+            lines += [f"  {'':<7}{numbers['constant']:10.3f}   of {constant}"]
         if numbers["importance_weighted_bound"] is not None:
             lines += [f"  bound  {numbers['importance_weighted_bound']:10.3f}   as trained"]
         if numbers["log_likelihood"] is not None:

@@ -1,11 +1,18 @@
 """`minivae explore`: walk through a latent space: pictures, films, or a page to do it by hand."""
 
 import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from .. import outputs, walks
+from .. import outputs, sequences, walks
 from ..numbers import whole
 from ..options import add_run, add_shared, refuse_idle
 from ..walks import KINDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...train.runs import Run
 
 EPILOG = """\
 examples:
@@ -13,6 +20,7 @@ examples:
   minivae explore runs/001-mnist5k-vae --only traversals latents
   minivae explore --images 3 14               from test image 3 to test image 14
   minivae explore --morph a.png b.png         from one picture to another
+  minivae explore --morph 3 "Ode to Joy"      from one melody to another: .mid, .wav and a picture
   minivae explore --classes 3 8               what has to be added to a 3 to make it an 8
   minivae explore --with smiling/ --without serious/
   minivae explore --html page.html            a page to walk through the latent space by hand
@@ -29,8 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DATA", help=data)
     images = "test images to go from and to, by their numbers (default: four pairs)"
     parser.add_argument("--images", nargs=2, type=whole, metavar=("I", "J"), help=images)
-    morph = "go from one picture to another and draw nothing else"
-    parser.add_argument("--morph", nargs=2, metavar=("A.png", "B.png"), help=morph)
+    morph = "go from one picture to another and draw nothing else; of melodies: two held-out ones "
+    morph += "by their numbers, titles of tunes, or .abc or .mid files"
+    parser.add_argument("--morph", nargs=2, metavar=("A", "B"), help=morph)
     classes = "the arithmetic's classes (default: two whose distance is middling)"
     parser.add_argument("--classes", nargs=2, metavar=("FROM", "TO"), help=classes)
     having = "the arithmetic's groups, instead of two classes: data with an attribute ..."
@@ -50,12 +59,22 @@ def run(options: argparse.Namespace) -> int:
     check(options)
     run = outputs.chosen_run(options)
     if options.html is not None:
-        from ...uses.explore.page import write_page
-
-        options.voice.wrote(write_page(run, options.html, data=options.data))
+        options.voice.wrote(page_of(run)(run, options.html, data=options.data))
+        return 0
+    if run.training.model.alphabet and options.morph:
+        options.voice.wrote(*sequences.morph(run, options))
         return 0
     options.voice.wrote(*walks.draw(run, options))
     return 0
+
+
+def page_of(run: "Run") -> "Callable[..., Path]":
+    """What writes the page of a run: of melodies, or of pictures."""
+    if run.training.model.alphabet:
+        from ...uses.explore.melodies import write_page
+    else:
+        from ...uses.explore.page import write_page
+    return write_page
 
 
 def check(options: argparse.Namespace) -> None:

@@ -23,7 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     n = "how many, evenly spread over the test part (default: 40)"
     parser.add_argument("--n", type=whole, default=40, metavar="N", help=n)
-    out = "a new .png, .npz or .npy file, of a table .csv too (default: in the run folder)"
+    out = "a new .png, .npz or .npy file, of a table .csv too, of sequences .txt (default: in the "
+    out += "run folder)"
     parser.add_argument("--out", metavar="FILE", help=out)
     add_shared(parser, "backend", "quiet", "json")
 
@@ -40,6 +41,10 @@ def run(options: argparse.Namespace) -> int:
     x, what = outputs.chosen_rows(run, options.data, options.voice, table_of(options))
     x = pictures.spread(x, options.n)
     arrays = {"original": run.pixels(x), "reconstruction": run.reconstruct(x)}
+    if path.suffix == ".txt":
+        outputs.write_texts(path, run, arrays)
+        options.voice.wrote(path)
+        return 0
     outputs.write(path, lambda: pictures.reconstructions(run, x, what), arrays, run.shape, run.form)
     options.voice.wrote(path)
     return 0

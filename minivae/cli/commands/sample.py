@@ -23,6 +23,9 @@ examples:
   minivae sample --nearest                       beside each its nearest training image
   minivae sample --n 500 --out samples           a folder of PNG files
   minivae sample --n 10000 --out samples.npz     numbers: the array x (n, height, width)
+
+of a run on melodies, 8 are drawn, to be heard and seen: a folder of .mid, .wav and .png files
+  minivae sample --n 20 --out melodies.wav       20 of them, one after the other, in one file
 """
 
 
@@ -30,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
     add_run(parser)
-    n = "how many (default: 64; 30 with --nearest; 8 of each class)"
+    n = "how many (default: 64; 30 with --nearest; 8 of each class; 8 sequences)"
     parser.add_argument("--n", type=whole, metavar="N", help=n)
     parser.add_argument(
         "--temperature",
@@ -45,9 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     nearest = "find each sample's nearest training example: is it memorized?"
     parser.add_argument("--nearest", action="store_true", help=nearest)
     out = (
-        "a new .png, .npz or .npy file (of a table .csv instead of .png), or a new folder for PNG "
+        "a new .png, .npz or .npy file (of a table .csv, of sequences .txt instead of .png), or a "
     )
-    out += "files (default: a picture, or a table, in the run folder)"
+    out += "new folder for PNG files (default: a picture, table or text in the run folder)"
     parser.add_argument("--out", metavar="PATH", help=out)
     add_shared(parser, "seed", default=None)
     add_shared(parser, "backend", "quiet", "json")
@@ -59,12 +62,17 @@ def run(options: argparse.Namespace) -> int:
 
     from ...data.labelled import named
     from ...errors import OptionError
-    from .. import outputs, pictures
+    from .. import outputs, pictures, sequences
 
     if options.temperature == 0 and not options.draw:
         refuse_idle(options, "nothing is drawn at --temperature 0", "seed")
     run = outputs.chosen_run(options)
+    if sequences.has_files_of_its_own(run):
+        options.voice.wrote(*sequences.sample(run, options))
+        return 0
     path = outputs.output(run, options.out, "sample", folders=True)
+    if options.nearest:
+        outputs.refuse_sequences(run, "--nearest")
     if options.nearest and path.suffix == "":
         raise OptionError(
             f"{path} would be a folder of samples, and --nearest has no place in it; name a .png "
@@ -77,6 +85,10 @@ def run(options: argparse.Namespace) -> int:
     how = {"temperature": options.temperature, "draw": options.draw, "label": label}
     x = pictures.sampled(run, n, seed=options.seed or 0, **how)
     arrays = {"x": x}
+    if path.suffix == ".txt":
+        outputs.write_texts(path, run, arrays)
+        options.voice.wrote(path)
+        return 0
     if "condition" in run.can:
         labels = run.training.model.labels
         turns = np.arange(n) % len(labels)

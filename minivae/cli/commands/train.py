@@ -213,7 +213,7 @@ def finish(run: Run, data: Dataset, say: Callable) -> None:
     from .. import pictures
 
     drawn = pictures.draw(run, data)
-    if not plots.has_picture(run.shape):
+    if not plots.has_picture(run.shape) and not run.training.model.alphabet:
         say(f"examples of shape {run.shape} have no picture, so only numbers are drawn")
     files = ", ".join(["checkpoint.npz", "config.json", "metrics.csv", *drawn])
     say(f"{run.folder} now holds {files}")

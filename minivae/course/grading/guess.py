@@ -145,7 +145,7 @@ def _by_role(
             yield Candidate({name: spec}, cost, style)
             yield from _other_kinds(name, role, spec, cost, style)
     if role == "x" and not among.images:  # the numbers of words
-        for axes, style in ((("B",), "rows"), (("B", "T"), "sequence")):
+        for axes, style in ((("B",), "rows"), (("B", "T"), "steps")):
             yield Candidate({name: Spec(axes, "labels", "V")}, extra + 2.0, style)
 
 
@@ -167,7 +167,7 @@ def _other_kinds(name: str, role: str, spec: Spec, cost: float, style: str) -> I
                 labels = Spec(("B",), "labels", below)
                 yield Candidate({name: labels}, cost + 0.1 * i - 0.4, style)
             yield Candidate({name: Spec(("B",), "labels", "2")}, cost - 0.5, "thin")
-        if style == "sequence" and len(spec.axes) == 3:
+        if style == "steps" and len(spec.axes) == 3:
             for i, below in enumerate("IKV"):
                 labels = Spec(spec.axes[:2], "labels", below)
                 yield Candidate({name: labels}, cost + 0.1 * i, style)
@@ -185,7 +185,7 @@ def _as_labels(name: str, clue: dict[str, Any]) -> Iterator[Candidate]:
     """An array that another is indexed with holds whole numbers."""
     for i, below in enumerate("IOV"):
         yield Candidate({name: Spec(("B",), "labels", below)}, -0.5 + 0.1 * i, "rows")
-    yield Candidate({name: Spec(("B", "T"), "labels", "V")}, 0.2, "sequence")
+    yield Candidate({name: Spec(("B", "T"), "labels", "V")}, 0.2, "steps")
 
 
 def _sizes(name: str, key: str) -> Iterator[Candidate]:

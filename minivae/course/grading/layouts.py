@@ -49,7 +49,7 @@ IN_IMAGES = {
 }  # fmt: skip
 """The same where an array has four axes."""
 
-STYLES = ("rows", "columns", "images", "last", "sequence", "one")
+STYLES = ("rows", "columns", "images", "last", "steps", "one")
 STYLE_COSTS = {**dict(zip(STYLES, (0.0, 0.5, 1.0, 1.4, 1.2, 2.0), strict=True)), "thin": 0.8}
 """What each style costs a combination; a thin one has a single feature, and hides the others."""
 AXES: dict[str, str] = {

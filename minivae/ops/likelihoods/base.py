@@ -44,6 +44,9 @@ class Likelihood(Layer):
     binary = False
     """Whether it is a likelihood of zeros and ones alone, so that grey values are to be drawn."""
 
+    symbols = False
+    """Whether the data are numbers of symbols, between which there is no mean."""
+
     real = False
     """Whether the data may be any numbers; else they lie in [0, 1]."""
 

@@ -30,8 +30,13 @@ def of_run(run: Run, *, quantile: float = 0.95, samples: int = 32, seed: Whole =
     Raises
     ------
     OptionError, DataError
-        If the run's model gives no such scores, or its test rows are too few.
+        If the run's model gives no such scores, as that of sequences, or its test rows are too few.
     """
+    if run.training.model.sequential:
+        raise OptionError(
+            f"{run.folder} is a model of sequences, and scores are of pixels or columns; name a "
+            "run on pictures or a table."
+        )
     if "bound" not in run.can or "condition" in run.can or run.training.settings.binarize != "none":
         raise OptionError(
             f"{run.folder} holds {run.training.model.title}, or one of binary pixels that were "

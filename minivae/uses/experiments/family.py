@@ -61,11 +61,14 @@ def run(folder: str | Path, *, seeds: int = 1, progress: bool = True) -> dict[st
 
 
 def family() -> dict[str, Any]:
-    """Classes of the models that bound ln p(x) and need no classes of the data, by their kinds."""
+    """Classes of the models of pixels that bound ln p(x) and need no classes, by their kinds."""
     return {
         kind: cls
         for kind, cls in MODELS.items()
-        if "bound" in cls.can and "condition" not in cls.can and cls.__module__.startswith(HOME)
+        if "bound" in cls.can
+        and not cls.sequential
+        and "condition" not in cls.can
+        and cls.__module__.startswith(HOME)
     }
 
 

@@ -181,19 +181,19 @@ def page_html(
         "part": part,
         "nTrain": n_train,
         "model": repr(model),
-        "classes": _classes(y, labels),
+        "classes": classes_of(y, labels),
         "y": None if y is None else np.searchsorted(np.unique(y), y).tolist(),
     }
     parts = {
         "title": escape(f"Explore {name}" if name else "Explore a latent space"),
-        "style": colours(":root", LIGHT, DARK) + _read("style.css"),
+        "style": colours(":root", LIGHT, DARK) + read("style.css"),
         "facts": json.dumps(facts, allow_nan=False).replace("<", "\\u003c"),
         "weights": pack(weights),
         "codes": pack(codes.astype(np.float32).reshape(-1)),
         "examples": pack(pixels.reshape(-1)),
-        "script": "\n".join([functions(model.likelihood), *map(_read, SCRIPTS)]),
+        "script": "\n".join([functions(model.likelihood), *map(read, SCRIPTS)]),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _read("template.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read("template.html"))
 
 
 def pack(values: np.ndarray) -> str:
@@ -210,7 +210,7 @@ def _background(x: np.ndarray, shape: tuple[int, ...]) -> list[float]:
     return np.median(np.concatenate(border, axis=1), axis=(0, 1)).astype(float).tolist()
 
 
-def _classes(y: np.ndarray | None, labels: tuple[str, ...] | None) -> list[dict[str, str]]:
+def classes_of(y: np.ndarray | None, labels: tuple[str, ...] | None) -> list[dict[str, str]]:
     """Names and colours of the classes, in the order of their numbers."""
     numbers = [] if y is None else np.unique(y).tolist()
     named = [labels[k] if labels and 0 <= k < len(labels) else str(k) for k in numbers]
@@ -220,5 +220,6 @@ def _classes(y: np.ndarray | None, labels: tuple[str, ...] | None) -> list[dict[
     return [{"name": text, "colour": colours[i]} for i, text in enumerate(named)]
 
 
-def _read(name: str) -> str:
+def read(name: str) -> str:
+    """A file of this folder."""
     return (resources.files(__package__) / name).read_text(encoding="utf-8")

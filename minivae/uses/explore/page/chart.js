@@ -5,6 +5,7 @@ class Chart {
   constructor(canvas, examples) {
     Object.assign(this, { canvas, examples });
     this.look = "both"; // or "dots", or "pictures"
+    this.named = true; // whether the names of the classes stand on the map
     this.chosen = -1; // the class that is shown alone
     this.mine = null; // the user's picture: {mu, sigma}
   }
@@ -106,7 +107,7 @@ class Chart {
       pen.fill();
     }
     pen.globalAlpha = 1;
-    if (!y || classes.length > 20) return;
+    if (!y || !this.named || classes.length > 20) return;
     pen.font = "700 14px system-ui, sans-serif";
     pen.textAlign = "center";
     pen.textBaseline = "middle";

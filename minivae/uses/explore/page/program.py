@@ -18,6 +18,7 @@ from ....ops import (
     ACTIVATIONS,
     Activation,
     BatchNorm,
+    Conv1d,
     Conv2d,
     ConvTranspose2d,
     Dense,
@@ -56,25 +57,18 @@ def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
     """
     likelihood = model.likelihood
     if not model.plain:
-        raise _cannot(f"a model of kind {model.kind or type(model).__name__!r}")
+        raise cannot(f"a model of kind {model.kind or type(model).__name__!r}")
     if "js_mean" not in vars(type(likelihood)):  # one that is inherited need not be its own
-        raise _cannot(f"the likelihood {likelihood.name!r}")
-    arrays: list[np.ndarray] = []
-
-    def keep(array: Any) -> int:
-        """Add an array to the weights; return where it begins."""
-        start = sum(kept.size for kept in arrays)
-        arrays.append(np.asarray(model.backend.to_host(array), np.float32).reshape(-1))
-        return start
-
+        raise cannot(f"the likelihood {likelihood.name!r}")
+    arrays, keep = kept(model)
     encoder, clamp = [model.encoder], None
     if isinstance(model.encoder, GaussianEncoder):
         parts = (model.encoder.trunk, model.encoder.heads)
         encoder = [part for part in parts if part is not None]
         clamp = [model.encoder.clamp.low, model.encoder.clamp.high]
     steps = {
-        "encoder": _steps(encoder, (1, model.n_data), keep),
-        "decoder": _steps([model.decoder], (1, model.latent), keep),
+        "encoder": steps_of(encoder, (1, model.n_data), keep),
+        "decoder": steps_of([model.decoder], (1, model.latent), keep),
         "options": {name: getattr(likelihood, name) for name in likelihood.options},
         "latent": model.latent,
         "clamp": clamp,
@@ -82,7 +76,19 @@ def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
     return steps, np.concatenate(arrays)
 
 
-def _steps(layers: Iterable[Layer], shape: tuple[int, ...], keep: Keep) -> list[dict[str, Any]]:
+def kept(model: Model) -> tuple[list[np.ndarray], Keep]:
+    """A list for the weights of a model, and what adds to it and says where an array begins."""
+    arrays: list[np.ndarray] = []
+
+    def keep(array: Any) -> int:
+        start = sum(kept.size for kept in arrays)
+        arrays.append(np.asarray(model.backend.to_host(array), np.float32).reshape(-1))
+        return start
+
+    return arrays, keep
+
+
+def steps_of(layers: Iterable[Layer], shape: tuple[int, ...], keep: Keep) -> list[dict[str, Any]]:
     """Steps of layers one after the other, for one example of `shape`."""
     steps = []
     for layer in layers:
@@ -98,12 +104,14 @@ def _step(
     """Steps of one layer, from one example of `shape` to one of `made`."""
     kind = type(layer)
     if kind is Sequential:
-        return _steps(layer, shape, keep)
+        return steps_of(layer, shape, keep)
     if kind in (Linear, Dense):
         n_in, n_out = layer.params["W"].shape
         W, b = keep(layer.params["W"]), keep(layer.params["b"])
         steps = [{"op": "linear", "in": n_in, "out": n_out, "W": W, "b": b}]
         return steps + (_activation(layer.activation) if kind is Dense else [])
+    if kind is Conv1d:  # an image of one row
+        return [_convolution(layer, (1, *shape), (1, *made), keep)]
     if kind in (Conv2d, ConvTranspose2d):
         return [_convolution(layer, shape, made, keep)]
     if kind is BatchNorm:  # in use, a factor and an offset for each channel
@@ -121,7 +129,7 @@ def _step(
         return _activation(layer.name, **layer.options)
     if kind in (Dropout, Reshape):
         return []  # in use they change no number
-    raise _cannot(f"a {kind.__name__} layer")
+    raise cannot(f"a {kind.__name__} layer")
 
 
 def _convolution(
@@ -149,14 +157,9 @@ def _activation(name: str, **options: float) -> list[dict[str, Any]]:
 
 def functions(likelihood: Likelihood) -> str:
     """JavaScript of every activation, and of a model's likelihood, as their files have them."""
-    entries = [
-        f"{name}: (x{_taken(forms.options)}) => {forms.js}," for name, forms in ACTIVATIONS.items()
-    ]
     options = _taken(likelihood.options)
     entries = [
-        "const ACTIVATIONS = {",
-        *entries,
-        "};",
+        activations(),
         "const LIKELIHOOD = {",
         f"encode: (x{options}) => {likelihood.js_encode},",
         f"mean: (out{options}) => {likelihood.js_mean},",
@@ -165,12 +168,21 @@ def functions(likelihood: Likelihood) -> str:
     return "\n".join(entries)
 
 
+def activations() -> str:
+    """JavaScript of every activation, as their files have it."""
+    entries = [
+        f"{name}: (x{_taken(forms.options)}) => {forms.js}," for name, forms in ACTIVATIONS.items()
+    ]
+    return "\n".join(["const ACTIVATIONS = {", *entries, "};"])
+
+
 def _taken(options: Iterable[str]) -> str:
     """The options as a further parameter of a JavaScript function, by their names."""
     return f", {{ {', '.join(options)} }}"
 
 
-def _cannot(what: str) -> OptionError:
+def cannot(what: str) -> OptionError:
+    """The error that says what a page cannot run."""
     return OptionError(
         f"a page cannot run {what}; it runs a VAE or an autoencoder on the networks, with the "
         "activations and likelihoods, of `minivae train`."

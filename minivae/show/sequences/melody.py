@@ -1,0 +1,50 @@
+"""Melodies: a piano roll to look at, a MIDI file and a WAV file to listen to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...data.melodies import embedded, own
+from ...data.melodies.alphabet import is_music, joined
+from ...data.melodies.midi import midi
+from ...data.melodies.sound import wav
+from ...data.melodies.tune import beginning
+from ..roll import rolls
+from .kind import Kind, Sheet
+
+
+def find(text: str, alphabet: Sequence[str]) -> np.ndarray | None:
+    """The first two bars of a tune of the package, or of the first tune in a file.
+
+    Raises
+    ------
+    DataError
+        If the file holds no melody that fits.
+    """
+    path = Path(text).expanduser()
+    if path.suffix.lower() in (*own.ABC, *own.MIDI):
+        return beginning(own.first_tune(path))
+    return embedded.find(text)
+
+
+def _midi(sheet: Sheet) -> bytes:
+    return midi(*joined(sheet.rows))
+
+
+def _wav(sheet: Sheet) -> bytes:
+    return wav(*joined(sheet.rows))
+
+
+KIND = Kind(
+    name="melody",
+    fits=is_music,
+    formats={
+        ".png": lambda sheet: rolls(sheet.rows, sheet.captions, title=sheet.title),
+        ".mid": _midi,
+        ".wav": _wav,
+    },
+    each=(".mid", ".wav"),
+    find=find,
+    named="the title of a tune, or an .abc or .mid file",
+)
