@@ -10,20 +10,20 @@ W takes 4.5 ms so, and 5.9 ms with all patches at once; the one for dW 4.7 ms an
 an AMD EPYC with 1 MB of cache).
 
 Where NumPy's BLAS is one that compiled code can call, each thread of the team goes through its part
-of the batch by itself (`pieces.py`): a step of 28 x 28 pixels, channels 32 and 64, batch 128, takes
-0.89 of the time on two threads that it took when they waited for each other after each piece.
+of the batch by itself (`engine/cpu/pieces.py`): a step of 28 x 28 pixels, channels 32 and 64, batch
+128, takes 0.89 of the time on two threads that it took when they met after each piece.
 """
 
 import functools
 import math
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..engine import Array, empty, matmul, same_dtype
 from ..engine.cpu.blas import Blas
+from ..engine.cpu.loop import Loop
 from ..engine.cpu.team import each_part
 from ..engine.cpu.threads import FOUR_PRODUCT, LEAST_PRODUCT
 from ..errors import ShapeError
@@ -70,7 +70,7 @@ def multiply_patches(
     pieces = _Pieces(len(x), places, W)
     if pieces.cblas:
         sums = nothing[None] if dW is None else empty((pieces.parts, *W2.shape), dtype)
-        pieces.each("multiply", x, y2, dy2, sums, stride, padding)
+        pieces.each(_loops()[0], x, y2, dy2, sums, stride, padding)
         if dW is not None:
             np.sum(sums, axis=0, out=dW.reshape(W2.shape))
         return
@@ -95,7 +95,7 @@ def lay_patches(dy: Array, W: Array, dx: Array, row: Array, stride: Pair, paddin
     W2, dy2 = W.reshape(-1, O), dy.reshape(-1, O)
     pieces = _Pieces(len(dy), dy.shape[1:3], W)
     if pieces.cblas:
-        pieces.each("lay", dx, row[None], dy2, np.zeros((0, 0, O), W.dtype), stride, padding)
+        pieces.each(_loops()[1], dx, row[None], dy2, np.zeros((0, 0, O), W.dtype), stride, padding)
         return
     for images, rows, P in pieces:
         matmul(dy2[rows], W2.T, out=P.reshape(-1, len(W2)))
@@ -123,9 +123,9 @@ class _Pieces:
         self.scratch = empty((several, self.at_once, *places, *patch), W.dtype)
 
     def each(
-        self, what: str, x: Array, y: Array, dy: Array, dW: Array, stride: Pair, padding: Sides
+        self, loop: Loop, x: Array, y: Array, dy: Array, dW: Array, stride: Pair, padding: Sides
     ) -> None:
-        """Let each part be done by one of the loops of `pieces.py`, which see addresses only."""
+        """Let the loop do each part; it sees addresses only."""
         W, P = self.W, self.scratch
         same_dtype(x=x, y=y, dy=dy, dW=dW, W=W)
         runs = P.reshape(*P.shape[:5], P.shape[5] * P.shape[6])
@@ -133,7 +133,7 @@ class _Pieces:
         rows, dy, W2 = map(np.ascontiguousarray, (rows, dy, W.reshape(-1, W.shape[3])))
         steps = patches.steps(stride, padding, x.shape[3])
         given = (rows, y, dy, dW, runs, W2, steps, self.cblas)
-        each_part(getattr(_loops(), what), self.parts, given)
+        each_part(loop, self.parts, given)
 
     def __iter__(self) -> Iterator[tuple[slice, slice, Array]]:
         """A few images at a time: which, which rows of (B h w, ...), and memory for their patches.
@@ -147,12 +147,13 @@ class _Pieces:
 
 
 @functools.cache
-def _loops() -> ModuleType:
+def _loops() -> tuple[Loop, Loop]:
     """The compiled loops; they import Numba."""
     with held(firmly=True):
-        from . import pieces
+        from ..engine.cpu import pieces
 
-        return pieces
+        multiply = pieces.multiply.using(gather=patches.gather_runs)
+        return multiply, pieces.lay.using(scatter=patches.scatter_runs)
 
 
 def check_upstream(dy: Array, large: Array, small: Array, W: Array, *where: Any) -> None:

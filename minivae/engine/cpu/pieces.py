@@ -1,15 +1,26 @@
-"""What `scratch.py` does on the CPU as compiled loops: patches of a few images, a product, and on.
+"""A convolution as compiled loops: patches of a few images, a product, and on to the next.
 
 Each part of a batch has a scratch and a sum of its own, so a thread of the team goes from its first
-image to its last without waiting for another, and calls BLAS itself. This module imports Numba.
+image to its last without waiting for another, and calls BLAS itself. How patches are gathered and
+laid is told by `ops/patches.py`; `ops/scratch.py` puts its loops in the place of the two here
+(`Loop.using`). This module imports Numba.
 """
 
 from numba import int64
 
-from ..engine.cpu.entries import edge
-from ..engine.cpu.loop import loop
-from ..engine.cpu.memory import gemm, gemm_add
-from .patches import gather_runs, scatter_runs
+from .entries import edge
+from .loop import loop
+from .memory import gemm, gemm_add
+
+
+@loop
+def gather(P, x, *steps):  # noqa: ANN001, ANN002, ANN201
+    """What `using` puts another loop in the place of."""
+
+
+@loop
+def scatter(P, x, row, *steps):  # noqa: ANN001, ANN002, ANN201
+    """What `using` puts another loop in the place of."""
 
 
 @loop
@@ -29,7 +40,7 @@ def multiply(part, parts, x, y, dy, dW, P, W, steps, cblas):  # noqa: ANN001, AN
     last = edge(part + 1, parts, len(x))
     for start in range(edge(part, parts, len(x)), last, n):
         images = min(n, last - start)
-        gather_runs(P[part, :images], x[start : start + images], down, top, across, left)
+        gather(P[part, :images], x[start : start + images], down, top, across, left)
         rows, begin = images * each, start * each * O * size
         if y.size > 0:
             to = int64(y.ctypes.data) + begin
@@ -54,4 +65,4 @@ def lay(part, parts, x, y, dy, dW, P, W, steps, cblas):  # noqa: ANN001, ANN201
         images = min(n, last - start)
         back = int64(dy.ctypes.data) + start * each * O * size
         gemm(cblas, (111, 112, images * each, K, O, back, O, weights, O, patches, K), one)
-        scatter_runs(P[part, :images], x[start : start + images], y[0], down, top, across, left)
+        scatter(P[part, :images], x[start : start + images], y[0], down, top, across, left)
