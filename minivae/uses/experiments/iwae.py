@@ -277,15 +277,16 @@ def text(records: list[Record]) -> str:
 
 
 def draw(folder: Path, records: list[Record]) -> "Figure":
-    """Draw the bound that is maximised over the epochs, of each K."""
+    """Draw the bound that is maximised, of each K, over all epochs but the first tenth."""
     figure = new_figure(6.0, 3.4)
     ax = figure.subplots()
     ks = list(dict.fromkeys(record["k"] for record in records))
     for colour, k in zip(itertools.cycle(COLOURS), ks, strict=False):
         seed = next(record["seed"] for record in records if record["k"] == k)
         history = open_run(folder / f"k{k}-seed{seed}").training.history
-        losses = [record["loss"] for record in history]
-        ax.plot(range(1, len(losses) + 1), losses, color=colour, label=f"K = {k}")
+        shown = history[len(history) // 10 :]
+        epochs, losses = ([record[name] for record in shown] for name in ("epoch", "loss"))
+        ax.plot(epochs, losses, color=colour, label=f"K = {k}")
     ax.set_xlabel("epoch")
     ax.set_ylabel("minus the bound, nats")
     ax.legend(frameon=False)
