@@ -15,7 +15,7 @@ from ..show import plots
 from ..train.runs import Run
 from ..uses.explore import paths as explore
 from ..uses.explore.pictures import film, plane, strips
-from . import category_walks, pictures, walk_rows, walk_texts
+from . import category_walks, pictures, sequences, walk_rows, walk_texts
 from .outputs import check_shape
 
 KINDS = ("interpolation", "traversals", "manifold", "arithmetic", "latents", "categories")
@@ -240,6 +240,10 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         wanted["interpolation"] = lambda: walk_texts.interpolation(
             run, walk_rows.pairs(x, y, options.images), steps
         )
+        if sequences.has_files_of_its_own(run):
+            wanted["interpolation"] = lambda: sequences.interpolation(
+                run, walk_rows.pairs(x, y, options.images), steps
+            )
         wanted["traversals"] = lambda: walk_texts.traversals(run, x, int(start[0]), FAR)
     discrete = "categories" in run.can
     for kind in KINDS[:-1] if discrete else KINDS[-1:]:
