@@ -11,8 +11,8 @@ from ..errors import DataError, OptionError
 from ..files import first_free, new_file, new_folder, whole_folder, write_atomically
 from ..models.rows import means
 from ..show import plots
-from ..show.sequences import Kind, kind_of
-from ..show.sequences.kind import Sheet
+from ..show.sequences import kind_of
+from ..show.sequences.kind import Kind, Sheet
 from ..train.runs import Run
 from ..uses.explore import paths as explore
 
