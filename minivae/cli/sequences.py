@@ -1,7 +1,9 @@
 """`sample` and `explore` for runs on sequences: what is written follows from what they are."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,13 +11,15 @@ from ..errors import DataError, OptionError
 from ..files import first_free, new_file, new_folder, whole_folder, write_atomically
 from ..models.rows import means
 from ..show import plots
-from ..show.sequences import Kind, kind_of
-from ..show.sequences.kind import Sheet
+from ..show.sequences import kind_of
+from ..show.sequences.kind import Kind, Sheet
 from ..train.runs import Run
 from ..uses.explore import paths as explore
 
 NUMBERS = (".npz", ".npy")
 """Endings of files that hold the numbers of the symbols."""
+
+WAY = "From one to the other, on the straight line between their codes"
 
 STEPS = 9
 """Sequences on a path, its ends among them."""
@@ -82,14 +86,31 @@ def morph(run: Run, options: argparse.Namespace) -> list[Path]:
     kind = kind_of(alphabet)
     target = _target(run, options.out, kind, "explore", files=False)
     ends = [_end(run, kind, alphabet, name) for name in options.morph]
-    z = run.training.model.backend.to_host(means(run.training.model, np.stack(ends)))
-    t = np.linspace(0, 1, options.steps or STEPS)
+    rows, captions = _between(run, *ends, options.steps or STEPS)
+    captions[0] += f": {options.morph[0]}"
+    captions[-1] += f": {options.morph[1]}"
+    return _write(target, kind, Sheet(rows, alphabet, captions, WAY), "morph")
+
+
+def interpolation(
+    run: Run, pairs: list[tuple[np.ndarray, np.ndarray]], steps: int
+) -> Iterator[tuple[str, Any]]:
+    """The ways between pairs of sequences, in all formats of their kind, as `walks` has them."""
+    ways = [_between(run, *pair, steps) for pair in pairs]
+    rows = np.concatenate([rows for rows, _ in ways])
+    captions = [caption for _, captions in ways for caption in captions]
+    sheet = Sheet(rows, run.training.model.alphabet, captions, WAY)
+    for suffix, make in kind_of(sheet.alphabet).formats.items():
+        yield f"interpolation{suffix}", make(sheet)
+
+
+def _between(run: Run, a: np.ndarray, b: np.ndarray, steps: int) -> tuple[np.ndarray, list[str]]:
+    """Sequence a, the decoded straight line between the codes of a and b, and b; and captions."""
+    z = run.training.model.backend.to_host(means(run.training.model, np.stack([a, b])))
+    t = np.linspace(0, 1, steps)
     path = explore.linear(z[0], z[1], t.tolist())
-    rows = np.stack([ends[0], *decoded(run, path), ends[1]]).astype(int)
-    captions = [f"given: {options.morph[0]}", *(f"t = {s:.3g}" for s in t)]
-    captions.append(f"given: {options.morph[1]}")
-    title = "From one to the other, on the straight line between their codes"
-    return _write(target, kind, Sheet(rows, alphabet, captions, title), "morph")
+    rows = np.stack([a, *decoded(run, path), b]).astype(int)
+    return rows, ["given", *(f"t = {s:.3g}" for s in t), "given"]
 
 
 def _end(run: Run, kind: Kind, alphabet: tuple[str, ...], name: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..show import plots
 from ..train.runs import Run
 from ..uses.explore import paths as explore
 from ..uses.explore.pictures import film, plane, strips
-from . import category_walks, class_walks, pictures, walk_rows, walk_texts
+from . import category_walks, class_walks, pictures, sequences, walk_rows, walk_texts
 from .outputs import check_shape
 
 WALKS = ("interpolation", "traversals", "manifold", "arithmetic", "latents")
@@ -253,6 +253,10 @@ def _chosen(run: Run, options: argparse.Namespace, steps: int) -> list[Callable[
         wanted["interpolation"] = lambda: walk_texts.interpolation(
             run, walk_rows.pairs(x, y, options.images), steps
         )
+        if sequences.has_files_of_its_own(run):
+            wanted["interpolation"] = lambda: sequences.interpolation(
+                run, walk_rows.pairs(x, y, options.images), steps
+            )
         wanted["traversals"] = lambda: walk_texts.traversals(run, x, int(start[0]), FAR)
     own, why = kinds_of(run.training.model)
     for kind in KINDS:

@@ -99,6 +99,24 @@ def test_tunes_are_named_by_their_titles_or_are_files(run, tmp_path, monkeypatch
     assert onsets("m/11.mid") == [67, 69, 71, 72, 74, 67]
 
 
+def test_without_ends_there_are_four_ways_to_see_and_to_hear(run, tmp_path):
+    out = tmp_path / "e"
+    words = ("--only", "interpolation", "--steps", 3, "--out", out, "--quiet")
+    assert call(run, "explore", "RUN", *words) == 0
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["interpolation.mid", "interpolation.png", "interpolation.wav"]
+    x, made = data.load("melodies", limit=60).pixels_test, open_run(run)
+    firsts = np.unique(data.load("melodies", limit=60).y_test, return_index=True)[1]
+    heard = onsets(out / "interpolation.mid")
+    first, last = x[firsts[0]], x[firsts[len(firsts) // 2 - 1 + len(firsts) // 2]]
+    start = [
+        note.pitch for row in (first, made.reconstruct(first[None])[0]) for note in to_notes(row)
+    ]
+    assert heard[: len(start)] == start
+    end = [note.pitch for row in (made.reconstruct(last[None])[0], last) for note in to_notes(row)]
+    assert heard[-len(end) :] == end
+
+
 def test_names_morph_in_lines_of_text(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = f"train names --model sequence {SMALL} --epochs 1 --out r"

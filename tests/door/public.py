@@ -101,6 +101,7 @@ HELPERS = {
     "minivae.ops.patches.numbers": "called by kernels",
     "minivae.ops.standardise.one_by_root": "called by kernels",
     "minivae.ops.standardise.in_rows": "called by kernels",
+    "minivae.data.dataset.class_numbers": "asked by what makes a data set",
     "minivae.data.pixels.in_range": "a check itself",
     "minivae.train.runs.place": "asked by a run",
     "minivae.show.plots.apart": "asked by `latent`",

@@ -102,6 +102,9 @@ def test_the_likeliest_cure_comes_first():
     assert cures_for(usual | {"sigma": 1.0}, {"sigma": 0.13}) == ["--sigma 0.13"]
     assert cures_for(usual | {"sigma": 0.13}, {"sigma": 0.13})[0] == "--schedule linear"
     assert cures_for(usual | {"schedule": "linear", "free_bits": 0.1}, {}) == []
+    heard = usual | {"word_dropout": 0, "decoder_kind": "gru"}
+    assert cures_for(heard, {}) == ["--word-dropout 0.5", "--free-bits 0.1"]
+    assert cures_for(heard | {"decoder_kind": "mlp"}, {})[0] == "--schedule linear"
 
 
 @pytest.mark.slow

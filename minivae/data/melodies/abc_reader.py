@@ -21,7 +21,7 @@ from fractions import Fraction
 
 from ...errors import DataError
 from .keys import SEMITONES, signature
-from .repeats import Event, written_out
+from .repeats import MOST, Event, written_out
 from .tune import Sound, Tune
 
 _LENGTH = r"(?P<length>\d*(?:/+\d*)?)"
@@ -45,9 +45,6 @@ SYNTAX = {
 _SYNTAX = re.compile("|".join(f"(?P<{kind}_>{pattern})" for kind, pattern in SYNTAX.items()))
 _FIELD = re.compile(r"([A-Za-z+]):(?![|:])(.*)")
 _FRACTION = re.compile(r"(\d{1,3})/(\d{1,3})")
-
-MOST_BARS = 4096
-"""Bars of a tune with its repeats that are read at most."""
 
 
 def read_abc(text: str, name: str, passed_over: list[str] | None = None) -> list[Tune]:
@@ -148,8 +145,6 @@ class _Reader:
             bars = written_out(self.events)
         except DataError as error:
             raise DataError(f"{self.name}, line {self.line}: {error}") from None
-        if len(bars) > MOST_BARS:
-            raise self.unknown(f"a tune of {len(bars)} bars", f"give at most {MOST_BARS}")
         return Tune(self.fields.get("T", self.name), self.first_metre, bars, self.fields)
 
     def field(self, letter: str, value: str, more: bool = False) -> None:
@@ -212,7 +207,7 @@ class _Reader:
         elif kind == "bars":
             if self.metre is None:
                 raise self.unknown("a rest of whole bars without a metre", "write rests as z")
-            for _ in range(min(int(found["n"] or 1), MOST_BARS)):
+            for _ in range(min(int(found["n"] or 1), MOST + 1)):
                 self.events += [Sound(None, self.metre), "|"]
         elif kind == "tuplet":
             self.begin_tuplet(int(found["p"]), found["q"], found["r"])

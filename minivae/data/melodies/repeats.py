@@ -12,6 +12,9 @@ from .tune import Sound
 Event = Sound | str
 """A sound or a mark."""
 
+MOST = 4096
+"""Bars of a tune with its repeats that are read at most."""
+
 
 def written_out(events: Sequence[Event]) -> list[list[Sound]]:
     """Bars of a tune as they are played.
@@ -23,7 +26,7 @@ def written_out(events: Sequence[Event]) -> list[list[Sound]]:
     Raises
     ------
     DataError
-        If a pass has no ending.
+        If a pass has no ending, or there are too many bars.
     """
     bars: list[list[Sound]] = [[]]
     i, start, turn = 0, 0, 1
@@ -41,6 +44,8 @@ def written_out(events: Sequence[Event]) -> list[list[Sound]]:
             continue
         if bars[-1]:
             bars.append([])
+        if len(bars) > MOST:
+            raise DataError(f"the tune has over {MOST} bars; give a shorter one.")
         if event == ":|" and turn < _turns(events, start):
             turn, inside, i = turn + 1, False, start
         elif event in (":|", "|:") or (event == "||" and (inside or turn == 1)):
@@ -54,8 +59,8 @@ def passes(text: str) -> set[int]:
     """Numbers of an ending: `1`, `1,3`, `1-3`."""
     found: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        found |= set(range(int(first), int(last or first) + 1))
+        ends = [int(number) for number in part.split("-")]
+        found |= set(range(min(ends), max(ends) + 1))
     return found
 
 

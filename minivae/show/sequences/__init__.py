@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from . import melody, text
 from .kind import Kind
 
-__all__ = ["KINDS", "Kind", "kind_of"]
-
 KINDS = (melody.KIND, text.KIND)
 """The first that fits counts; text fits all."""
 

@@ -161,6 +161,8 @@ def cures_for(options: dict[str, Any], suited: dict[str, Any]) -> list[str]:
         cures.append(f"--lr {LR:g}")
     if cures:
         return cures[:1]
+    if options.get("word_dropout") == 0 and options["decoder_kind"] == "gru":
+        return ["--word-dropout 0.5", *(["--free-bits 0.1"] if not options["free_bits"] else [])]
     if options["schedule"] == "constant":
         cures.append("--schedule linear")
     return cures if options.get("free_bits") else [*cures, "--free-bits 0.1"]

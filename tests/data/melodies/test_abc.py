@@ -107,6 +107,7 @@ def test_a_tie_goes_over_the_bar_line_with_its_accidental():
         ("|:C[1D:|[2E||F:|", "CDCEFF"),
         ("|:C|1,3D:|2E:|G", "CDCECDG"),
         ("|:C|1-2D:|3E|G", "CDCDCEG"),
+        ("|:C|2-1D:|G", "CDCDG"),
         ("C|1D:|2E|]", "CDCE"),
         ("|:C|1D:|2E|:F|1G:|2A|]", "CDCEFGFA"),
     ],
@@ -199,7 +200,7 @@ def test_fields_are_kept():
         ("C|[L:x]C", "the length L:x"),
         ("m:~n = n", "a macro"),
         ("|:C|1D:|3E|", "there is no ending for pass 2"),
-        ("Z9999C", "a tune of .* bars"),
+        ("Z9999C", "the tune has over 4096 bars"),
         ("z4", None),
     ],
 )
