@@ -197,7 +197,7 @@ def _judge_mean(arrays: list[ArrayCheck], subject: Subject, upstream: list[np.nd
             if len(a.shape) == axis[1] and a.shape[axis[0]] == size and not is_weight(a.name)
         ]
         divided = [a for a in arrays if all(a is not row for row in rows)]
-        if any(row.verdict != RIGHT for row in rows):
+        if any(row.verdict == WRONG for row in rows):
             divided = arrays if axis[0] == 0 and not divided else []
         divided = [a for a in divided if a.verdict == WRONG or np.any(a.yours)]  # no dead layer's
         if size > 1 and divided and all(_ratio_is(a, 1 / size) for a in divided):

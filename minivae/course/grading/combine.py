@@ -28,6 +28,8 @@ TURNED = {"rows": 1.0, "columns": -0.5}
 """What a style costs more where weights are multiplied from the left."""
 REDUCED = re.compile("reduc|individual|sizeaverage|average|persample|perexample")
 """An argument with a default that says whether a loss is a mean, plain."""
+KEEPS = re.compile("(save|keep|store)(cache|ctx|context|activations|inputs?)")
+"""An argument with a default that says whether backward will follow, plain."""
 OTHER_LOSS = 0.7
 """Cost of a loss that is no mean, where a mean is the default."""
 LEFT_ALONE = {"target": 2.5, "labels": 2.5, "b": 1.0, "mask": -1.0, "eps": 0.5}
@@ -53,8 +55,8 @@ class Guess:
         arguments' shapes.
     longer : dict of str to int
         Axes that the gradient of an argument has more than the argument.
-    way, partly : int, bool
-        Where the cost is implied, which it is, and whether it has the gradient of one matrix.
+    way, partly : int
+        Where the cost is implied, which it is, and of how many matrices it has the gradient.
     """
 
     specs: dict[str, Spec]
@@ -72,7 +74,7 @@ class Guess:
     exact: bool = True
     longer: dict[str, int] = field(default_factory=dict, repr=False)
     way: int = 0
-    partly: bool = False
+    partly: int = 0
 
     @property
     def labels(self) -> list[str]:
@@ -158,6 +160,8 @@ def guesses(target: Target) -> Iterator[Guess]:
         if not required and REDUCED.match(plain(name)):
             words = [w for w in among.clues.get(name, {}).get("words", ()) if w != "mean"]
             slots.append([Candidate({}), *(_option(name, w) for w in [*words, True][:3])])
+        elif not required and KEEPS.fullmatch(plain(name)):
+            slots.append([Candidate({}), _option(name, True)])
         elif required or role in LEFT_ALONE:
             alone = [] if required else [Candidate({}, LEFT_ALONE[role or ""])]
             slots.append(sorted([*candidates(name, among), *alone], key=lambda c: c.cost))
