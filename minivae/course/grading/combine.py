@@ -28,7 +28,7 @@ TURNED = {"rows": 1.0, "columns": -0.5}
 """What a style costs more where weights are multiplied from the left."""
 REDUCED = re.compile("reduc|individual|sizeaverage|average|persample|perexample")
 """An argument with a default that says whether a loss is a mean, plain."""
-KEEPS = re.compile("(save|keep|store)(cache|ctx|context|activations|inputs?)")
+KEEPS = re.compile("(save|keep|store)(cache|ctx|context|inputs?)|(is)?train(ing)?(fl?a?g|mode)?")
 """An argument with a default that says whether backward will follow, plain."""
 OTHER_LOSS = 0.7
 """Cost of a loss that is no mean, where a mean is the default."""

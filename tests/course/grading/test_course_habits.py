@@ -33,6 +33,24 @@ class Scale:
     def backward(self, dout):
         return K * 3 * self.memory["x"] ** 2 * dout
 """,
+    "a flag that says that it is trained, and a bias before a normalization": """
+class Block:
+    def __init__(self, in_dim, out_dim):
+        self.W, self.b = np.random.randn(in_dim, out_dim), np.zeros(out_dim)
+
+    def forward(self, x, train_flg=False):
+        self.x, z = x, x @ self.W + self.b
+        if not train_flg:
+            return z
+        self.std = np.sqrt(z.var(axis=0) + 1e-7)
+        self.hat = (z - z.mean(axis=0)) / self.std
+        return self.hat
+
+    def backward(self, dout):
+        dz = dout - dout.mean(axis=0) - self.hat * (dout * self.hat).mean(axis=0)
+        self.dW, self.db = K * self.x.T @ dz / self.std, (dz / self.std).sum(axis=0)
+        return dz / self.std @ self.W.T
+""",
     "one example of a recurrent cell, by its docstring": '''
 class Cell:
     def __init__(self, in_dim, hidden_dim):
