@@ -35,10 +35,7 @@ def check_options(tolerance: Any, max_entries: Any) -> None:
 
 
 def _excuse(
-    arrays: list[ArrayCheck],
-    double: dict[str, Any],
-    upstream: list[np.ndarray],
-    tolerance: float,
+    arrays: list[ArrayCheck], double: dict[str, Any], upstream: list[np.ndarray], tolerance: float
 ) -> None:
     """Look at gradients that are wrong in float32 again, in float64."""
     # A reason says more than that entries differ: a shape, NaN, a direction.

@@ -119,9 +119,7 @@ def _believe(arrays: list[ArrayCheck], known: dict[str, Any], tolerance: float) 
 
 
 def relies_on_default(
-    subject: Subject,
-    outputs: list[np.ndarray],
-    again: Callable[[list[np.ndarray]], dict[str, Any]],
+    subject: Subject, outputs: list[np.ndarray], again: Callable[[list[np.ndarray]], dict[str, Any]]
 ) -> list[str]:
     """Say, of a loss whose upstream gradient is optional, that it is not used; else nothing.
 

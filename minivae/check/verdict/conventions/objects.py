@@ -17,15 +17,7 @@ from typing import Any
 import numpy as np
 
 from .calling import parameters_of
-from .names import (
-    BACKWARDS,
-    BESIDE,
-    CACHES,
-    FORWARDS,
-    HELD,
-    gradient_names,
-    plain,
-)
+from .names import BACKWARDS, BESIDE, CACHES, FORWARDS, HELD, gradient_names, plain
 from .pairing import pairs_of
 from .prepared import LAYERS, stand_ins
 from .source import called_in
