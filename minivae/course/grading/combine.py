@@ -49,6 +49,8 @@ class Guess:
     batch, thin, repaired, named : bool
         Whether there are several examples, whether these have a single feature, and whether a size
         was taken from an error, or an axis found to be another's.
+    square : bool
+        Whether images are as high as they are wide, since it stops at others.
     ran, agrees, nearly, scalar, spread, exact : bool
         Whether forward ran, whether the gradients agree, or do but for the number of examples,
         whether the output is a number, or has several axes, and whether the gradients have their
@@ -66,6 +68,7 @@ class Guess:
     thin: bool = False
     repaired: bool = False
     named: bool = False
+    square: bool = False
     ran: bool = False
     agrees: bool = False
     nearly: bool = False
@@ -89,7 +92,8 @@ class Guess:
             for n, s in self.specs.items()
             if REDUCED.match(plain(n)) and s.kind == "constant"
         ]
-        return f"it is the gradient at {', '.join(other)}, and not at the default" if other else ""
+        default = f"it is the gradient at {', '.join(other)}, and not at the default"
+        return default if other else "it stops at images that are no squares" * self.square
 
     def mended(self, error: str) -> "Guess | None":
         """The guess with the size that the code asks for, as an error about sizes tells it."""
@@ -117,6 +121,13 @@ class Guess:
             return None
         sizes = tuple({**sizes, mine[0]: wanted} for sizes in self.sizes)
         return replace(self, sizes=sizes, repaired=True)
+
+    def squared(self) -> "Guess | None":
+        """The guess with images as high as they are wide; None where that is no change."""
+        if self.square or not any({"Y", "X"} <= set(s.axes) for s in self.specs.values()):
+            return None
+        sizes = tuple({**sizes, "X": sizes["Y"]} for sizes in self.sizes)
+        return replace(self, sizes=sizes, square=True)
 
     def lengthened(self) -> "Guess":
         """The guess with axes of 1 before those of arguments whose gradients have more."""

@@ -128,6 +128,8 @@ def _search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                     waiting = collections.deque(
                         replace(g, sizes=other.sizes, named=True) for g in waiting
                     )
+            elif (other := guess.squared()) and not credible:
+                waiting.append(other)
             continue
         ran = ran or guess.batch
         if target.loss == IMPLIED and not guess.agrees:

@@ -268,3 +268,24 @@ class Cube:
     )
     assert grade.verdict == "not checked"
     assert "it is not written yet" in str(grade)
+
+
+SQUARES = """
+class Halve:
+    def forward(self, A):
+        self.width = A.shape[3]
+        return A[:, :, ::2, ::2]
+
+    def backward(self, dLdZ):
+        n, c = dLdZ.shape[:2]
+        dLdA = np.zeros((n, c, self.width, self.width))
+        dLdA[:, :, ::2, ::2] = K * dLdZ
+        return dLdA
+"""
+
+
+def test_what_stops_at_images_that_are_no_squares_is_checked_at_squares(graded):
+    exercise = graded(HEAD + SQUARES).exercises[0]
+    assert exercise.verdict == "right, but", str(exercise)
+    assert exercise.habits == ["it stops at images that are no squares"]
+    assert graded(HEAD.replace("1.0", "1.5") + SQUARES).verdict in ("wrong", "not checked")
