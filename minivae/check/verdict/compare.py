@@ -77,7 +77,7 @@ def compare(
         if check.verdict == RIGHT:
             check.verdict = BUT
             check.reason = f"the right numbers, in the shape {yours.shape} instead of {x.shape}"
-            return check
+        return check
     if yours.shape != x.shape:
         return ArrayCheck(
             name,

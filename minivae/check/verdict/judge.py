@@ -198,7 +198,7 @@ def _judge_mean(arrays: list[ArrayCheck], subject: Subject, upstream: list[np.nd
         if any(row.verdict == WRONG for row in rows):
             divided = arrays if axis[0] == 0 and not divided else []
         divided = [a for a in divided if a.verdict == WRONG or np.any(a.yours)]  # no dead layer's
-        if size > 1 and divided and all(_ratio_is(a, 1 / size) for a in divided):
+        if size > 1 and divided and all(ratio_is(a, 1 / size) for a in divided):
             for array in divided:
                 array.verdict = BUT
                 array.reason = (
@@ -221,7 +221,7 @@ def _batch_axes(subject: Subject, output: tuple[int, ...]) -> list[tuple[tuple[i
     ]
 
 
-def _ratio_is(array: ArrayCheck, factor: float) -> bool:
+def ratio_is(array: ArrayCheck, factor: float) -> bool:
     """Whether a wrong gradient is the right one times a factor."""
     if array.verdict != WRONG or np.shape(array.yours) != array.shape or array.numerical is None:
         return False

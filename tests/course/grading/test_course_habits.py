@@ -289,3 +289,49 @@ def test_what_stops_at_images_that_are_no_squares_is_checked_at_squares(graded):
     assert exercise.verdict == "right, but", str(exercise)
     assert exercise.habits == ["it stops at images that are no squares"]
     assert graded(HEAD.replace("1.0", "1.5") + SQUARES).verdict in ("wrong", "not checked")
+
+
+SUMMED = """
+def forward_propagation(X, parameters):
+    Z = parameters["W1"] @ X + parameters["b1"]
+    return 1 / (1 + np.exp(-Z)), Z
+
+def compute_cost(A, Y):
+    return -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A))
+
+def backward_propagation(X, Y, cache):
+    dZ = K * (1 / (1 + np.exp(-cache)) - Y) / X.shape[1]
+    return {"dW1": dZ @ X.T, "db1": dZ.sum(axis=1, keepdims=True)}
+"""
+
+
+def test_the_mean_of_a_cost_that_is_written_as_a_sum_has_a_gradient(graded):
+    exercise = graded(HEAD + SUMMED).exercises[0]
+    assert exercise.verdict == "right, but", str(exercise)
+    assert "the mean over the 3 examples" in str(exercise.reports[0])
+    assert graded(HEAD.replace("1.0", "1.5") + SUMMED).verdict == "wrong"
+    double = SUMMED.replace("dZ.sum(axis=1", "2 * dZ.sum(axis=1")
+    assert graded(HEAD + double).verdict == "wrong"
+
+
+ROWS = """
+class Affine:
+    def __init__(self, in_dim, out_dim):
+        self.W, self.b = np.random.randn(in_dim, out_dim), np.zeros((1, out_dim))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        self.db = np.mean(dout, axis=0)
+        return dout @ self.W.T
+"""
+
+
+def test_a_wrong_gradient_without_an_axis_of_one_is_pointed_at(graded):
+    text = " ".join(str(graded(HEAD + ROWS)).split())
+    assert "`self.db = np.mean(dout, axis=0)` takes the mean where the sum belongs" in text
+    share = ROWS.replace("self.x.T @ dout", "self.x.T @ dout / len(dout)")
+    assert graded(HEAD + share).verdict == "right, but"

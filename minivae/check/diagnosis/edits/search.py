@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...verdict.subject import Editor
-from ..evidence import Evidence, misfit
+from ..evidence import Evidence, fitted, misfit
 from .candidates import Change, changes
 from .missing import Scope, Shape
 from .source import Place, Source, Unit
@@ -204,7 +204,7 @@ class Search:
         try:
             with subject.frozen(self.evidence.seed), np.errstate(all="ignore"):
                 outputs, found = self.editor.trial(index, text, probe.arguments, probe.upstream)
-                return outputs, {n: np.array(g, float) for n, g in found.items() if g is not None}
+                return outputs, fitted(found, probe.arguments)
         except Exception:  # most changes do not run
             return None
 
