@@ -96,7 +96,7 @@ class Evidence:
                     if subject.truth is not None:
                         outputs = [np.array(y, float) for y in subject.truth(_copies(arguments))]
                     returned = subject.backward([dy.copy() for dy in upstream], cache)
-                gradients = {n: np.array(g, float) for n, g in returned.items() if g is not None}
+                gradients = fitted(returned, arguments)
         except Exception:
             return None
         if not all(np.isfinite(y).all() for y in outputs):
@@ -173,6 +173,16 @@ def _same_shapes(a: Probe, b: Probe) -> bool:
     return {n: g.shape for n, g in a.gradients.items()} == {
         n: g.shape for n, g in b.gradients.items()
     } and [y.shape for y in a.outputs] == [y.shape for y in b.outputs]
+
+
+def fitted(returned: dict, arguments: Arrays) -> Arrays:
+    """Gradients as arrays, with the axes of 1 that their arguments have and they lack."""
+    found = {n: np.array(g, float) for n, g in returned.items() if g is not None}
+    for n, g in found.items():
+        shape = np.shape(arguments.get(n, g))
+        if g.ndim < len(shape) and [k for k in g.shape if k != 1] == [k for k in shape if k != 1]:
+            found[n] = g.reshape(shape)
+    return found
 
 
 def misfit(prediction: list[np.ndarray], yours: list[np.ndarray]) -> float:

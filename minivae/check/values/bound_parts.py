@@ -33,10 +33,7 @@ COMBINATIONS = {
         "summed",
         lambda w: _logmeanexp(w) + np.log(len(w)),
     ),
-    "log_k_twice": (
-        "log K is subtracted twice",
-        lambda w: _logmeanexp(w) - np.log(len(w)),
-    ),
+    "log_k_twice": ("log K is subtracted twice", lambda w: _logmeanexp(w) - np.log(len(w))),
     "weights": (
         "the weights are exp(-log w): the sign is flipped before the exponential, so that the "
         "worst sample counts most",

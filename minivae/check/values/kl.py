@@ -13,16 +13,7 @@ import numpy as np
 from ...engine.door import door
 from ...engine.kinds import Whole
 from ..report.result import RIGHT, WRONG
-from .matching import (
-    Match,
-    Probe,
-    Reduction,
-    Variant,
-    find_match,
-    fit_features,
-    formula,
-    judged,
-)
+from .matching import Match, Probe, Reduction, Variant, find_match, fit_features, formula, judged
 from .result import TOLERANCES, NoAnswerError, ValueCheck, call, show, value_check
 
 NAME = "value of the KL"
@@ -97,9 +88,7 @@ VARIANTS = [
         lambda m, h: 0.5 * (m + np.expm1(h) - h),
     ),
     Variant(
-        "logvar_missing",
-        "the term - logvar is missing",
-        lambda m, h: 0.5 * (m**2 + np.expm1(h)),
+        "logvar_missing", "the term - logvar is missing", lambda m, h: 0.5 * (m**2 + np.expm1(h))
     ),
     Variant(
         "exp_missing",

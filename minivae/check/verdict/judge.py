@@ -119,9 +119,7 @@ def _believe(arrays: list[ArrayCheck], known: dict[str, Any], tolerance: float) 
 
 
 def relies_on_default(
-    subject: Subject,
-    outputs: list[np.ndarray],
-    again: Callable[[list[np.ndarray]], dict[str, Any]],
+    subject: Subject, outputs: list[np.ndarray], again: Callable[[list[np.ndarray]], dict[str, Any]]
 ) -> list[str]:
     """Say, of a loss whose upstream gradient is optional, that it is not used; else nothing.
 
@@ -197,10 +195,10 @@ def _judge_mean(arrays: list[ArrayCheck], subject: Subject, upstream: list[np.nd
             if len(a.shape) == axis[1] and a.shape[axis[0]] == size and not is_weight(a.name)
         ]
         divided = [a for a in arrays if all(a is not row for row in rows)]
-        if any(row.verdict != RIGHT for row in rows):
+        if any(row.verdict == WRONG for row in rows):
             divided = arrays if axis[0] == 0 and not divided else []
         divided = [a for a in divided if a.verdict == WRONG or np.any(a.yours)]  # no dead layer's
-        if size > 1 and divided and all(_ratio_is(a, 1 / size) for a in divided):
+        if size > 1 and divided and all(ratio_is(a, 1 / size) for a in divided):
             for array in divided:
                 array.verdict = BUT
                 array.reason = (
@@ -223,7 +221,7 @@ def _batch_axes(subject: Subject, output: tuple[int, ...]) -> list[tuple[tuple[i
     ]
 
 
-def _ratio_is(array: ArrayCheck, factor: float) -> bool:
+def ratio_is(array: ArrayCheck, factor: float) -> bool:
     """Whether a wrong gradient is the right one times a factor."""
     if array.verdict != WRONG or np.shape(array.yours) != array.shape or array.numerical is None:
         return False

@@ -82,11 +82,7 @@ def central_slope(
 
 
 def best_central_slope(
-    f: Callable[[np.ndarray], float],
-    x: np.ndarray,
-    v: np.ndarray,
-    f_x: float,
-    good_enough: float,
+    f: Callable[[np.ndarray], float], x: np.ndarray, v: np.ndarray, f_x: float, good_enough: float
 ) -> tuple[float, float, int]:
     """Slope, error and evaluations; tries smaller steps where the first one is not good enough."""
     size = float(np.abs(x).max(initial=0.0))

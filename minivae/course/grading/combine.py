@@ -28,6 +28,8 @@ TURNED = {"rows": 1.0, "columns": -0.5}
 """What a style costs more where weights are multiplied from the left."""
 REDUCED = re.compile("reduc|individual|sizeaverage|average|persample|perexample")
 """An argument with a default that says whether a loss is a mean, plain."""
+KEEPS = re.compile("(save|keep|store)(cache|ctx|context|inputs?)|(is)?train(ing)?(fl?a?g|mode)?")
+"""An argument with a default that says whether backward will follow, plain."""
 OTHER_LOSS = 0.7
 """Cost of a loss that is no mean, where a mean is the default."""
 LEFT_ALONE = {"target": 2.5, "labels": 2.5, "b": 1.0, "mask": -1.0, "eps": 0.5}
@@ -47,14 +49,16 @@ class Guess:
     batch, thin, repaired, named : bool
         Whether there are several examples, whether these have a single feature, and whether a size
         was taken from an error, or an axis found to be another's.
+    square : bool
+        Whether images are as high as they are wide, since it stops at others.
     ran, agrees, nearly, scalar, spread, exact : bool
         Whether forward ran, whether the gradients agree, or do but for the number of examples,
         whether the output is a number, or has several axes, and whether the gradients have their
         arguments' shapes.
     longer : dict of str to int
         Axes that the gradient of an argument has more than the argument.
-    way, partly : int, bool
-        Where the cost is implied, which it is, and whether it has the gradient of one matrix.
+    way, partly : int
+        Where the cost is implied, which it is, and of how many matrices it has the gradient.
     """
 
     specs: dict[str, Spec]
@@ -64,6 +68,7 @@ class Guess:
     thin: bool = False
     repaired: bool = False
     named: bool = False
+    square: bool = False
     ran: bool = False
     agrees: bool = False
     nearly: bool = False
@@ -72,7 +77,7 @@ class Guess:
     exact: bool = True
     longer: dict[str, int] = field(default_factory=dict, repr=False)
     way: int = 0
-    partly: bool = False
+    partly: int = 0
 
     @property
     def labels(self) -> list[str]:
@@ -87,7 +92,8 @@ class Guess:
             for n, s in self.specs.items()
             if REDUCED.match(plain(n)) and s.kind == "constant"
         ]
-        return f"it is the gradient at {', '.join(other)}, and not at the default" if other else ""
+        default = f"it is the gradient at {', '.join(other)}, and not at the default"
+        return default if other else "it stops at images that are no squares" * self.square
 
     def mended(self, error: str) -> "Guess | None":
         """The guess with the size that the code asks for, as an error about sizes tells it."""
@@ -115,6 +121,13 @@ class Guess:
             return None
         sizes = tuple({**sizes, mine[0]: wanted} for sizes in self.sizes)
         return replace(self, sizes=sizes, repaired=True)
+
+    def squared(self) -> "Guess | None":
+        """The guess with images as high as they are wide; None where that is no change."""
+        if self.square or not any({"Y", "X"} <= set(s.axes) for s in self.specs.values()):
+            return None
+        sizes = tuple({**sizes, "X": sizes["Y"]} for sizes in self.sizes)
+        return replace(self, sizes=sizes, square=True)
 
     def lengthened(self) -> "Guess":
         """The guess with axes of 1 before those of arguments whose gradients have more."""
@@ -158,6 +171,8 @@ def guesses(target: Target) -> Iterator[Guess]:
         if not required and REDUCED.match(plain(name)):
             words = [w for w in among.clues.get(name, {}).get("words", ()) if w != "mean"]
             slots.append([Candidate({}), *(_option(name, w) for w in [*words, True][:3])])
+        elif not required and KEEPS.fullmatch(plain(name)):
+            slots.append([Candidate({}), _option(name, True)])
         elif required or role in LEFT_ALONE:
             alone = [] if required else [Candidate({}, LEFT_ALONE[role or ""])]
             slots.append(sorted([*candidates(name, among), *alone], key=lambda c: c.cost))

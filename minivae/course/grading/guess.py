@@ -14,17 +14,9 @@ from typing import Any
 from ...check.verdict.conventions import names as table
 from ...check.verdict.conventions.names import plain
 from ...check.verdict.conventions.prepared import LAYERS
+from . import layouts
 from .inputs import COLUMNS, Spec
-from .layouts import (
-    AXES,
-    CALLED,
-    NUMBERS,
-    OPTIONS,
-    PREDICTED,
-    STYLES,
-    letter_like,
-    letter_of,
-)
+from .layouts import AXES, CALLED, NUMBERS, OPTIONS, PREDICTED, STYLES, letter_like, letter_of
 from .roles import Names, layer_of, role_among
 
 GATES = {"lstm": "4*H", "gru": "3*H"}
@@ -58,6 +50,10 @@ def candidates(name: str, among: Names, *, constructor: bool = False) -> list[Ca
         constructor = False
     if constructor and key in table.sure_names("lam") | {"l1", "l2", "reg", "weightdecay"}:
         return [_constant(name, 0.0)]  # a penalty is no part of the output
+    if constructor and among.stacked:
+        found += [_constant(name, v) for pattern, v in layouts.STACKED if re.search(pattern, key)]
+    if found:
+        return found
     if constructor:
         found += [_constant(name, None, 0.4)] if LAYERS.match(name) else []  # see `prepared`
         counted = key in CALLED["H"].split() or name.startswith(("n_", "num_"))
@@ -245,6 +241,7 @@ def _letter(axis: str, images: bool, among: Names) -> str:
     if match := re.fullmatch(r"([0-9]+) ?([A-Za-z]\w*)", axis):
         return f"{match[1]}*{_letter(match[2], images, among)}"
     known = letter_of(axis, images=images)
+    known = known or (letter_like(axis) if axis in among.sized.split() else "")
     return known or among.spare.setdefault(plain(axis), f"~{len(among.spare)}")
 
 

@@ -146,8 +146,14 @@ def letter_like(name: str) -> str:
     return next((letter for part, letter in PARTS if re.search(part, plain(name))), "")
 
 
+STACKED = (
+    ("kernelsizes$|kernels$|filtersizes$", [3, 2, 1]), ("strides$", [2, 1, 1]),
+    ("pads$|paddings$", [0, 0, 0]), ("^(num|n|out)?(out)?(channels|filters)$", [5, 4, 3]),
+)  # fmt: skip
+"""Search in the plain name of a constructor's list, one entry for each convolution -> the list."""
 PARTS = (
-    ("vocab|numemb", "V"), ("^in|input", "I"), ("head", ""), ("out|unit|neuron|class", "O"),
+    ("inputwidth|inputlength", "D"), ("vocab|numemb", "V"), ("^in|input", "I"), ("head", ""),
+    ("out|unit|neuron|class", "O"),
     ("hid|ff", "H"), ("filter|kernels$", "F"), ("channel", "C"), ("latent", "Z"),
     ("dim|size|feature|width|embed|model|shape", "E"),
 )  # fmt: skip

@@ -18,19 +18,22 @@ MOST_SEPARATE = 12
 def probe(answers: Answers, target: Target, guess: Guess, seed: int = 11) -> float:
     """Run a pair at guessed inputs; note whether it agrees, return the share of shapes that fit.
 
-    Where its cost is implied, it is the first that fits at least one matrix of weights.
+    Where its cost is implied, it is the first that fits, or else fits most of the matrices.
     """
     if target.loss != IMPLIED:
         return _probe(answers, target, guess, seed)
+    best = 0, 0
     for way in range(len(COSTS)):
         fits, guess.way = _probe(answers, replace(target, way=way), guess, seed), way
-        if fits < 1 or guess.agrees or guess.partly:
-            break
+        if fits < 1 or guess.agrees:
+            return fits
+        best = max(best, (guess.partly, -way))
+    guess.partly, guess.way = best[0], -best[1]
     return fits
 
 
 def _probe(answers: Answers, target: Target, guess: Guess, seed: int) -> float:
-    guess.agrees = guess.nearly = guess.partly = False
+    guess.agrees, guess.nearly, guess.partly = False, False, 0
     inputs, init = guess.drawn(0, seed)
     door = RemoteDoor(answers, target, init)
     rng = np.random.default_rng(1)
@@ -73,7 +76,7 @@ def _probe(answers: Answers, target: Target, guess: Guess, seed: int) -> float:
         and all(slope(n) != 0 or len(vary) > MOST_SEPARATE for n in vary)
     )
     if target.loss == IMPLIED and not guess.agrees:
-        guess.partly = any(len(shapes[n]) > 1 and _same(slope(n), said[n]) for n in vary)
+        guess.partly = sum(len(shapes[n]) > 1 and _same(slope(n), said[n]) for n in vary)
     elif not (guess.agrees or empty):
         sizes = {n for a in (*outputs, *given.values()) for n in a.shape}
         factors = {1.0, *(1 / n for n in sizes if n), *(float(n) for n in sizes)}

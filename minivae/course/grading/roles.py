@@ -11,7 +11,7 @@ from typing import Any
 from ...check.verdict.conventions import names as table
 from ...check.verdict.conventions.names import plain
 from .discover import Clues
-from .layouts import NUMBERS, PREDICTED, RECURRENT
+from .layouts import NUMBERS, PREDICTED, RECURRENT, STACKED
 
 LOSS = re.compile(r"loss|cost|elbo|nll|bce|objective|criterion|cross_?entropy", re.IGNORECASE)
 """How a loss is called."""
@@ -83,6 +83,11 @@ class Names:
         return known or bool({"b", "bias"} & required)
 
     @property
+    def stacked(self) -> bool:
+        """Whether a constructor is given lists with the sizes of convolutions that follow."""
+        return any(re.search(STACKED[0][0], n) for n in self.plain) and "strides" in self.plain
+
+    @property
     def plain(self) -> set[str]:
         """Plain names of all that must be given."""
         return {plain(n) for n, required in self.parameters if required}
@@ -102,6 +107,8 @@ def role_among(name: str, among: Names, clue: dict[str, Any]) -> str | None:
         for pattern, role in RECURRENT:
             if re.fullmatch(pattern, lower):
                 return role
+    if key in ("h", "hidden") and "hid" in among.sized:
+        return "h"
     if key in ("eps", "epsilon") and others & {"gamma", "x"} and not others & {"mu", "z", "logvar"}:
         return "number"
     if key == "beta" and "gamma" not in others:

@@ -74,7 +74,9 @@ def with_cost(target: Target, guess: Guess) -> Target:
     """
     if target.loss != IMPLIED:
         return target
-    if not (guess.agrees or guess.partly):
+    layers = any(isinstance(spec.value, list) for spec in guess.init.values())
+    stacked = layers and any("stride" in name for name in guess.init)  # whose layers nobody knows
+    if not (guess.agrees or (guess.partly and not stacked)):
         raise NoGuessError(NO_COST, guess)
     return replace(target, way=guess.way)
 
@@ -126,11 +128,13 @@ def _search(answers: Answers, target: Target) -> tuple[Guess, Target]:
                     waiting = collections.deque(
                         replace(g, sizes=other.sizes, named=True) for g in waiting
                     )
+            elif (other := guess.squared()) and not credible:
+                waiting.append(other)
             continue
         ran = ran or guess.batch
         if target.loss == IMPLIED and not guess.agrees:
             odd = odd if odd is not None and (odd.partly or not guess.partly) else guess
-            after += 10 * guess.partly
+            after += 10 * bool(guess.partly)
             continue
         several = several or (guess.spread and bool(LOSS.search(target.name)))
         arrays = [s.axes for s in guess.specs.values() if s.axes]

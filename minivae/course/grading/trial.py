@@ -12,9 +12,10 @@ import numpy as np
 
 from ...check.diagnosis.edits import mends_of_stop
 from ...check.gradients import check_subject, crash_line
-from ...check.report.result import WRONG
+from ...check.report.result import BUT, WRONG, ArrayCheck
 from ...check.verdict.conventions.implied import COSTS, IMPLIED
 from ...check.verdict.conventions.names import WITHOUT_GRADIENT, is_data, plain
+from ...check.verdict.judge import ratio_is
 from ...check.verdict.subject import Subject
 from ...errors import MinivaeError, OptionError
 from .discover import Target
@@ -35,6 +36,7 @@ from .words import NotReadError, SandboxError, StudentError
 CRASHED = "the doctor itself failed here, so this says nothing about the code; tell your instructor"
 SINGLE = "the source asks for float32, which rounds to 7 digits; it was checked in float64"
 COST = "no cost is written; these are the gradients of {} of what forward returns"
+MEAN = "the gradient of the mean over the {} examples, whose sum the cost is"
 SLOW = "it could not be checked in the time that there is; tell your instructor"
 MAX_ENTRIES, FEWEST_ENTRIES = 150, 20
 SECONDS = (0.8, 0.3)
@@ -151,6 +153,8 @@ def try_point(
         except RecursionError:  # source that is nested too deeply to be read; numbers are not
             read = replace(subject, editor=None, record=None)
             result.report = check_subject(read, np.random.default_rng(seed), **options)
+        if target.loss not in (None, IMPLIED) and truth is None:
+            _excuse_mean(result.report.arrays, point.inputs)
         if result.report.passed and subject.manners.single:
             result.report.habits.append(SINGLE)
         remarks = [point.remark, COST.format(COSTS[target.way][0]) * (target.loss == IMPLIED)]
@@ -176,6 +180,15 @@ def try_point(
     if sandbox.died and not result.problem:
         result.problem, result.report = f"{target.name}: {sandbox.died}", None
     return result
+
+
+def _excuse_mean(arrays: list[ArrayCheck], inputs: dict[str, Any]) -> None:
+    """Let gradients of a mean over the examples pass where the cost, another function, is a sum."""
+    first = next((a for a in inputs.values() if np.ndim(a) == 2), None)
+    for size in () if first is None else {first.shape[0], first.shape[1]} - {1}:
+        if all(ratio_is(array, 1 / size) for array in arrays):
+            for array in arrays:
+                array.verdict, array.reason = BUT, MEAN.format(size)
 
 
 def _matched(

@@ -51,7 +51,7 @@ def sentence(error: Any, own: Path) -> str:
     if where and own.suffix == ".ipynb" and file in ("", f"{own.stem}.py"):
         cell, line = place_of(own, line)
         where = f" (cell {cell}, line {line} of {own.name})"
-    if kind == "NotImplementedError":
+    if kind == "NotImplementedError" or message.startswith("exceptions must derive from"):
         return one_line(f"it is not written yet{where}")
     if kind == "Unreadable":  # of the reader of conventions
         return one_line(message)

@@ -5,6 +5,7 @@ as they are, and does so at several points. Where one change does not mend all, 
 mend some do.
 """
 
+import ast
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...verdict.subject import Editor
-from ..evidence import Evidence, misfit
+from ..evidence import Evidence, fitted, misfit
 from .candidates import Change, changes
 from .missing import Scope, Shape
 from .source import Place, Source, Unit
@@ -152,7 +153,7 @@ class Search:
             found += [
                 (change.tier + later[change.place.unit], change, text)
                 for change in changes(text.source, places, text.scope)
-                if not (self.raised and change.place.is_statement)  # what raises is just left out
+                if not (self.raised and _leaves_out(change))
             ]
         return iter(sorted(found, key=lambda trial: (trial[0], trial[2].index)))
 
@@ -203,7 +204,7 @@ class Search:
         try:
             with subject.frozen(self.evidence.seed), np.errstate(all="ignore"):
                 outputs, found = self.editor.trial(index, text, probe.arguments, probe.upstream)
-                return outputs, {n: np.array(g, float) for n, g in found.items() if g is not None}
+                return outputs, fitted(found, probe.arguments)
         except Exception:  # most changes do not run
             return None
 
@@ -222,6 +223,12 @@ class Search:
                 return frozenset()
         agree = frozenset(n for n in names if _agree(self.wrong[n][i], found.get(n)))
         return agree if not self.raised or agree == found.keys() else frozenset()
+
+
+def _leaves_out(change: Change) -> bool:
+    """Whether a change leaves out what may have raised, or does not come to it, or to its like."""
+    condition = isinstance(change.place.statement, ast.If)
+    return condition or change.place.is_statement or change.kind.endswith("too_much")
 
 
 def _agree(expected: np.ndarray | None, found: np.ndarray | None) -> bool:

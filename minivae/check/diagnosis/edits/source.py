@@ -129,7 +129,7 @@ class Source:
 
     @cached_property
     def places(self) -> list[Place]:
-        """All places in the body; loops that may go on for ever are left as they are."""
+        """All places in the body, but for assertions, and for loops that may go on for ever."""
         return [place for statement in self.tree.body for place in _in_statement(statement)]
 
 
@@ -145,7 +145,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _in_statement(statement: ast.stmt) -> Iterator[Place]:
-    if isinstance(statement, ast.While | ast.FunctionDef | ast.ClassDef):
+    if isinstance(statement, ast.While | ast.FunctionDef | ast.ClassDef | ast.Assert):
         return
     targets = getattr(statement, "targets", [getattr(statement, "target", None)])
     target = targets[0] if len(targets) == 1 else None

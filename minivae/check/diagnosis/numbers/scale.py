@@ -187,10 +187,7 @@ def swap_findings(name: str, yours: Arrays, evidence: Evidence) -> Iterator[Find
         arrays = [probe.arguments[other] for probe in evidence.probes]
         if arrays[0].shape == shape:
             yield Finding(
-                "swapped",
-                f"this is {other} itself, not a gradient",
-                misfit(arrays, yours),
-                2,
+                "swapped", f"this is {other} itself, not a gradient", misfit(arrays, yours), 2
             )
     outputs = [probe.outputs[0] for probe in evidence.probes]
     if outputs[0].shape == shape and outputs[0].ndim:

@@ -75,11 +75,7 @@ class Writer:
         if node.op not in ("exp", "sqrt") or node.inputs[0][0] != "node":
             return False
         inner = node.inputs[0][1]
-        return self.is_spread(inner) or self.tape.nodes[inner].op in (
-            "multiply",
-            "divide",
-            "exp",
-        )
+        return self.is_spread(inner) or self.tape.nodes[inner].op in ("multiply", "divide", "exp")
 
     def is_spread(self, i: int) -> bool:
         """Whether a step comes, alone, from an argument called like a logvar or a sigma."""

@@ -11,20 +11,13 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .calling import parameters_of
-from .names import (
-    BACKWARDS,
-    BESIDE,
-    CACHES,
-    FORWARDS,
-    HELD,
-    gradient_names,
-    plain,
-)
+from .names import BACKWARDS, BESIDE, CACHES, FORWARDS, HELD, gradient_names, plain
 from .pairing import pairs_of
 from .prepared import LAYERS, stand_ins
 from .source import called_in
@@ -136,14 +129,15 @@ def find_parameters(instance: Any) -> dict[str, list[Place]]:
         short = name.rpartition(".")[2]
         twice = sum(n.rpartition(".")[2] == short for n, _ in by_array.values()) > 1
         found[name if twice else short] = places
-    gradients = {g for name in found for g in gradient_names(name)}
+    parts = [(name, name.rpartition(".")[2]) for name in found]
+    gradients = {n.removesuffix(short) + g for n, short in parts for g in gradient_names(short)}
     return {n: places for n, places in found.items() if n not in gradients}
 
 
 def _arrays(holder: Any, path: str, depth: int, owner: Any = None) -> Iterator[tuple[str, Place]]:
     """Paths and places of the arrays that can be parameters; the owner is the innermost object."""
-    owner = owner if isinstance(holder, dict | list) else holder
-    if isinstance(holder, list):
+    owner = owner if isinstance(holder, dict | list | tuple) else holder
+    if isinstance(holder, list | tuple):
         items = [(f"{path}[{i}]", i, value) for i, value in enumerate(holder)]
     else:
         source = holder if isinstance(holder, dict) else vars(holder)
@@ -157,10 +151,11 @@ def _arrays(holder: Any, path: str, depth: int, owner: Any = None) -> Iterator[t
         if own[:1] == "_" and not known.intersection(gradient_names(own)):
             continue  # `_W` beside `_dW` is a parameter
         if is_float(value):
-            yield name, Place(holder, key, owner)
+            if not isinstance(holder, tuple):  # nothing can be put there
+                yield name, Place(holder, key, owner)
         elif inside := held(value):
             yield name, Place(value, inside, value)
-        elif depth and (isinstance(value, dict | list) or _is_layer(value)):
+        elif depth and (isinstance(value, dict | list | tuple) or _is_layer(value)):
             yield from _arrays(value, name, depth - 1, owner)
 
 
@@ -188,11 +183,11 @@ def uses(instance: Any, method: Callable) -> bool:
     return any(hasattr(instance, name) for code in codes for name in code.co_names)
 
 
-def _normal(*shape: Any, **named: Any) -> np.ndarray:
-    """Numbers in a shape, which is given as one or by its sizes; of one size, a row."""
+def _normal(*shape: Any, row: bool = True, **named: Any) -> np.ndarray:
+    """Numbers in a shape, which is given as one or by its sizes; of one size, a row or not."""
     shape = (*shape, *named.values())
     if len(shape) == 1:
-        shape = shape[0] if isinstance(shape[0], tuple | list) else (1, *shape)
+        shape = shape[0] if isinstance(shape[0], tuple | list) else (1,) * row + shape
     return 0.6 * np.random.default_rng(len(shape)).standard_normal(shape)
 
 
@@ -213,8 +208,9 @@ def make(
     if isinstance(target, type):
         called = called_in(target.__init__)
         asked = [n for n, required in parameters_of(target) if required]
+        row = not any("kernel" in n for n in asked)  # as a bias of each channel
         own = {
-            n: stand_ins(n) if LAYERS.match(n) else _normal
+            n: stand_ins(n, init) if LAYERS.match(n) else partial(_normal, row=row)
             for n in asked
             if init.get(n) is None and is_made(n, n in called)
         }

@@ -220,7 +220,7 @@ class Pair:
         return returned
 
     def _clear_gradients(self) -> None:
-        """Call the object's `zero_grad`, if there is one; what forward left there stays.
+        """Call the object's `zero_grad` or `zero_grads`, if any; what forward left there stays.
 
         Parameters that a first forward pass has made have a gradient from that already.
         """
@@ -228,11 +228,12 @@ class Pair:
             gradient = gradient_of(self.instance, n, places)
             if isinstance(gradient, np.ndarray) and gradient.flags.writeable:
                 gradient[...] = 0
-        zero = getattr(self.instance, "zero_grad", None)
+        zero = getattr(self.instance, "zero_grad", getattr(self.instance, "zero_grads", None))
         if not callable(zero):
             return
         before = dict(vars(self.instance))
-        zero()
+        with contextlib.suppress(Exception):  # there are none yet
+            zero()
         for n, value in before.items():
             if value is not None and getattr(self.instance, n, None) is None and n[:1] not in "dg":
                 setattr(self.instance, n, value)

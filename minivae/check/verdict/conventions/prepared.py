@@ -26,21 +26,23 @@ LAYERS = re.compile(
 
 
 class StandIn:
-    """A layer to be held by another, y = 1.3 x + 0.2 x^2, entry by entry; it has no parameters."""
+    """A layer without parameters to be held by another, y = 0.7 x + 0.4 sin x, entry by entry."""
 
     def __init__(self) -> None:
         self.params: list = []
         self.grads: list = []
-        self.optimizer = None
+        self.optimizer, self.name = None, "layer"
 
-    def forward(self, x: np.ndarray, *rest: Any, **named: Any) -> np.ndarray:
-        """The output."""
-        self.cache, self.output = x, 1.3 * x + 0.2 * x**2
+    def forward(self, *given: Any, **named: Any) -> np.ndarray:
+        """The output; the input comes first, by whatever name."""
+        x = next(iter((*given, *named.values())))
+        self.cache, self.output = x, 0.7 * x + 0.4 * np.sin(x)
+        self.state = self.output
         return self.output
 
     def derivative(self, *rest: Any) -> np.ndarray:
         """The slope at the last input."""
-        return 1.3 + 0.4 * self.cache
+        return 0.7 + 0.4 * np.cos(self.cache)
 
     def backward(self, *given: Any, **named: Any) -> np.ndarray:
         """The gradient of the input; the upstream gradient may come after the input."""
@@ -51,12 +53,13 @@ class StandIn:
 class Cost(StandIn):
     """The cross-entropy of a softmax for each example, to be held by a network."""
 
-    def forward(self, x: np.ndarray, y: np.ndarray, *rest: Any) -> np.ndarray:  # type: ignore[override]
+    def forward(self, x: np.ndarray, y: np.ndarray, *rest: Any) -> np.ndarray:  # type: ignore
         """The cost of each row of x."""
-        e = np.exp(x - x.real.max(axis=1, keepdims=True))
+        x = x - x.real.max(axis=1, keepdims=True)
+        log_p = x - np.log(np.exp(x).sum(axis=1, keepdims=True))
         y = np.eye(x.shape[1])[y] if y.ndim == 1 else y
-        self.cache = e / e.sum(axis=1, keepdims=True) - y
-        return -np.sum(y * np.log(self.cache + y), axis=1)
+        self.cache = np.exp(log_p) - y
+        return -np.sum(y * log_p, axis=1)
 
     def backward(self, *given: Any, **named: Any) -> np.ndarray:
         """The gradient of their sum."""
@@ -66,7 +69,7 @@ class Cost(StandIn):
 
 
 for _kind in (StandIn, Cost):
-    for _name in FORWARDS[:6]:
+    for _name in FORWARDS:
         setattr(_kind, _name, _kind.forward)
     for _name in BACKWARDS[:7]:
         setattr(_kind, _name, _kind.backward)
@@ -93,11 +96,16 @@ class Step:
         return lambda *given, **named: None
 
 
-def stand_ins(name: str) -> Any:
-    """A cost, one layer, or a list of two where the name is a plural."""
+def stand_ins(name: str, sizes: dict[str, Any] | None = None) -> Any:
+    """A cost, one layer, or a list of layers where the name is a plural.
+
+    There are two of them, or as many as lists of the sizes of convolutions have entries.
+    """
     if name.lower() == "criterion":
         return Cost()
-    return StandIn() if name.endswith(("r", "e", "k")) else [StandIn(), StandIn()]
+    listed = [v for n, v in (sizes or {}).items() if re.search("kernel|stride", n)]
+    count = max((len(v) for v in listed if isinstance(v, list)), default=2)
+    return StandIn() if name.endswith(("r", "e", "k")) else [StandIn() for _ in range(count)]
 
 
 def furnish(instance: Any) -> None:

@@ -17,8 +17,7 @@ from typing import Any
 from .double import in_double
 
 STOPPED = re.compile(
-    r"\bsg\b|_sg\b|stop_?grad|stops? the gradient|stopped gradient|detach|no_grad",
-    re.IGNORECASE,
+    r"\bsg\b|_sg\b|stop_?grad|stops? the gradient|stopped gradient|detach|no_grad", re.IGNORECASE
 )
 LARGEST_EPSILON = 1e-4
 MOST = 40

@@ -16,10 +16,10 @@ from typing import Any
 PARAMETER = re.compile(
     r"^[ \t]*(?:[-*] *|:(?:param +)?)?`*((?:\w+)(?: *, *\w+)*)`*[ \t]*(?:--?|:|=|\()", re.MULTILINE
 )
-SHAPE = re.compile(r"[\(\[]([^()\[\]]*[,x][^()\[\]]*)[\)\]]")
+SHAPE = re.compile(r"[\(\[]([^()\[\]]*[,x][^()\[\]]*|\w+[_ ](?:dim|size))[\)\]]")
 AXIS = re.compile(
-    r"[A-Za-z_]\w*|[0-9]{1,3} ?[A-Za-z]?\w*|\w+ ?[+*] ?\w+|(?:the )?(?:input|hidden|output) size"
-    r"|(?:size|number) of (?:the )?\w+(?: \w+)?"
+    r"[A-Za-z_]\w*|[0-9]{1,3} ?[A-Za-z]?\w*|\w+ ?[+*] ?\w+"
+    r"|(?:the )?(?:input|hidden|output) (?:size|dim)|(?:size|number) of (?:the )?\w+(?: \w+)?"
 )
 MOST_AXES = 6
 SMALL = 0.01

@@ -81,6 +81,11 @@ class Loading:
         self.translate: Callable[[ast.Module], bool] | None = None
         self.single = False
 
+    def translated(self, tree: ast.Module) -> bool:
+        """Change a parsed file before it runs, and return what `translate` says."""
+        _Single().visit(tree)
+        return bool(self.translate is not None and self.translate(tree))
+
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Give the files in the folder a loader that goes statement by statement."""
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
@@ -102,8 +107,7 @@ class Loading:
         """Run a file in the namespace of its module; raise what no course wants passed over."""
         with open(path, "rb") as file:
             tree = ast.parse(file.read(), path)
-        if self.translate is not None:
-            self.single |= self.translate(tree)
+        self.single |= self.translated(tree)
         flags = 0
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
@@ -147,6 +151,23 @@ class Loading:
                 vars(module)[name] = known or StandIn(name, str(error))
 
 
+class _Single(ast.NodeTransformer):
+    """Lets `float(b)` take an array of a single number, of any rank, as NumPy did until 2.4."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        number = isinstance(node.func, ast.Name) and node.func.id in ("float", "int")
+        if number and len(node.args) == 1 and not node.keywords:
+            inside = ast.Call(ast.Name(SCALAR, ast.Load()), node.args, [])
+            node.args = [ast.copy_location(inside, node)]
+            ast.fix_missing_locations(node)
+        return node
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+
+
 class _Loader(importlib.abc.Loader):
     def __init__(self, loading: Loading) -> None:
         self.loading = loading
@@ -158,6 +179,8 @@ class _Loader(importlib.abc.Loader):
         self.loading.run(module, module.__spec__.origin)
 
 
+SCALAR = "_the_number_in"
+"""What `_scalar` is called in translated code."""
 OLD_NAMES = {"float": float, "int": int, "bool": bool, "object": object, "complex": complex}
 """What NumPy called so until 1.24; course files of those years do."""
 
@@ -168,6 +191,7 @@ def prepare(folder: str) -> Loading:
         if name not in vars(np):
             setattr(np, name, kind)
     builtins.xrange = range  # courses of Python 2's time
+    setattr(builtins, SCALAR, _scalar)
     # The check's own complex step, and not the student's code, makes numbers complex.
     warnings.filterwarnings("ignore", category=getattr(np, "exceptions", np).ComplexWarning)
     loading = Loading(folder)

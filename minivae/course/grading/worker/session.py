@@ -182,7 +182,7 @@ class Session:
 
         Runs it once more, at the arguments of the last call.
         """
-        translate = None if self.loading is None else self.loading.translate
+        translate = None if self.loading is None else self.loading.translated
         self.editable = self.conventions.Editable(self.pair, translate)
         kept = self.calls[self.count]
         arguments, upstream = copy.deepcopy((kept.before, upstream))
