@@ -23,6 +23,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from ..errors import BackendError, DtypeError, OutOfMemoryError, shown
+from .cpu.recorded import note_reference, now
 from .door import door
 from .kinds import Kind
 
@@ -130,7 +131,11 @@ class Backend:
         """
         kernel = _KERNELS.get((self.name, reference))
         if kernel is None:  # past the door: a layer has looked at its inputs
-            return getattr(reference, "__wrapped__", reference)(*arrays, **options)
+            plain = getattr(reference, "__wrapped__", reference)
+            result = plain(*arrays, **options)
+            if now.calls is not None:
+                note_reference(plain, arrays, options, result)
+            return result
         return kernel(*arrays, **options, **out) if out else kernel(*arrays, **options)
 
 

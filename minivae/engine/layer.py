@@ -46,6 +46,10 @@ class Layer:
     )
     """Methods of a step, which look at their arrays themselves, by `expect`."""
 
+    same_calls: ClassVar[bool] = False
+    """Whether each step makes the same calls, so that these can be recorded (`cpu/recorded.py`): a
+    promise of this class alone, which a subclass makes anew."""
+
     needs_noise = False
     """Whether `forward` takes a noise array as a second argument (dropout's mask)."""
 
@@ -173,6 +177,7 @@ class Reshape(Layer):
     """
 
     past_the_door = frozenset()
+    same_calls = True
 
     def __init__(
         self, *shape: int, dtype: str = "float32", backend: str | Backend = "auto"
@@ -214,6 +219,8 @@ class Sequential(Layer):
     *layers : Layer
         In the order of the forward pass.
     """
+
+    same_calls = True
 
     def __init__(self, *layers: Layer) -> None:
         if not layers:

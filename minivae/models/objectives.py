@@ -78,6 +78,8 @@ class ELBO:
         Nats for each latent dimension that cost nothing.
     """
 
+    same_calls = True
+
     def __init__(self, decoder: Layer, likelihood: Likelihood, free_bits: float = 0.0) -> None:
         if not free_bits >= 0:
             raise OptionError(f"free_bits={free_bits} was given, but it must be 0 or more nats.")
@@ -110,6 +112,11 @@ class ELBO:
         return dmu, dlogvar
 
 
+def _means(bound: Array, nll: Array) -> tuple[Array, Array]:
+    """Loss () from bounds (B,), and the mean (B,) of the samples' nll (B, K)."""
+    return (-bound.mean(keepdims=True)).reshape(()), nll.mean(axis=1)
+
+
 @door
 class ImportanceWeighted:
     """Negative importance-weighted bound with K samples, with its backward pass.
@@ -121,6 +128,8 @@ class ImportanceWeighted:
     likelihood : Likelihood
         From the decoder's output and x to nll.
     """
+
+    same_calls = True
 
     def __init__(self, decoder: Layer, likelihood: Likelihood) -> None:
         options: dict[str, Any] = {"dtype": decoder.params.dtype, "backend": decoder.backend}
@@ -151,7 +160,8 @@ class ImportanceWeighted:
         w, nll = self.log_weights(x, mu, logvar, eps)
         bound = self.logmeanexp.forward(w)
         kl_terms, _ = self.call(kl.forward, mu, logvar)
-        return Terms(-bound.mean(), nll.mean(axis=1), kl_terms, bound)
+        loss, nll_mean = self.call(_means, bound, nll)
+        return Terms(loss, nll_mean, kl_terms, bound)
 
     def backward(self) -> tuple[Array, Array]:
         """Overwrite the decoder's gradients; return dmu, dlogvar (B, Z)."""

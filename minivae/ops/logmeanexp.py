@@ -63,6 +63,8 @@ def forward_cuda(w: Array) -> tuple[Array, tuple]:
 class LogMeanExp(Layer):
     """Layer for the log of the mean of exponentials over the last axis."""
 
+    same_calls = True
+
     def forward(self, w: Array) -> Array:
         """Return y (B,) for w (B, K)."""
         self.expect("w", w, ("B", "K"))

@@ -25,6 +25,7 @@ import numpy as np
 from ...interrupts import held
 from . import team
 from .loop import Loop
+from .recorded import run
 from .threads import FOUR_PRODUCT, job_of
 from .workspace import empty
 
@@ -139,7 +140,11 @@ def _in_parts(rows: Loop, given: tuple) -> bool:
         _addresses[kind] = job_of(rows, (0, 0, *given)).address
     their_slots, sched_yield = team.helpers()
     slots.in_parts(their_slots, _addresses[kind], sched_yield, len(unbounded), *given)
-    return not unbounded.any()
+    return run(_all_zero, unbounded)
+
+
+def _all_zero(numbers: np.ndarray) -> bool:
+    return not numbers.any()
 
 
 _addresses: dict[tuple[Loop, str], int] = {}

@@ -37,6 +37,7 @@ from ...interrupts import held
 from ..backend import Array
 from .blas import Blas, address
 from .loop import OPTIONS, Loop, import_numba, kept_on_disk
+from .recorded import run
 
 LEAST_PRODUCT = 500_000
 """Multiplications for which two threads were measured to take as long as one."""
@@ -130,7 +131,7 @@ class Team:
         of_one_kind = a.dtype is b.dtype is dtype and char in self.blas.gemm
         work = m * n * k
         if work < LEAST_PRODUCT or not of_one_kind:
-            return np.matmul(a, b, out=out)
+            return run(np.matmul, a, b, out)
         cblas, product_job, turned_job = self.products.get(char) or self._make_products(out)
         parts = 4 if work >= FOUR_PRODUCT else 2
         as_given = not b.flags.f_contiguous or a.flags.f_contiguous
@@ -140,7 +141,7 @@ class Team:
         else:
             more, job, multiply = (m >= FEW_ROWS,), product_job, self.compiled.multiply
         if not multiply(self.slots, job, self.sched_yield, cblas, a, b, out, parts, *more):
-            np.matmul(a, b, out=out)
+            run(np.matmul, a, b, out)
         return out
 
     def _make_products(self, out: Array) -> tuple[int, int, int]:
@@ -177,9 +178,9 @@ class Team:
         n = 4 if arrays[0].size >= FOUR_LOOP else 2
         partial = np.empty((n, *total.shape), total.dtype)
         self.in_parts(f, (*arrays, partial), numbers)
-        np.add(partial[0], partial[1], out=total)
+        run(np.add, partial[0], partial[1], total)
         for row in partial[2:]:
-            total += row
+            run(np.add, total, row, total)
 
     def _job(self, f: Loop, key: tuple, arguments: Any) -> tuple[Loop, int]:
         """Return `slots.share` for f, and the address of f as a C function; made once."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from ...interrupts import held
 from . import team
+from .recorded import Calls
 from .threads import Team
 
 
@@ -50,6 +51,7 @@ class Workspace:
         self._outer: Workspace | None = None
         self._team_before: Team | None = None
         self._held = held()
+        self.calls = Calls(self)
 
     def __enter__(self) -> "Workspace":
         if self._depth == 0:
@@ -75,6 +77,11 @@ class Workspace:
                     team.end(self._team_before)
             finally:
                 self._held.__exit__()
+
+    @property
+    def team(self) -> Team | None:
+        """The team that works for this block."""
+        return team.current() if self.shared and self._depth else None
 
     def __reduce__(self) -> tuple:
         # A copy of a model begins with a workspace of its own.
