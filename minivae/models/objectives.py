@@ -14,7 +14,9 @@ In both, $\mu$ and logvar act along two branches, and what comes back along them
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.backend import Array, array_module
+from ..engine.backend import Array, array_module, kernel
+from ..engine.cpu.loop import loop
+from ..engine.cpu.workspace import empty
 from ..engine.door import door
 from ..engine.layer import Layer
 from ..errors import OptionError, ShapeError, StateError
@@ -114,7 +116,27 @@ class ELBO:
 
 def _means(bound: Array, nll: Array) -> tuple[Array, Array]:
     """Loss () from bounds (B,), and the mean (B,) of the samples' nll (B, K)."""
-    return (-bound.mean(keepdims=True)).reshape(()), nll.mean(axis=1)
+    return -bound.mean(), nll.mean(axis=1)
+
+
+@loop
+def _two_means(bound, nll, loss, nll_mean):  # noqa: ANN001, ANN202
+    total = bound.dtype.type(0)
+    for n in range(nll.shape[0]):
+        total += bound[n]
+        of_example = bound.dtype.type(0)
+        for k in range(nll.shape[1]):
+            of_example += nll[n, k]
+        nll_mean[n] = of_example / bound.dtype.type(nll.shape[1])
+    loss[0] = -total / bound.dtype.type(bound.size)
+
+
+@kernel("numba", of=_means)
+def _means_numba(bound: Array, nll: Array) -> tuple[Array, Array]:
+    """Kernel of `_means`; both come from layers, which have looked at them."""
+    loss, nll_mean = empty((1,), bound.dtype), empty(bound.shape, bound.dtype)
+    _two_means(bound, nll, loss, nll_mean)
+    return loss.reshape(()), nll_mean
 
 
 @door

@@ -23,8 +23,6 @@ acts through $z$; that part comes back through the reparameterization.
 Source: Burda, Grosse and Salakhutdinov (2016), section 3.
 """
 
-import numpy as np
-
 from ..engine import (
     Array,
     Case,

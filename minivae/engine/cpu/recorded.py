@@ -68,17 +68,27 @@ def note_reference(reference: Callable, arrays: tuple, options: dict, result: An
 
     What is a view of an argument needs no writing. A number that is no array has no place.
     """
+    calls = now.calls
+    if calls is None:
+        return
     given = [array for array in arrays if isinstance(array, np.ndarray)]
     places = [
         None if any(np.may_share_memory(made, array) for array in given) else made
         for made in _flat(result)
     ]
-    numbers = any(isinstance(place, np.generic) for place in places)
-    written = (_never, ()) if numbers else (_write, (reference, arrays, options, places))
-    now.calls.append((*written, None))  # type: ignore[union-attr]
+    if any(isinstance(place, np.generic) for place in places):
+        calls.append((_never, (), None))
+    elif isinstance(result, np.ndarray) and places[0] is result:
+        calls.append((_write, (result, reference, arrays, options), None))
+    elif any(place is not None for place in places):
+        calls.append((_write_all, (places, reference, arrays, options), None))
 
 
-def _write(reference: Callable, arrays: tuple, options: dict, places: list) -> None:
+def _write(place: np.ndarray, reference: Callable, arrays: tuple, options: dict) -> None:
+    place[...] = reference(*arrays, **options)
+
+
+def _write_all(places: list, reference: Callable, arrays: tuple, options: dict) -> None:
     for place, made in zip(places, _flat(reference(*arrays, **options)), strict=True):
         if place is not None:
             place[...] = made
@@ -126,6 +136,14 @@ class Recording:
         self.calls: list[tuple[Callable, tuple, Any]] = []
         self.proofs = 0
 
+    def watched(self, own: Callable) -> bool:
+        """Whether somebody has put something in the place of a part's `call`, or of a method."""
+        return any(
+            vars(part).get("call", own) != own
+            or any(callable(getattr(type(part), name, None)) for name in vars(part))
+            for part in self.parts
+        )
+
     def end(self, terms: Any, stop: int) -> None:
         """Take in what the step has left."""
         self.terms, self.stop = terms, stop
@@ -155,10 +173,7 @@ class Recording:
 
     def play(self) -> bool:
         """Make the calls again; whether each came to the same."""
-        for f, arguments, result in self.calls:
-            if f(*arguments) is not result:
-                return False
-        return True
+        return all(f(*arguments) is result for f, arguments, result in self.calls)
 
 
 def _bits(terms: Any, grad: np.ndarray) -> list[Any]:
@@ -184,8 +199,12 @@ class Calls:
         self.workspace = workspace
         self.recording: Recording | None = None
         self.patience: float = PATIENCE
-        self.same, self.last = 0, None
-        self.replayed, self.terms = False, None
+        self.same, self.replayed = 0, False
+        self.last: Any = None
+        self.terms: Any = None
+        self.given: Any = None
+        self.before: list | None = None
+        self.claimed: list | None = None
 
     def of(self, model: Any, x: Any, noise: Any, beta: float) -> "Calls":
         """Make ready for a step."""
@@ -219,12 +238,14 @@ class Calls:
         place = _place_of(x), _place_of(noise), beta
         self.same = self.same + 1 if place == self.last else 0
         self.last = place
-        if self.same >= self.patience:
-            self.recording = Recording(model, x, noise, beta, team, self.workspace.next)
-            if self.recording.takes_part:
-                now.calls = self.recording.calls
-            else:
-                self._give_up()
+        if self.same < self.patience:
+            return
+        self.same = 0
+        made = Recording(model, x, noise, beta, team, self.workspace.next)
+        if not made.takes_part:
+            self._give_up()
+        elif not made.watched(model.backend.call):
+            self.recording, now.calls = made, made.calls
 
     def _wait_longer(self) -> None:
         """The data have decided otherwise; record again, but later each time."""
@@ -234,15 +255,17 @@ class Calls:
         self.recording, self.patience = None, np.inf
 
     def __exit__(self, error: Any, *_: object) -> None:
-        (model, *_), self.given = self.given, None
-        recorded, now.calls = now.calls is not None, None
+        model, known = self.given[0], self.recording
+        recorded, now.calls, self.given = now.calls is not None, None, None
+        if known is None:
+            return
         if recorded and error is None:
-            self.recording.end(self.terms, self.workspace.next)
+            known.end(self.terms, self.workspace.next)
         elif recorded:
             self.recording = None
-        elif self.claimed is not None and error is None:
+        elif self.claimed is not None and self.before is not None and error is None:
             actual = _bits(self.terms, model.params.grad)
             if actual != self.claimed:
                 self._give_up()
-            elif actual[0] != self.before[0]:  # not a step on the same numbers
-                self.recording.proofs += 1
+            elif actual[0] != self.before[0]:  # a step on the same numbers proves nothing
+                known.proofs += 1

@@ -166,10 +166,15 @@ class Team:
     def in_parts(self, f: Loop, arrays: Sequence[Array], numbers: Sequence[Any]) -> None:
         """Call `f(*arrays, *numbers)` with parts of the rows of the arrays."""
         n = 4 if arrays[0].size >= FOUR_LOOP else 2
-        parts = [(*(array[_part(array, i, n)] for array in arrays), *numbers) for i in range(n)]
-        key = tuple(map(_kind, parts[1]))
-        share, function = self._job(f, key, parts[1])
-        share(self.slots, function, self.sched_yield, tuple(parts))
+        parts: list[list] = [[] for _ in range(n)]
+        for array in arrays:
+            rows = len(array)
+            for i, part in enumerate(parts):
+                part.append(array[i * rows // n : (i + 1) * rows // n])
+        given = tuple([(*part, *numbers) for part in parts])
+        key = tuple([_kind(argument) for argument in given[1]])
+        share, function = self._job(f, key, given[1])
+        share(self.slots, function, self.sched_yield, given)
 
     def sum_in_parts(
         self, f: Loop, arrays: Sequence[Array], total: Array, numbers: Sequence[Any]
@@ -184,9 +189,11 @@ class Team:
 
     def _job(self, f: Loop, key: tuple, arguments: Any) -> tuple[Loop, int]:
         """Return `slots.share` for f, and the address of f as a C function; made once."""
-        if (f, key) not in self.jobs:
-            self.jobs[f, key] = self.compiled.share.using(f=f), job_of(f, arguments).address
-        return self.jobs[f, key]
+        job = self.jobs.get((f, key))
+        if job is None:
+            job = self.compiled.share.using(f=f), job_of(f, arguments).address
+            self.jobs[f, key] = job
+        return job
 
 
 def job_of(f: Loop, arguments: Any) -> Any:
@@ -213,12 +220,6 @@ _JOBS: dict[tuple[Loop, Any], Any] = {}
 
 def _kind(argument: Any) -> Any:
     """What Numba's type of an argument depends on."""
-    if hasattr(argument, "dtype"):
+    if isinstance(argument, np.ndarray):
         return argument.dtype.char, argument.ndim, argument.flags.c_contiguous
     return type(argument)
-
-
-def _part(array: Array, i: int, of: int) -> slice:
-    """Rows of part i of an array."""
-    n = len(array)
-    return slice(i * n // of, (i + 1) * n // of)
