@@ -46,10 +46,6 @@ class Layer:
     )
     """Methods of a step, which look at their arrays themselves, by `expect`."""
 
-    same_calls: ClassVar[bool] = False
-    """Whether each step makes the same calls, so that these can be recorded (`cpu/recorded.py`): a
-    promise of this class alone, which a subclass makes anew."""
-
     needs_noise = False
     """Whether `forward` takes a noise array as a second argument (dropout's mask)."""
 
@@ -176,8 +172,7 @@ class Reshape(Layer):
         Shape of one example. One number that is -1 follows from the others.
     """
 
-    past_the_door = frozenset()
-    same_calls = True
+    past_the_door, same_calls = frozenset(), True
 
     def __init__(
         self, *shape: int, dtype: str = "float32", backend: str | Backend = "auto"
@@ -226,8 +221,7 @@ class Sequential(Layer):
         if not layers:
             raise OptionError("Sequential was given no layer; give it at least one.")
         self.layers = layers
-        self.backend = layers[0].backend
-        self.call = self.backend.call
+        self.backend, self.call = layers[0].backend, layers[0].call
         self.params = Params.join({str(i): layer.params for i, layer in enumerate(layers)})
         self.cache = None
         self.needs_noise = any(layer.needs_noise for layer in layers)

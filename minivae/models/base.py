@@ -271,8 +271,7 @@ class Model(Declared, listed=False):
             if not again.replayed:
                 again.terms = self.forward(x, noise, beta)
                 self.backward()
-            # What the caller receives is a copy: the next step uses the memory of this one again
-            # (`cpu/workspace.py`; a device's memory is not).
+            # A copy: the next step uses this memory again (`cpu/workspace.py`; a device's is not).
             return again.terms.copy() if self.backend.waits else again.terms
 
     def summary(self) -> Summary:

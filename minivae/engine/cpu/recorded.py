@@ -63,14 +63,14 @@ def run(f: Callable, *arguments: Any) -> Any:
     return result
 
 
-def note_reference(reference: Callable, arrays: tuple, options: dict, result: Any) -> None:
-    """Record a call of a reference; a replay writes its results where these lie.
+def run_reference(reference: Callable, arrays: tuple, options: dict) -> Any:
+    """Return `reference(*arrays, **options)`, whose results a replay writes where these lie.
 
     What is a view of an argument needs no writing. A number that is no array has no place.
     """
-    calls = now.calls
+    result, calls = reference(*arrays, **options), now.calls
     if calls is None:
-        return
+        return result
     given = [array for array in arrays if isinstance(array, np.ndarray)]
     places = [
         None if any(np.may_share_memory(made, array) for array in given) else made
@@ -82,6 +82,7 @@ def note_reference(reference: Callable, arrays: tuple, options: dict, result: An
         calls.append((_write, (result, reference, arrays, options), None))
     elif any(place is not None for place in places):
         calls.append((_write_all, (places, reference, arrays, options), None))
+    return result
 
 
 def _write(place: np.ndarray, reference: Callable, arrays: tuple, options: dict) -> None:
@@ -216,8 +217,8 @@ class Calls:
         team, known = self.workspace.team, self.recording
         if team is None or self.patience == np.inf:
             return self
-        model, *given = self.given
-        if known is None or not known.fits(*given, team, self.workspace.next):
+        model, x, noise, beta = self.given
+        if known is None or not known.fits(x, noise, beta, team, self.workspace.next):
             self._wait_and_record(team)
         elif known.proofs >= PROOFS:
             if known.play():
