@@ -73,7 +73,7 @@ def same_as_computed(make_model, **how):
         {"samples": 1},
         {"samples": 5, "latent": 3},
         {"free_bits": 0.3},
-        {"activation": "gelu"},
+        {"activation": "gelu", "likelihood": "gaussian"},
     ],
     ids=str,
 )
