@@ -15,6 +15,7 @@ from minivae import VAE, Adam
 from minivae.engine.cpu import team
 from minivae.engine.cpu.blas import Blas
 from minivae.engine.cpu.loop import loop
+from minivae.engine.cpu.neighbours import Neighbours
 from minivae.engine.cpu.team import COSTLY
 from minivae.engine.cpu.threads import NAPS, Team
 from minivae.engine.cpu.workspace import Workspace, empty
@@ -32,6 +33,12 @@ SHAPES = [  # M, K, N: by rows, by columns, turned, odd, thin
     (1, 900, 700),
     (3, 4, 5),
 ]
+
+
+@pytest.fixture(autouse=True)
+def uncrowded(monkeypatch):
+    """The helpers are asked also where other tests want their cores."""
+    monkeypatch.setattr(Neighbours, "crowd", lambda self: False)
 
 
 @pytest.fixture(params=[1, 2, 3], ids="{} threads".format)

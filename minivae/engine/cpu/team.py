@@ -15,7 +15,8 @@ So during a step BLAS is told to use one thread, and the team's threads take par
 
 A thread of the team waits in compiled code without Python's lock (`slots.serve`), gives way to
 whoever else wants its core, and goes to sleep within 50 ms of the last step. If it sleeps, or its
-core is taken, the caller does all parts itself. The work is divided in the same way whoever does
+core is taken, the caller does all parts itself (and lets the others sleep for a while, beside a
+program that wants their cores: `neighbours.py`). The work is divided in the same way whoever does
 it, and also where there is one thread only, so the numbers do not depend on that: a seed gives the
 same run, bit for bit, on one core and on eight, and beside another training.
 
@@ -84,12 +85,11 @@ def begin() -> Team | None:
         with _Steps.lock:
             if not _Steps.under_way:
                 _Steps.threads = blas.get_threads()
-            team = None
-            if _Steps.helped is None:
-                team = _of(blas, _Steps.threads)
+            team = _of(blas, _Steps.threads) if _Steps.helped is None else None
+            if team and not team.neighbours.crowd():
                 team.wake()
-            elif _now.alone is None:
-                _now.alone = Team(blas, 1)
+            else:
+                team, _now.alone = None, _now.alone or Team(blas, 1)
             blas.set_threads(1)
             _Steps.under_way += 1
             _Steps.helped = _Steps.helped or team

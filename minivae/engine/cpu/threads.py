@@ -37,6 +37,7 @@ from ...interrupts import held
 from ..backend import Array
 from .blas import Blas, address
 from .loop import OPTIONS, Loop, import_numba, kept_on_disk
+from .neighbours import Neighbours
 from .recorded import run
 
 LEAST_PRODUCT = 500_000
@@ -89,6 +90,7 @@ class Team:
         ]
         for helper in self.helpers:
             helper.start()
+        self.neighbours = Neighbours(self.helpers)
         atexit.register(self.end)
 
     def _help(self, slot: np.ndarray, wanted: threading.Event) -> None:
