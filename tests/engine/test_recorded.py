@@ -10,7 +10,7 @@ import pytest
 from minivae import VAE, Adam
 from minivae.data.minibatch import gather
 from minivae.engine.backend import get_backend
-from minivae.engine.cpu import recorded
+from minivae.engine.cpu import recorded, team
 from minivae.engine.cpu.blas import Blas
 from minivae.engine.layer import Layer, Sequential
 from minivae.models import ConditionalVAE
@@ -280,13 +280,25 @@ def test_a_copy_begins_without_a_recording():
     model = make()
     train(model, images())
     twin = copy.deepcopy(model)
-    assert twin.workspace.calls.recording is None
+    assert twin.workspace.calls.recordings == {}
     assert twin.workspace.calls.patience == recorded.PATIENCE
     twin.workspace.calls.patience = NEVER
     (numbers, replayed), (computed, none) = train(model, images()), train(twin, images())
     assert any(replayed)
     assert not any(none)
     assert numbers == computed
+
+
+def test_each_team_has_a_recording_of_its_own():
+    alone = team.Team(Blas.find(), 1)
+    model = make()
+    train(model, images())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(team._now, "team", alone)
+        assert train(model, images())[1] == [False] * 6 + [True] * 8
+    assert all(train(model, images())[1])
+    assert len(model.workspace.calls.recordings) == 2
+    alone.end()
 
 
 def test_two_trainings_at_once_are_each_as_alone():
@@ -324,6 +336,6 @@ def test_a_child_computes_its_first_steps_and_records_them_anew():
 def test_short_runs_record_nothing_and_the_plain_backend_never():
     model = make(patience=recorded.PATIENCE)
     assert not any(train(model, images(), steps=recorded.PATIENCE)[1])
-    assert model.workspace.calls.recording is None
+    assert model.workspace.calls.recordings == {}
     assert not any(train(make(backend="numpy"), images())[1])
     assert get_backend("numpy").shares is False

@@ -198,12 +198,14 @@ class Calls:
 
     def __init__(self, workspace: Any) -> None:
         self.workspace = workspace
-        self.recording: Recording | None = None
+        # One for each team: beside a busy program a step is its thread's alone for a while.
+        self.recordings: dict[Any, Recording] = {}
         self.patience: float = PATIENCE
         self.same, self.replayed = 0, False
         self.last: Any = None
         self.terms: Any = None
         self.given: Any = None
+        self.at_work: Any = None
         self.before: list | None = None
         self.claimed: list | None = None
 
@@ -214,7 +216,8 @@ class Calls:
 
     def __enter__(self) -> "Calls":
         self.replayed, self.before, self.claimed = False, None, None
-        team, known = self.workspace.team, self.recording
+        self.at_work = team = self.workspace.team
+        known = self.recordings.get(team)
         if team is None or self.patience == np.inf:
             return self
         model, x, noise, beta = self.given
@@ -236,7 +239,7 @@ class Calls:
 
     def _wait_and_record(self, team: Any) -> None:
         model, x, noise, beta = self.given
-        place = _place_of(x), _place_of(noise), beta
+        place = _place_of(x), _place_of(noise), beta, team
         self.same = self.same + 1 if place == self.last else 0
         self.last = place
         if self.same < self.patience:
@@ -246,24 +249,25 @@ class Calls:
         if not made.takes_part:
             self._give_up()
         elif not made.watched(model.backend.call):
-            self.recording, now.calls = made, made.calls
+            self.recordings[team], now.calls = made, made.calls
 
     def _wait_longer(self) -> None:
         """The data have decided otherwise; record again, but later each time."""
-        self.recording, self.same, self.patience = None, 0, 2 * self.patience
+        self.recordings.pop(self.at_work)
+        self.same, self.patience = 0, 2 * self.patience
 
     def _give_up(self) -> None:
-        self.recording, self.patience = None, np.inf
+        self.recordings, self.patience = {}, np.inf
 
     def __exit__(self, error: Any, *_: object) -> None:
-        model, known = self.given[0], self.recording
+        model, known = self.given[0], self.recordings.get(self.at_work)
         recorded, now.calls, self.given = now.calls is not None, None, None
         if known is None:
             return
         if recorded and error is None:
             known.end(self.terms, self.workspace.next)
         elif recorded:
-            self.recording = None
+            del self.recordings[self.at_work]
         elif self.claimed is not None and self.before is not None and error is None:
             actual = _bits(self.terms, model.params.grad)
             if actual != self.claimed:
