@@ -19,8 +19,9 @@ HELD = (signal.SIGTERM, signal.SIGINT)
 """Signals that wait, where Python handles them. What the system handles itself does not wait."""
 
 # The C functions below Python's wrappers, which cost 5 microseconds a step for names of numbers.
-_set: Callable = getattr(signal.signal, "__wrapped__", signal.signal)
-_get: Callable = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+_below: Any = getattr(signal, "_signal", signal)
+_set: Callable = _below.signal
+_get: Callable = _below.getsignal
 
 
 class held:

@@ -6,8 +6,7 @@ the reference with `@kernel("name", of=reference)`; `Backend.call` runs the kern
 one and the reference where there is none. The backend "numpy" has no kernels: it is the text to
 read, and what every kernel is tested against. "numba" computes with the same arrays and has its
 kernels compiled (`cpu/loop.py`); it is the default where Numba is installed. "cuda" computes on a
-GPU (`gpu/device.py`). Further backends join through `register`, or `register_later` where what they
-need is to be imported when they are first asked for.
+GPU (`gpu/device.py`). Further backends join through `register` or `register_later`.
 """
 
 import functools
@@ -23,6 +22,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from ..errors import BackendError, DtypeError, OutOfMemoryError, shown
+from .cpu.recorded import run_reference
 from .door import door
 from .kinds import Kind
 
@@ -130,7 +130,7 @@ class Backend:
         """
         kernel = _KERNELS.get((self.name, reference))
         if kernel is None:  # past the door: a layer has looked at its inputs
-            return getattr(reference, "__wrapped__", reference)(*arrays, **options)
+            return run_reference(getattr(reference, "__wrapped__", reference), arrays, options)
         return kernel(*arrays, **options, **out) if out else kernel(*arrays, **options)
 
 

@@ -172,7 +172,7 @@ class Reshape(Layer):
         Shape of one example. One number that is -1 follows from the others.
     """
 
-    past_the_door = frozenset()
+    past_the_door, same_calls = frozenset(), True
 
     def __init__(
         self, *shape: int, dtype: str = "float32", backend: str | Backend = "auto"
@@ -215,12 +215,13 @@ class Sequential(Layer):
         In the order of the forward pass.
     """
 
+    same_calls = True
+
     def __init__(self, *layers: Layer) -> None:
         if not layers:
             raise OptionError("Sequential was given no layer; give it at least one.")
         self.layers = layers
-        self.backend = layers[0].backend
-        self.call = self.backend.call
+        self.backend, self.call = layers[0].backend, layers[0].call
         self.params = Params.join({str(i): layer.params for i, layer in enumerate(layers)})
         self.cache = None
         self.needs_noise = any(layer.needs_noise for layer in layers)

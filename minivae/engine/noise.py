@@ -66,7 +66,13 @@ def normal(
     u = empty((math.prod(rows) * pairs, 2), dtype)
     rng.random(out=u, dtype=dtype)
     noise = backend.call(from_uniform, backend.asarray(u, dtype)).reshape(*rows, 2 * pairs)
-    return noise if width == 2 * pairs else backend.xp.ascontiguousarray(noise[..., :width])
+    if width == 2 * pairs:
+        return noise
+    if not backend.shares:
+        return backend.xp.ascontiguousarray(noise[..., :width])
+    narrow = empty(shape, dtype)
+    narrow[...] = noise[..., :width]
+    return narrow
 
 
 @door

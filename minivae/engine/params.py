@@ -59,6 +59,7 @@ class Params:
         Whether this is a step of training, of the whole model; see above.
     """
 
+    same_calls = True  # what a recorded step rests on: `cpu/recorded.py`
     past_the_door: ClassVar[frozenset[str]] = frozenset(
         {"__getitem__", "grad_of", "carried_of", "set_grads", "stopped"}
     )

@@ -12,6 +12,8 @@ class Switch:
         What layers have stopped the gradient of, while a check rehearses; see `Params.stopped`.
     """
 
+    same_calls = True  # what a recorded step rests on: `cpu/recorded.py`
+
     def __init__(self) -> None:
         self.depth = 0
         self.held: dict[int, Any] | None = None

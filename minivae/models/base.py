@@ -267,12 +267,13 @@ class Model(Declared, listed=False):
         Updating is the optimizer's: `optimizer.step(model.params)`.
         """
         expect_examples(x)
-        with self.workspace, self.params.training:
-            terms = self.forward(x, noise, beta)
-            self.backward()
-            # What the caller receives is a copy: the next step uses the memory of this one again
-            # (`cpu/workspace.py`; a device's memory is not).
-            return terms.copy() if self.backend.waits else terms
+        again = self.workspace.calls.of(self, x, noise, beta)
+        with self.workspace, self.params.training, again:
+            if not again.replayed:
+                again.terms = self.forward(x, noise, beta)
+                self.backward()
+            # A copy: the next step uses this memory again (`cpu/workspace.py`; a device's is not).
+            return again.terms.copy() if self.backend.waits else again.terms
 
     def summary(self) -> Summary:
         """Layers, shapes and numbers of parameters as a table; `print` it, or let a notebook."""

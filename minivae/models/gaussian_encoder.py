@@ -31,6 +31,8 @@ class GaussianEncoder(Layer):
         As for every layer.
     """
 
+    same_calls = True
+
     def __init__(
         self,
         trunk: Sequence[Layer],

@@ -14,7 +14,9 @@ In both, $\mu$ and logvar act along two branches, and what comes back along them
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.backend import Array, array_module
+from ..engine.backend import Array, array_module, kernel
+from ..engine.cpu.loop import loop
+from ..engine.cpu.workspace import empty
 from ..engine.door import door
 from ..engine.layer import Layer
 from ..errors import OptionError, ShapeError, StateError
@@ -78,6 +80,8 @@ class ELBO:
         Nats for each latent dimension that cost nothing.
     """
 
+    same_calls = True
+
     def __init__(self, decoder: Layer, likelihood: Likelihood, free_bits: float = 0.0) -> None:
         if not free_bits >= 0:
             raise OptionError(f"free_bits={free_bits} was given, but it must be 0 or more nats.")
@@ -110,6 +114,31 @@ class ELBO:
         return dmu, dlogvar
 
 
+def _means(bound: Array, nll: Array) -> tuple[Array, Array]:
+    """Loss () from bounds (B,), and the mean (B,) of the samples' nll (B, K)."""
+    return -bound.mean(), nll.mean(axis=1)
+
+
+@loop
+def _two_means(bound, nll, loss, nll_mean):  # noqa: ANN001, ANN202
+    total = bound.dtype.type(0)
+    for n in range(nll.shape[0]):
+        total += bound[n]
+        of_example = bound.dtype.type(0)
+        for k in range(nll.shape[1]):
+            of_example += nll[n, k]
+        nll_mean[n] = of_example / bound.dtype.type(nll.shape[1])
+    loss[0] = -total / bound.dtype.type(bound.size)
+
+
+@kernel("numba", of=_means)
+def _means_numba(bound: Array, nll: Array) -> tuple[Array, Array]:
+    """Kernel of `_means`; both come from layers, which have looked at them."""
+    loss, nll_mean = empty((1,), bound.dtype), empty(bound.shape, bound.dtype)
+    _two_means(bound, nll, loss, nll_mean)
+    return loss.reshape(()), nll_mean
+
+
 @door
 class ImportanceWeighted:
     """Negative importance-weighted bound with K samples, with its backward pass.
@@ -121,6 +150,8 @@ class ImportanceWeighted:
     likelihood : Likelihood
         From the decoder's output and x to nll.
     """
+
+    same_calls = True
 
     def __init__(self, decoder: Layer, likelihood: Likelihood) -> None:
         options: dict[str, Any] = {"dtype": decoder.params.dtype, "backend": decoder.backend}
@@ -151,7 +182,8 @@ class ImportanceWeighted:
         w, nll = self.log_weights(x, mu, logvar, eps)
         bound = self.logmeanexp.forward(w)
         kl_terms, _ = self.call(kl.forward, mu, logvar)
-        return Terms(-bound.mean(), nll.mean(axis=1), kl_terms, bound)
+        loss, nll_mean = self.call(_means, bound, nll)
+        return Terms(loss, nll_mean, kl_terms, bound)
 
     def backward(self) -> tuple[Array, Array]:
         """Overwrite the decoder's gradients; return dmu, dlogvar (B, Z)."""

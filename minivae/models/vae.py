@@ -68,6 +68,7 @@ class VAE(Model):
     """
 
     kind = "vae"
+    same_calls = True
     title = "a VAE"
     options: ClassVar = {
         "logvar_range": Option(float, (-30.0, 20.0), "range of logvar", many=True, flag=False),

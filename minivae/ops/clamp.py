@@ -128,6 +128,8 @@ class Clamp(Layer):
         Where the layer computes.
     """
 
+    same_calls = True
+
     def __init__(
         self,
         low: float,

@@ -244,6 +244,8 @@ class Dense(Linear):
         Where the layer computes.
     """
 
+    same_calls = True
+
     def __init__(
         self,
         n_in: int,

@@ -119,6 +119,8 @@ kernel("cuda", of=backward)(_KL_BACKWARD_CUDA)
 class KL(Layer):
     """Layer for the KL of the encoder's Gaussian from the standard normal prior."""
 
+    same_calls = True
+
     def forward(self, mu: Array, logvar: Array) -> Array:
         """Return the KL in nats (B, Z) of mu, logvar (B, Z)."""
         self.expect("mu", mu, ("B", "Z"))

@@ -231,6 +231,8 @@ class Linear(Layer):
         Where the layer computes.
     """
 
+    same_calls = True
+
     def __init__(
         self,
         n_in: int,

@@ -23,8 +23,6 @@ acts through $z$; that part comes back through the reparameterization.
 Source: Burda, Grosse and Salakhutdinov (2016), section 3.
 """
 
-import numpy as np
-
 from ..engine import (
     Array,
     Case,
@@ -85,6 +83,17 @@ def _minus_rows(z, dz, dw):  # noqa: ANN001, ANN202
             out[j] = -dw[n] * row[j]  # (3)
 
 
+@loop
+def _to_rows(dw, dnll, dlogvar):  # noqa: ANN001, ANN202
+    for n in range(dw.shape[0]):
+        total, row = dw.dtype.type(0), dlogvar[n]
+        for k in range(dw.shape[1]):
+            dnll[n, k] = -dw[n, k]  # (2)
+            total += dw[n, k]
+        for j in range(row.size):
+            row[j] = dw.dtype.type(0.5) * total  # (4)
+
+
 @kernel("numba", of=forward)
 def forward_numba(nll: Array, z: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
@@ -108,11 +117,11 @@ def backward_numba(dw: Array, z: Array) -> tuple[Array, Array, Array]:
         raise ShapeError(f"dw has shape {dw.shape}, but {z.shape[:2]} is expected; as w has.")
     same_dtype(dw=dw, z=z)
     (dw,), (z,) = together(dw=dw), together(z=z)
-    dz = empty(z.shape, z.dtype)
-    width = z.shape[-1]
+    dnll, dz = empty(dw.shape, z.dtype), empty(z.shape, z.dtype)
+    dlogvar, width = empty(z.shape[::2], z.dtype), z.shape[-1]
     in_parts(_minus_rows, (z.reshape(-1, width), dz.reshape(-1, width), dw.reshape(-1)))
-    per_example = 0.5 * dw.sum(axis=1)  # (4)
-    return -dw, dz, np.repeat(per_example[:, None], width, axis=1)  # (2)
+    _to_rows(dw, dnll, dlogvar)
+    return dnll, dz, dlogvar
 
 
 # On the GPU: two launches forward and three backward.

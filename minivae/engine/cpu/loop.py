@@ -28,6 +28,7 @@ import numpy as np
 from ...errors import BackendError, DtypeError, ShapeError
 from ...interrupts import held
 from ..backend import Array
+from . import recorded
 
 OPTIONS = {"error_model": "numpy", "nogil": True}
 """How Numba is to compile every loop."""
@@ -132,7 +133,10 @@ class Loop:
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the compiled function."""
-        return self.compiled(*arguments)
+        result = self.compiled(*arguments)
+        if recorded.now.calls is not None:
+            recorded.now.calls.append((self.compiled, arguments, result))
+        return result
 
 
 def _told_apart(value: Any) -> str:
@@ -173,7 +177,14 @@ def together(**arrays: Array) -> list[Array]:
                 "they are taken entry by entry, so give both the same shape."
             )
     same_dtype(**arrays)
-    return [np.ascontiguousarray(array) for array in given]
+    return [array if array.flags.c_contiguous else _copied(array) for array in given]
+
+
+def _copied(array: Array) -> Array:
+    """The array contiguous in memory; a step that is replayed copies it again."""
+    made = np.empty(array.shape, array.dtype)
+    recorded.run(np.copyto, made, array)
+    return made
 
 
 def same_dtype(**arrays: Array) -> None:

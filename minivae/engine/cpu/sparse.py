@@ -25,6 +25,7 @@ import numpy as np
 from ...interrupts import held
 from . import team
 from .loop import Loop
+from .recorded import run
 from .threads import FOUR_PRODUCT
 from .workspace import empty
 
@@ -135,4 +136,8 @@ def _in_parts(rows: Loop, given: tuple) -> bool:
     """
     unbounded = given[-1]
     team.each_part(rows, len(unbounded), given)
-    return not unbounded.any()
+    return run(_all_zero, unbounded)
+
+
+def _all_zero(numbers: np.ndarray) -> bool:
+    return not numbers.any()

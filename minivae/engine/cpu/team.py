@@ -132,6 +132,11 @@ def matmul(a: Array, b: Array, out: Array) -> Array:
     return np.matmul(a, b, out=out) if team is None else team.matmul(a, b, out)
 
 
+def current() -> Team | None:
+    """The team that works for this thread, if a step is under way."""
+    return _now.team
+
+
 def helpers() -> tuple[np.ndarray, int]:
     """The slots of this thread's team, none outside of a step, and the address of `sched_yield`."""
     team = _now.team

@@ -38,6 +38,7 @@ from ..backend import Array
 from .blas import Blas, address
 from .loop import OPTIONS, Loop, import_numba, kept_on_disk
 from .neighbours import Neighbours
+from .recorded import run
 
 LEAST_PRODUCT = 500_000
 """Multiplications for which two threads were measured to take as long as one."""
@@ -132,7 +133,7 @@ class Team:
         of_one_kind = a.dtype is b.dtype is dtype and char in self.blas.gemm
         work = m * n * k
         if work < LEAST_PRODUCT or not of_one_kind:
-            return np.matmul(a, b, out=out)
+            return run(np.matmul, a, b, out)
         cblas, product_job, turned_job = self.products.get(char) or self._make_products(out)
         parts = 4 if work >= FOUR_PRODUCT else 2
         as_given = not b.flags.f_contiguous or a.flags.f_contiguous
@@ -142,7 +143,7 @@ class Team:
         else:
             more, job, multiply = (m >= FEW_ROWS,), product_job, self.compiled.multiply
         if not multiply(self.slots, job, self.sched_yield, cblas, a, b, out, parts, *more):
-            np.matmul(a, b, out=out)
+            run(np.matmul, a, b, out)
         return out
 
     def _make_products(self, out: Array) -> tuple[int, int, int]:
@@ -167,10 +168,15 @@ class Team:
     def in_parts(self, f: Loop, arrays: Sequence[Array], numbers: Sequence[Any]) -> None:
         """Call `f(*arrays, *numbers)` with parts of the rows of the arrays."""
         n = 4 if arrays[0].size >= FOUR_LOOP else 2
-        parts = [(*(array[_part(array, i, n)] for array in arrays), *numbers) for i in range(n)]
-        key = tuple(map(_kind, parts[1]))
-        share, function = self._job(f, key, parts[1])
-        share(self.slots, function, self.sched_yield, tuple(parts))
+        parts: list[list] = [[] for _ in range(n)]
+        for array in arrays:
+            rows = len(array)
+            for i, part in enumerate(parts):
+                part.append(array[i * rows // n : (i + 1) * rows // n])
+        given = tuple([(*part, *numbers) for part in parts])
+        key = tuple([_kind(argument) for argument in given[1]])
+        share, function = self._job(f, key, given[1])
+        share(self.slots, function, self.sched_yield, given)
 
     def sum_in_parts(
         self, f: Loop, arrays: Sequence[Array], total: Array, numbers: Sequence[Any]
@@ -179,15 +185,17 @@ class Team:
         n = 4 if arrays[0].size >= FOUR_LOOP else 2
         partial = np.empty((n, *total.shape), total.dtype)
         self.in_parts(f, (*arrays, partial), numbers)
-        np.add(partial[0], partial[1], out=total)
+        run(np.add, partial[0], partial[1], total)
         for row in partial[2:]:
-            total += row
+            run(np.add, total, row, total)
 
     def _job(self, f: Loop, key: tuple, arguments: Any) -> tuple[Loop, int]:
         """Return `slots.share` for f, and the address of f as a C function; made once."""
-        if (f, key) not in self.jobs:
-            self.jobs[f, key] = self.compiled.share.using(f=f), job_of(f, arguments).address
-        return self.jobs[f, key]
+        job = self.jobs.get((f, key))
+        if job is None:
+            job = self.compiled.share.using(f=f), job_of(f, arguments).address
+            self.jobs[f, key] = job
+        return job
 
 
 def job_of(f: Loop, arguments: Any) -> Any:
@@ -214,12 +222,6 @@ _JOBS: dict[tuple[Loop, Any], Any] = {}
 
 def _kind(argument: Any) -> Any:
     """What Numba's type of an argument depends on."""
-    if hasattr(argument, "dtype"):
+    if isinstance(argument, np.ndarray):
         return argument.dtype.char, argument.ndim, argument.flags.c_contiguous
     return type(argument)
-
-
-def _part(array: Array, i: int, of: int) -> slice:
-    """Rows of part i of an array."""
-    n = len(array)
-    return slice(i * n // of, (i + 1) * n // of)

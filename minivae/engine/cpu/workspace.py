@@ -11,6 +11,7 @@ copies, so what a caller receives is never overwritten. Outside of such a block 
 array every time: whatever `forward`, `backward`, `encode`, `decode` or `sample` return, is yours.
 """
 
+import math
 import threading
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from ...interrupts import held
 from . import team
+from .recorded import Calls
 from .threads import Team
 
 
@@ -45,11 +47,13 @@ class Workspace:
     def __init__(self, shared: bool = False) -> None:
         self.shared = shared
         self.arrays: list[np.ndarray] = []
+        self.memory: list[np.ndarray] = []
         self.next = 0
         self._depth = 0
         self._outer: Workspace | None = None
         self._team_before: Team | None = None
         self._held = held()
+        self.calls = Calls(self)
 
     def __enter__(self) -> "Workspace":
         if self._depth == 0:
@@ -76,6 +80,21 @@ class Workspace:
             finally:
                 self._held.__exit__()
 
+    @property
+    def team(self) -> Team | None:
+        """The team that works for this block."""
+        return team.current() if self.shared and self._depth else None
+
+    def place(self, i: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """Make the i-th array one of another shape: in the same memory, where that is enough.
+
+        So after the last, smaller batch of an epoch the next one lies where all others lay.
+        """
+        size = math.prod(shape) * dtype.itemsize
+        if size > self.memory[i].nbytes:
+            self.memory[i] = np.empty(shape, dtype)
+        return self.memory[i].reshape(-1).view("uint8")[:size].view(dtype).reshape(shape)
+
     def __reduce__(self) -> tuple:
         # A copy of a model begins with a workspace of its own.
         return Workspace, (self.shared,)
@@ -97,7 +116,8 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     arrays, i = workspace.arrays, workspace.next
     workspace.next = i + 1
     if i == len(arrays):
-        arrays.append(np.empty(shape, dtype))
+        workspace.memory.append(np.empty(shape, dtype))
+        arrays.append(workspace.memory[i])
     elif arrays[i].shape != shape or arrays[i].dtype != dtype:
-        arrays[i] = np.empty(shape, dtype)  # the last, smaller batch of an epoch
+        arrays[i] = workspace.place(i, shape, np.dtype(dtype))
     return arrays[i]

@@ -136,6 +136,7 @@ class Bernoulli(Likelihood):
     """Likelihood of binary data; the decoder's output are the logits."""
 
     name = "bernoulli"
+    same_calls = True
     binary = True
     mean_by = "sigmoid"
     js_mean = "out.map(sigmoid)"

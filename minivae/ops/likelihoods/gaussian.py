@@ -141,6 +141,7 @@ class Gaussian(Likelihood):
     """
 
     name = "gaussian"
+    same_calls = True
     options: ClassVar = {
         "sigma": (
             float,
