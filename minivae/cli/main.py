@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..errors import OptionError
-from ..interrupts import exit_code, terminable
+from ..interrupts import terminable
+from .failures import said
 from .voice import Voice, clean
 
 ORDER = (
@@ -103,21 +104,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _discard_output()
         return 141
-    except KeyboardInterrupt as error:
-        status, message = exit_code(error), "interrupted"
-    except MemoryError as error:
-        said = f"not enough memory ({error}); use a smaller model or batch"
-        status, message = 2, str(error) if _is_ours(error) else said
-    except OSError as error:
-        status, message = 2, _of_os_error(error)
-        _discard_output()
-    except Exception as error:
-        no_home = isinstance(error, RuntimeError) and "home directory" in str(error)
-        if not (_is_ours(error) or no_home):
+    except (KeyboardInterrupt, Exception) as error:
+        known = said(error)
+        if known is None:
             raise
-        status, message = 2, str(error)
-    end = "" if message.endswith((".", "?")) else "."
-    print(f"minivae: {clean(message)}{end}", file=sys.stderr)
+        if isinstance(error, OSError):
+            _discard_output()
+        status, message = known
+    print(f"minivae: {clean(message)}", file=sys.stderr)
     return status
 
 
@@ -213,18 +207,6 @@ def _version() -> str:
     from .. import __version__
 
     return __version__
-
-
-def _is_ours(error: Exception) -> bool:
-    from ..errors import MinivaeError
-
-    return isinstance(error, MinivaeError)
-
-
-def _of_os_error(error: OSError) -> str:
-    """Say in one sentence what the operating system refused."""
-    reason = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def _discard_output() -> None:

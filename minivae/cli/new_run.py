@@ -37,8 +37,13 @@ SMALL = 32
 """Examples in a step, of data that would give less than ten larger ones."""
 
 
-def begin(asked: dict[str, Any], out: str | None, *, progress: bool) -> tuple[Run, Dataset]:
-    """Make a new run from the options; its folder is made last, when all else is well."""
+def begin(
+    asked: dict[str, Any], out: str | None, *, progress: bool, leads: bool = True
+) -> tuple[Run, Dataset]:
+    """Make a new run from the options; its folder is made last, when all else is well.
+
+    Of several processes the one that `leads` makes the folder; the others' runs have none.
+    """
     options = complete(asked)
     data = datasets.load(
         options["data"],
@@ -66,6 +71,8 @@ def begin(asked: dict[str, Any], out: str | None, *, progress: bool) -> tuple[Ru
         "data": describe(data),
         "note": note(model, settings, data),
     }
+    if not leads:
+        return Run(Path(), Training(model, optimizer, rng, settings), extra), data
     name = f"{Path(data.name).stem}-{options['model']}"
     with held(), gone_if_it_fails(new_folder(out, name)) as folder:
         run = Run(folder, Training(model, optimizer, rng, settings), extra)

@@ -63,6 +63,7 @@ DEFAULTS: dict[str, Any] = {
     "weight_decay": None,
     "epochs": 30,
     "batch": 128,
+    "shards": None,
     "patience": None,
     "seed": 0,
     "dtype": "float32",
@@ -138,6 +139,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(training, "--epochs", epochs, **count)
     batch = "examples in a step; 32 where there are less than ten in an epoch"
     add(training, "--batch", batch, **count)
+    shards = "compute a step in N parts, added in order: the same bits for any number of processes"
+    add(training, "--shards", shards, **count)
     patience = (
         "stop after N epochs without a better loss on a tenth of the training data, which is "
     )

@@ -7,6 +7,7 @@ raised that could be put into words. So what is large asks first.
 import math
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import OutOfMemoryError
@@ -25,6 +26,22 @@ def free_memory() -> float:
     a batch job), and what its own limit leaves.
     """
     return min(_of_the_machine(), _of_the_groups(), _of_the_process())
+
+
+@contextmanager
+def memory_in_a_sentence(advice: str) -> Iterator[None]:
+    """Within this block, say in a sentence with `advice` that memory was not enough.
+
+    Raises
+    ------
+    OutOfMemoryError
+        In the place of whatever says so on the host or on a device.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        detail = str(error.__cause__ or error).rstrip(".") or "the system gave none"
+        raise OutOfMemoryError(f"not enough memory ({detail}); {advice}.") from error
 
 
 def free_cores() -> int:

@@ -14,14 +14,13 @@ import importlib.util
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from ..errors import BackendError, DtypeError, OutOfMemoryError, shown
+from ..errors import BackendError, DtypeError, shown
 from .cpu.recorded import run_reference
 from .door import door
 from .kinds import Kind
@@ -89,6 +88,10 @@ class Backend:
     ahead : callable
         `ahead(draw, steps)` gives `draw(step)` for each step, in order, as `map` does. Where there
         is a device, what several steps need is drawn at once, and fetched while earlier ones run.
+    hand_out : callable
+        `hand_out(array, call, direct)` lets `call(array)`, which is no part of the backend, work on
+        an array in place: on a copy in the host's memory, unless it is said to take arrays as they
+        are.
     """
 
     past_the_door: ClassVar[frozenset[str]] = frozenset({"call"})
@@ -102,6 +105,7 @@ class Backend:
     waits: bool = True
     shares: bool = False
     ahead: Callable[[Callable, Iterable], Iterator] = map
+    hand_out: Callable[..., None] = lambda array, call, direct: call(array)
 
     def __reduce__(self) -> tuple:
         # A backend is found again by its name: its module cannot be copied or pickled.
@@ -219,22 +223,6 @@ def _backend_of(array: Array) -> Backend:
         f"a {type(array).__name__} is no array of a registered backend; "
         "make one with `backend.asarray(values, dtype)`."
     )
-
-
-@contextmanager
-def memory_in_a_sentence(advice: str) -> Iterator[None]:
-    """Within this block, say in a sentence with `advice` that memory was not enough.
-
-    Raises
-    ------
-    OutOfMemoryError
-        In the place of whatever says so on the host or on a device.
-    """
-    try:
-        yield
-    except MemoryError as error:
-        detail = str(error.__cause__ or error).rstrip(".") or "the system gave none"
-        raise OutOfMemoryError(f"not enough memory ({detail}); {advice}.") from error
 
 
 def array_module(*arrays: Array) -> ModuleType:

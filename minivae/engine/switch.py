@@ -1,6 +1,10 @@
 """What all parts of a model share: whether this is a step of training, and what a check holds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from .company import ALONE, Company
 
 
 class Switch:
@@ -10,6 +14,8 @@ class Switch:
     ----------
     held : dict of int to array, optional
         What layers have stopped the gradient of, while a check rehearses; see `Params.stopped`.
+    others : Company
+        Who else works on the minibatch of the step that is under way.
     """
 
     same_calls = True  # what a recorded step rests on: `cpu/recorded.py`
@@ -17,6 +23,16 @@ class Switch:
     def __init__(self) -> None:
         self.depth = 0
         self.held: dict[int, Any] | None = None
+        self.others = ALONE
+
+    @contextmanager
+    def among(self, others: Company) -> Iterator[None]:
+        """Within this block, a step is a part of one that others have the other parts of."""
+        self.others = others
+        try:
+            yield
+        finally:
+            self.others = ALONE
 
     def __bool__(self) -> bool:
         return self.depth > 0

@@ -200,6 +200,13 @@ class Declared:
         """Training rows (N, M) as the model may learn from them: as they are, unless it says so."""
         return rows
 
+    def noise_of(self, noise: Any, rows: slice) -> Any:
+        """What `draw_noise` has drawn for these rows of a minibatch: its own such rows.
+
+        A model whose noise is not drawn row by row says what it is.
+        """
+        return None if noise is None else noise[rows]
+
     def of_epoch(self) -> dict[str, float]:
         """Numbers of the epoch that has ended, those of `per_epoch`; their count begins anew."""
         return {}

@@ -32,10 +32,11 @@ from ..engine.layer import Layer
 from ..errors import OptionError
 from ..ops import KL, KLBetween, Merge, Reparameterize, fork
 from ..ops.likelihoods.base import LN_2PI
-from ..ops.negative_elbo import negative_elbo_backward, negative_elbo_forward
+from ..ops.negative_elbo import negative_elbo_backward
 from .declare import Losses
 from .ladder_encoder import LadderEncoder, Priors
 from .mlp import check_widths
+from .objectives import weighed
 from .registry import Option
 from .vae import VAE
 
@@ -179,7 +180,8 @@ class LadderVAE(VAE):
         kls = [kl.forward(*layer[1], *layer[2]) for kl, layer in zip(self.kls, layers, strict=True)]
         kl = kls[0] if len(kls) == 1 else self.backend.xp.concatenate(kls, axis=1)
         # Free bits are taken off the KL as it is, and the weight comes after.
-        loss, self.cache = self.call(negative_elbo_forward, nll, kl, float(beta), self.free_bits)
+        others = self.params.training.others
+        loss, self.cache = weighed(self.call, others, nll, kl, float(beta), self.free_bits)
         total = kl.sum(axis=1)
         each = {f"kl_{i}": layer.sum(axis=1) for i, layer in enumerate(kls, 1)}
         return Losses(loss=loss, nll=nll, kl=total, bound=-nll - total, **each)

@@ -11,12 +11,14 @@ In both, $\mu$ and logvar act along two branches, and what comes back along them
 `ops/fork.py` derives. That happens below, in the two `backward` methods, in the open.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..engine.backend import Array, array_module, kernel
 from ..engine.cpu.loop import loop
 from ..engine.cpu.workspace import empty
+from ..engine.company import Company
 from ..engine.door import door
 from ..engine.layer import Layer
 from ..errors import OptionError, ShapeError, StateError
@@ -66,6 +68,21 @@ def _saved(objective: "ELBO | ImportanceWeighted") -> tuple:
     return objective.cache
 
 
+def weighed(
+    call: Callable, others: Company, nll: Array, kl: Array, beta: float, free_bits: float
+) -> tuple[Array, tuple]:
+    """Loss () of nll (B,) and kl (B, Z), and what its backward pass takes.
+
+    Free bits look at the mean KL of the whole minibatch, also of the rows that others have.
+    """
+    loss, cache = call(negative_elbo_forward, nll, kl, beta, free_bits)
+    if not (others.several and free_bits):
+        return loss, cache
+    kl_mean = others.rows(kl, "a mean KL that free bits are taken off").mean(axis=0)
+    counted = array_module(kl).maximum(kl_mean, free_bits)
+    return nll.mean() + beta * counted.sum(), (kl, kl_mean, beta, free_bits)
+
+
 @door
 class ELBO:
     """Negative ELBO of a Gaussian encoder and any decoder, with its backward pass.
@@ -97,7 +114,8 @@ class ELBO:
         nll = self.likelihood.forward(self.decoder.forward(z), x)
         kl = self.kl.forward(mu, logvar)
         # A plain float takes the arrays' dtype; a numpy.float64 would make float32 arrays float64.
-        loss, self.cache = self.call(negative_elbo_forward, nll, kl, float(beta), self.free_bits)
+        others = self.decoder.params.training.others
+        loss, self.cache = weighed(self.call, others, nll, kl, float(beta), self.free_bits)
         return Terms(loss, nll, kl)
 
     def backward(self) -> tuple[Array, Array]:

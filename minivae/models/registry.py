@@ -21,7 +21,7 @@ COMMON = frozenset(
     "data header label ignore missing one_hot drop_constant drop_unlabelled limit "  # noqa: SIM905
     "model network latent likelihood binarize bias_from_data "
     "beta schedule warmup optimizer lr lr_schedule lr_warmup clip_norm weight_decay "
-    "epochs batch patience seed dtype backend out resume quiet json".split()
+    "epochs batch shards patience seed dtype backend out resume quiet json".split()
 ).union(LIKELIHOOD_OPTIONS)
 """Options of `minivae train` that are there for every model, unless it refuses them."""
 

@@ -123,7 +123,10 @@ class TCVAE(VAE):
         z = self.reparameterize.forward(mu, logvar, noise)
         nll = self.likelihood.forward(self.decoder.forward(z), x)
         kl = self.kl.forward(mu, logvar)
-        y = self.density.forward(z, mu, logvar, self.log_weights_of(len(x)))
+        # Every process computes the density of the whole minibatch, and keeps what its rows have.
+        others = self.params.training.others
+        whole = [others.rows(code, "an estimate from the minibatch") for code in (z, mu, logvar)]
+        y = others.own(self.density.forward(*whole, self.log_weights_of(len(whole[0]))))
         total_correlation = y[:, 0] - y[:, 1]
         loss, cache = self.call(negative_elbo_forward, nll, kl, float(beta), self.free_bits)
         weight = float(beta) * (self.tc - 1)
@@ -144,9 +147,10 @@ class TCVAE(VAE):
         dz = self.decoder.backward(self.likelihood.backward(dnll))
         dmu, dlogvar = self.kl.backward(dkl)
         if weight:
-            share = self.backend.xp.full(len(out), weight / len(out), out.dtype)
+            others, B = self.params.training.others, len(self.density.saved()[0])
+            share = self.backend.xp.full(B, weight / len(out), out.dtype)
             dy = self.backend.xp.stack([share, -share], axis=1)
-            dz_density, *through_density = self.density.backward(dy)
+            dz_density, *through_density = map(others.own, self.density.backward(dy))
             # z feeds the decoder and the density, mu and logvar the density as posteriors: sums.
             dz = self.call(fork.backward_two, dz, dz_density)
             dmu, dlogvar = (

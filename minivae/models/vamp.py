@@ -172,6 +172,11 @@ class VampVAE(VAE):
     def forward(self, x: Array, noise: Array, beta: float = 1.0) -> Any:
         """Compute the loss and its terms for x (B, n_data) and noise (B, Z) from `draw_noise`."""
         B = len(x)
+        if self.encoder.params.carried.size:
+            self.params.training.others.refuse(
+                "the pseudo-inputs of a VampPrior go through a batch norm beside the data, so each "
+                "process would count them again; choose another norm, or one process."
+            )
         mu, logvar = self.encoder.with_prior(x)
         z = self.reparameterize.forward(mu[:B], logvar[:B], noise)
         nll = self.likelihood.forward(self.decoder.forward(z), x)

@@ -220,6 +220,10 @@ class VQVAE(Model):
         """Draw what chooses vectors for dead codes: uniform numbers (K,)."""
         return self.backend.asarray(rng.random(self.codebook), self.params.dtype)
 
+    def noise_of(self, noise: Array, rows: slice) -> Array:
+        """Return all of the noise (K,): it is the codes', not the rows'."""
+        return noise
+
     def forward(self, x: Array, noise: Array, beta: float = 1.0) -> Losses:
         """Compute the loss and its terms for x (B, n_data); beta is not used."""
         z = self.vectors(x)

@@ -40,6 +40,9 @@ population that the batch was drawn from:
 $$ \mu \leftarrow \mu + \rho \, (\mu_{batch} - \mu), \quad
    v \leftarrow v + \rho \, \Big( \frac{N}{N - 1} v_{batch} - v \Big) \tag{6} $$
 
+Where several processes share a batch, the sums of (1), (2) and those over the rows in (5) run over
+the rows of all of them (`engine/company.py`).
+
 Source: Ioffe and Szegedy (2015), algorithms 1 and 2.
 """
 
@@ -220,13 +223,18 @@ class BatchNorm(Layer):
         if not self.in_training:
             y, self.cache = self.call(standardise.forward, x, gain, bias, *kept, self.eps)
             return y
-        N = x.size // self.channels
+        others = self.params.training.others
+        N = others.count(x.size // self.channels)
         if N == 1:
             raise ShapeError(
                 f"x has shape {x.shape}, one number for each channel, of which a batch norm in "
                 "training makes 0 whatever it is; give batches of two examples or more."
             )
-        y, self.cache = self.call(forward, x, gain, bias, self.eps)
+        if others.several:
+            moments = self._moments(x, N)
+            y, self.cache = self.call(standardise.forward, x, gain, bias, *moments, self.eps)  # (3)
+        else:
+            y, self.cache = self.call(forward, x, gain, bias, self.eps)
         if N:
             batch_mean, batch_var = self.cache[1:3]
             mean += self.momentum * (batch_mean - mean)  # (6)
@@ -238,10 +246,30 @@ class BatchNorm(Layer):
         cache = self.saved()
         self.expect("dy", dy, cache[0].shape)
         out = {"dgain": self.params.grad_of("gain"), "dbias": self.params.grad_of("bias")}
-        pair = backward if self.in_training else standardise.backward
+        several = self.params.training.others.several
+        pair = backward if self.in_training and not several else standardise.backward
         dx, dgain, dbias = self.call(pair, dy, *cache, out=out)
         self.params.set_grads(gain=dgain, bias=dbias)
-        return dx
+        return self._through_moments(dx, dgain, dbias) if self.in_training and several else dx
+
+    def _moments(self, x: Array, N: int) -> tuple[Array, Array]:
+        """Mean and variance (C,) of x (..., C) over the N rows of all processes."""
+        others, rows = self.params.training.others, x.reshape(-1, self.channels)
+        mean = (others.total(rows.sum(axis=0), "a batch norm") / N).astype(x.dtype)  # (1)
+        square = (rows - mean) ** 2
+        var = others.total(square.sum(axis=0), "a batch norm") / N  # (2)
+        return mean, var.astype(x.dtype)
+
+    def _through_moments(self, own: Array, dgain: Array, dbias: Array) -> Array:
+        """Return dx (..., C): `own`, dh r, and what comes back through the moments of all rows."""
+        x, mean, var, gain, eps = self.saved()
+        others = self.params.training.others
+        N, r = others.count(x.size // self.channels), one_by_root(var, eps)
+        both = self.backend.xp.concatenate([dgain, dbias])
+        both = others.gradient(both, "a batch norm").astype(x.dtype)
+        dgain, dbias = both[: self.channels], both[self.channels :]
+        h = (x - mean) * r
+        return own - r * (gain * dbias / N + h * (gain * dgain / N))  # (5)
 
     def __repr__(self) -> str:
         return f"BatchNorm({self.channels}, momentum={self.momentum:g}, eps={self.eps:g})"

@@ -187,6 +187,7 @@ class Codebook(Layer):
         OptionError
             If there are fewer vectors than codes.
         """
+        z = self.params.training.others.rows(z, "a codebook")
         rows, K = z.reshape(-1, z.shape[-1]), len(self.E)
         if len(rows) < K:
             raise OptionError(
@@ -202,6 +203,9 @@ class Codebook(Layer):
         z (B, P, D) are the vectors of the last forward pass; u is uniform on [0, 1).
         """
         xp, of, (k, E) = self.backend.xp, self.params.carried_of, self.saved()
+        others = self.params.training.others
+        if others.several:  # the counts are those of the vectors of all of the batch
+            z, k = (others.rows(array, "a codebook") for array in (z, k))
         rows = z.reshape(-1, z.shape[-1])
         ones = xp.ones((*k.shape, 1), z.dtype)
         count = self.call(backward, ones, k, E[:, :1])[:, 0]

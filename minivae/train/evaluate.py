@@ -17,11 +17,17 @@ from ..engine.door import door
 from ..engine.kinds import Between, Count
 from ..errors import OptionError
 from ..models.base import AnyModel
+from .parallel import Crew
 
 
 @door
 def evaluate(
-    model: AnyModel, x: np.ndarray | Pixels, *, rng: np.random.Generator, batch: Count = 500
+    model: AnyModel,
+    x: np.ndarray | Pixels,
+    *,
+    rng: np.random.Generator,
+    batch: Count = 500,
+    crew: Crew | None = None,
 ) -> dict[str, Any]:
     """Mean terms of a model over data.
 
@@ -35,6 +41,8 @@ def evaluate(
         Draws the noise of the latents.
     batch : int
         Rows at once; changes time and memory only.
+    crew : Crew, optional
+        Processes that take turns with the batches; all of them must call this.
 
     Returns
     -------
@@ -56,15 +64,19 @@ def evaluate(
         )
     to_host = model.backend.to_host
     bounds = "bound" in model.can
-    found: dict[str, list] = {name: [] for name in (*model.terms, *(["bound"] if bounds else []))}
+    names = (*model.terms, *(["bound"] if bounds else []))
+    found: dict[int, dict[str, np.ndarray]] = {}
     workspace = Workspace(shared=model.backend.shares)
-    for rows in batches(len(x), batch):
+    crew = Crew() if crew is None else crew
+    for turn, rows in enumerate(batches(len(x), batch)):
         with workspace:
-            noise = model.draw_noise(rng, rows.stop - rows.start)
-            terms = model.forward(model.prepare(x[rows]), noise)
-            for name, parts in found.items():
-                parts.append(to_host(getattr(terms, name)).astype("float64"))
-    means = {name: np.concatenate(parts).mean(axis=0) for name, parts in found.items()}
+            noise = model.draw_noise(rng, rows.stop - rows.start)  # also for those of others
+            if turn % crew.size == crew.rank:
+                terms = model.forward(model.prepare(x[rows]), noise)
+                found[turn] = {n: to_host(getattr(terms, n)).astype("float64") for n in names}
+    found = {turn: parts for some in crew.every(found) for turn, parts in some.items()}
+    in_order = [found[turn] for turn in sorted(found)]
+    means = {name: np.concatenate([p[name] for p in in_order]).mean(axis=0) for name in names}
     numbers: dict[str, Any] = {name: float(mean.sum()) for name, mean in means.items()}
     nan = float("nan")
     numbers["elbo"] = -sum(numbers[name] for name in model.summed) if bounds else nan

@@ -15,12 +15,14 @@ import numpy as np
 from ..data.batches import batches
 from ..data.minibatch import gather
 from ..data.pixels import Pixels
-from ..engine.backend import Array, kernel, memory_in_a_sentence
+from ..engine.available import memory_in_a_sentence
+from ..engine.backend import Array, kernel
 from ..engine.cpu.workspace import empty
 from ..engine.door import door
 from ..engine.gpu.kernels import Elementwise
 from ..errors import DataError, NonFiniteError, OptionError
 from .evaluate import evaluate
+from .parallel import Crew
 from .prepare import as_rows, prepare_data
 from .settings import STREAMS, Training
 
@@ -76,6 +78,7 @@ def fit(
     after_step: Callable[[Training, Any], None] | None = None,
     after_epoch: Callable[[Training], Any] | None = None,
     progress: bool = True,
+    crew: Crew | None = None,
 ) -> Training:
     """Train until the epochs are done or patience runs out.
 
@@ -95,6 +98,8 @@ def fit(
         there if it returns True.
     progress : bool
         Show a progress bar.
+    crew : Crew, optional
+        The processes that train together, each of which calls this with the same data.
 
     Returns
     -------
@@ -104,7 +109,8 @@ def fit(
     Raises
     ------
     OptionError
-        If there is a patience, but a model under which held-out data have no loss.
+        If there is a patience, but a model under which held-out data have no loss; if processes
+        would not make the same run.
     DataError
         If there are no training data, or they lie outside the likelihood's domain.
     NonFiniteError
@@ -146,6 +152,8 @@ def fit(
     x_val = None if x_val is None else prepare_data(x_val, settings, "val")
     backend = model.backend
     pixels, divisor = (x.bytes, x.divisor) if isinstance(x, Pixels) else (x, 1)
+    crew = Crew() if crew is None else crew
+    crew.expect_alike(training, pixels)
     pixels = backend.asarray(pixels)  # on a device, all of them once
     steps = math.ceil(len(x) / settings.batch)
     beta_at, lr_at = settings.beta_at(steps), settings.lr_at(steps)
@@ -153,8 +161,12 @@ def fit(
     for epoch in range(len(training.history), settings.epochs):
         if training.stopped:
             break
+        crew.align(training)
         order = backend.asarray(rng.permutation(len(x)))
-        sums = {name: backend.xp.zeros((), "float64") for name in names}
+        sums = [
+            {name: backend.xp.zeros((), "float64") for name in names}
+            for _ in crew.parts_of(crew.rank)
+        ]
 
         def draw(rows: slice) -> tuple[Array | None, Any]:
             count, u = rows.stop - rows.start, None
@@ -175,23 +187,31 @@ def fit(
         for step, rows in enumerate(bar, start=epoch * steps):
             with model.workspace:  # memory that each step uses again
                 u, noise = next(drawn)
-                batch = backend.call(gather, pixels, order[rows], divisor, u)
-                terms = model.step(model.prepare(batch), noise, beta_at(step))
+
+                def fetch(part: slice, order: Array = order[rows], u: Array | None = u) -> Array:
+                    u = None if u is None else u[part]
+                    return model.prepare(backend.call(gather, pixels, order[part], divisor, u))
+
+                count = rows.stop - rows.start
+                found = crew.step(model, fetch, noise, beta_at(step), count)
                 optimizer.step(model.params, lr_at(step))
             # Sums stay on the device, in float64; they are read once an epoch.
-            terms_of_step = (getattr(terms, name) for name in names)
-            backend.call(tally, *terms_of_step, *sums.values())
+            for (terms, weighing), totals in zip(found, sums, strict=True):
+                if weighing:
+                    terms_of_step = (getattr(terms, name) for name in names)
+                    backend.call(tally, *terms_of_step, *totals.values())
             if after_step is not None:
-                after_step(training, terms)
+                after_step(training, found[0][0])
 
         optimizer.settle(model.params)
         record = {"epoch": epoch + 1, "beta": beta_at(epoch * steps + steps - 1)}
         if lr_at.varies:
             record["lr"] = optimizer.rate
-        record |= {name: float(total) / len(x) for name, total in sums.items()}
+        record |= {name: total / len(x) for name, total in crew.sums(sums).items()}
         record |= model.of_epoch()
         if x_val is not None and judged:
-            record |= validate(training, x_val)
+            record |= validate(training, x_val, crew)
+        record = crew.agreed(record)  # so that all stop, or none does
         for name, what in (("loss", "training"), ("val_loss", "validation")):
             if not math.isfinite(record.get(name, 0.0)):
                 raise NonFiniteError(
@@ -208,7 +228,7 @@ def fit(
         training.history.append(record)
         if settings.patience and training.best_epoch == epoch:
             training.keep_best()
-        if after_epoch is not None and after_epoch(training) is True:
+        if crew.agreed(after_epoch is not None and after_epoch(training) is True):
             break
     if training.stopped and training.best_theta is not None:
         model.params.load(training.best_theta, training.best_carried)
@@ -216,10 +236,22 @@ def fit(
 
 
 @door
-def validate(training: Training, x_val: np.ndarray | Pixels) -> dict[str, float]:
-    """Validation terms of the run's model, with noise that is the same every time."""
+def validate(
+    training: Training, x_val: np.ndarray | Pixels, crew: Crew | None = None
+) -> dict[str, float]:
+    """Validation terms of the run's model, with noise that is the same every time.
+
+    Parameters
+    ----------
+    training : Training
+        The run.
+    x_val : numpy.ndarray or Pixels, (M, n_pixels) or (M, *shape)
+        Data for validation.
+    crew : Crew, optional
+        Processes that evaluate a part of the data each.
+    """
     rng = np.random.default_rng([training.settings.seed, STREAMS["noise"]])
     model = training.model
-    numbers = evaluate(model, x_val, rng=rng)
+    numbers = evaluate(model, x_val, rng=rng, crew=crew)
     loss = model.held_out_loss(numbers)
     return {"val_loss": loss} | {f"val_{name}": numbers[name] for name in model.terms}

@@ -48,6 +48,9 @@ class Settings:
         How the learning rate falls until the last epoch, see `LrSchedule`.
     lr_warmup : float
         Epochs in which it rises from 0 before that.
+    shards : int, optional
+        Compute each step's gradient in this many parts, added in their order, so that any number of
+        processes gives the same bits; see `parallel.py`.
     """
 
     epochs: int = 10
@@ -60,6 +63,7 @@ class Settings:
     seed: int = 0
     lr_schedule: str = "constant"
     lr_warmup: float = 0.0
+    shards: int | None = None
 
     def __post_init__(self) -> None:
         for name, kind, what in (
@@ -67,6 +71,7 @@ class Settings:
             ("batch", Integral, "whole number"),
             ("seed", Integral, "whole number"),
             ("patience", Integral | None, "whole number"),
+            ("shards", Integral | None, "whole number"),
             ("beta", Real, "number"),
             ("warmup", Real, "number"),
             ("lr_warmup", Real, "number"),
@@ -85,6 +90,8 @@ class Settings:
             )
         if self.patience is not None and self.patience < 1:
             raise OptionError(f"patience={self.patience} was given, but it must be at least 1.")
+        if self.shards is not None and self.shards < 1:
+            raise OptionError(f"shards={self.shards} was given, but it must be at least 1.")
         if self.seed < 0:
             raise OptionError(f"seed={self.seed} was given, but it must be 0 or more.")
         if not self.warmup < 1e9:

@@ -102,7 +102,10 @@ check --csv new.csv
 check passes.py --csv new.csv
 check passes.py --force
 check passes.py --batch folder
-check --batch folder --jobs 2
+check --resume
+check passes.py --resume
+check --batch folder --resume --json
+check --batch folder --resume --force
 check --batch folder --gradescope new.json
 exercises list folder
 exercises list --notebook

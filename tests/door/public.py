@@ -43,6 +43,7 @@ INSIDE = {
     "minivae.engine.kinds": "the door",
     "minivae.engine.progress": "asked by whoever shows a bar",
     "minivae.engine.shapes": "the door",
+    "minivae.engine.workers": "asked by commands that do many things at once",
     "minivae.errors": "raised by the package",
     "minivae.files": "asked by whoever writes a file",
     "minivae.interrupts": "asked by the training loop",
@@ -80,7 +81,6 @@ INSIDE = {
 
 
 HELPERS = {
-    "minivae.engine.backend.memory_in_a_sentence": "a block of the command",
     "minivae.engine.init.initialiser": "what a file says when it is imported",
     "minivae.models.objectives.Terms": "made by a step",
     "minivae.models.gan.Contest": "made by a step",

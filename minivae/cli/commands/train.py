@@ -19,14 +19,18 @@ from ...errors import NonFiniteError, OptionError, OutOfMemoryError
 from ...interrupts import exit_code, held
 from ...models.base import Model
 from ...show import plots
+from ...train.launch import alike, end, ending_all, first_one_first, join
 from ...train.loop import fit
 from ...train.optim import OPTIMIZERS
+from ...train.parallel import Crew
 from ...train.runs import Run, open_run, source_of
 from ...train.settings import Training
 from .. import train_options as opts
+from ..failures import said
 from ..new_run import begin
 from ..options import refuse_idle
 from ..train_options import configure
+from ..voice import Voice
 
 __all__ = ["configure", "run"]
 
@@ -37,19 +41,35 @@ ROWS = 60
 
 def run(options: argparse.Namespace) -> int:
     """Train; return 0, or 130 after Ctrl-C and 143 after SIGTERM."""
+    crew = join()
+    if not crew.leads:
+        options.quiet, options.json = True, False
+        options.voice = Voice(quiet=True, as_json=False)
+    with ending_all(crew, said):
+        return together(crew, options)
+
+
+def together(crew: Crew, options: argparse.Namespace) -> int:
+    """Train as one of the processes of a crew; see `run`."""
     asked, voice = opts.given(options), options.voice
     say = voice.say
-    if options.resume is None:
-        run, data = begin(asked, options.out, progress=voice.progress)
-    else:
+
+    def get() -> tuple[Run, Dataset]:
+        if options.resume is None:
+            return begin(asked, options.out, progress=voice.progress, leads=crew.leads)
         if options.out is not None:
             raise OptionError("a resumed run stays in its folder; leave out --out or --resume.")
-        run, data = resume(asked, options.resume)
+        return resume(asked, options.resume)
+
+    run, data = first_one_first(crew, get)
+    run.folder = crew.agreed(run.folder)
     # The folder holds a checkpoint from which the run can go on.
     interrupted, before = 0, run.saved_epochs
     try:
         introduce(run, data, say)
-        train(run, data, say, progress=voice.progress)
+        train(run, data, say, crew, progress=voice.progress)
+        if not crew.leads:
+            return 0
         finish(run, data, say)
     except KeyboardInterrupt as error:
         interrupted = exit_code(error)
@@ -63,11 +83,11 @@ def run(options: argparse.Namespace) -> int:
         words = ["minivae", "train", "--resume", str(run.folder)]
         if options.resume is not None and run.saved_epochs == before:
             words += as_typed(asked)  # the checkpoint does not know them yet
-        print(
-            f"interrupted after epoch {run.saved_epochs} of {epochs}; go on with: "
-            f"{shlex.join(words)}",
-            file=sys.stderr,
-        )
+        done = len(run.training.history) if crew.size > 1 else run.saved_epochs
+        why = f"interrupted after epoch {done} of {epochs}; go on with: {shlex.join(words)}"
+        if crew.size > 1:
+            end(crew, interrupted, why)
+        print(why, file=sys.stderr)
         return interrupted
     if options.quiet and not options.json:
         voice.wrote(run.folder)
@@ -151,7 +171,7 @@ def number(value: float) -> str:
     return text if len(text) <= 10 else f"{value:.3e}"
 
 
-def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
+def train(run: Run, data: Dataset, say: Callable, crew: Crew, *, progress: bool) -> None:
     """Train, and write the checkpoint and the metrics after each epoch."""
     columns = run.training.model.columns
     if data.pixels_test is None and not run.training.settings.patience:
@@ -161,6 +181,8 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
     every = math.ceil(settings.epochs / ROWS)
 
     def after_epoch(training: Training) -> None:
+        if not crew.leads:
+            return
         with held():
             run.save()
             if len(training.history) == first:
@@ -185,7 +207,10 @@ def train(run: Run, data: Dataset, say: Callable, *, progress: bool) -> None:
         if run.extra.get("aside"):
             x, x_val = set_aside(x, settings.seed)
             say(f"patience is with {len(x_val)} training examples, set aside for that")
-        fit(training, x, x_val, after_epoch=after_epoch, progress=progress)
+        alike(crew, lambda: crew.expect_alike(training, x))
+        fit(training, x, x_val, after_epoch=after_epoch, progress=progress, crew=crew)
+    if not crew.leads:
+        return
     if training.stopped:
         run.save()  # the weights are now those of the best epoch
         best = training.best_epoch + 1

@@ -1,14 +1,18 @@
 """Grade a folder of submissions into one table."""
 
 import csv
+import functools
 import io
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ...check.gradients import crash_line
 from ...check.report.result import BUT, RIGHT
 from ...engine.door import door
+from ...engine.kinds import Jobs
+from ...engine.workers import each
 from ...errors import OptionError
 from ...files import write_atomically
 from .exercise_grade import ExerciseGrade
@@ -30,6 +34,7 @@ def grade_folder(
     memory: int = 2048,
     insist: bool = False,
     seed: int | None = None,
+    jobs: Jobs = 1,
     done: Callable[[Grade], None] | None = None,
 ) -> list[Grade]:
     """Grade each file and each subfolder of a folder as a submission.
@@ -44,13 +49,33 @@ def grade_folder(
         Where the submissions are.
     rubric, name, timeout, memory, insist, seed
         As for `grade_file`; one fresh seed is drawn for all.
+    jobs : int
+        Submissions that are graded at once, each in a process of its own.
     done : callable, optional
-        Called with each grade as soon as it is there.
+        Called with each grade as soon as it and those before it are there.
 
     Raises
     ------
     OptionError
         If there is no submission, or the rubric is wrong.
+    """
+    how = {"name": name, "timeout": timeout, "memory": memory, "insist": insist}
+    how["seed"] = secrets.randbits(32) if seed is None else seed
+    grades = []
+    for grade in grade_each(submissions_in(folder), rubric, jobs, **how):
+        grades.append(grade)
+        if done is not None:
+            done(grade)
+    return grades
+
+
+def submissions_in(folder: str | Path) -> list[Path]:
+    """Files and subfolders of a folder that are submissions, by name.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -64,54 +89,95 @@ def grade_folder(
     )
     if not submissions:
         raise OptionError(f"{folder} holds no submission: no Python file and no subfolder.")
-    grades = []
-    seed = secrets.randbits(32) if seed is None else seed
-    for path in submissions:
-        try:
-            grade = grade_file(
-                path,
-                rubric,
-                name=name,
-                timeout=timeout,
-                memory=memory,
-                alone=path.is_file(),
-                insist=insist,
-                seed=seed,
-            )
-        except OptionError:
-            raise
-        except (Exception, Overrun) as error:
-            grade = Grade(one_line(path.name), problem=CRASHED, crash=crash_line(error))
-        grades.append(grade)
-        if done is not None:
-            done(grade)
-    return grades
+    return submissions
+
+
+def grade_each(
+    submissions: Iterable[Path], rubric: Rubric | None, jobs: int, **how: Any
+) -> Iterator[Grade]:
+    """Yield the grade of each submission, in order; `how` is what `grade_file` takes."""
+    grade_one = functools.partial(_grade_one, rubric=rubric, how=how)
+    for path, grade in each(grade_one, submissions, jobs):
+        if isinstance(grade, OptionError):
+            raise grade
+        if isinstance(grade, Exception):
+            grade = Grade(one_line(path.name), problem=CRASHED, crash=crash_line(grade))
+        yield grade
+
+
+def _grade_one(path: Path, rubric: Rubric | None, how: dict[str, Any]) -> Grade:
+    try:
+        return grade_file(path, rubric, alone=path.is_file(), **how)
+    except Overrun as error:
+        return Grade(one_line(path.name), problem=CRASHED, crash=crash_line(error))
+    except OptionError:
+        raise
+    except Exception as error:  # here, where the line is still known
+        return Grade(one_line(path.name), problem=CRASHED, crash=crash_line(error))
+
+
+Row = dict[str, str]
+"""A row of the table: text of each column."""
+
+FIRST, LAST = ("submission", "score", "max_score", "verdict"), "remarks"
+"""Columns before those of the exercises, and after them."""
+
+
+def row_of(grade: Grade, rubric: Rubric | None = None) -> Row:
+    """Row of a grade; all that is kept of it, so that the memory does not grow with reports."""
+    most = grade.max_score if rubric is None else rubric.points
+    row = {"submission": name_of(grade.file), "score": _points(grade), "max_score": f"{most:g}"}
+    row["verdict"] = grade.verdict
+    row |= {exercise.name: _points(exercise) for exercise in grade.exercises}
+    return row | {LAST: _plain(_remarks(grade))}
+
+
+def name_of(file: str) -> str:
+    """What a table calls a submission."""
+    return _plain(one_line(file))
+
+
+def table(rows: Iterable[Row], rubric: Rubric | None = None) -> str:
+    """Rows as CSV, with a column for each exercise."""
+    rows = list(rows)
+    if rubric is not None:
+        names = [exercise.name for exercise in rubric.exercises]
+    else:
+        own = (name for row in rows for name in row if name not in (*FIRST, LAST))
+        names = list(dict.fromkeys(own))
+    file = io.StringIO()
+    columns = [*FIRST, *names, LAST]
+    writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def rows_in(path: Path) -> dict[str, Row]:
+    """Rows of a table that was written before, by submission.
+
+    Raises
+    ------
+    OptionError
+        If the file is no such table.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, restval="", strict=True))
+    except (csv.Error, UnicodeDecodeError):
+        rows = []
+    if not rows or not {*FIRST, LAST} <= rows[0].keys():
+        raise OptionError(
+            f"{path} is no table of grades, so there is nothing to go on with; name one that "
+            "--batch wrote, or leave out --resume."
+        )
+    return {row["submission"]: row for row in rows}
 
 
 @door
 def grades_csv(grades: list[Grade], rubric: Rubric | None = None) -> str:
     """Grades as a table: a row each, with a column for each exercise."""
-    if rubric is not None:
-        names = [exercise.name for exercise in rubric.exercises]
-    else:
-        names = list(dict.fromkeys(e.name for grade in grades for e in grade.exercises))
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["submission", "score", "max_score", "verdict", *names, "remarks"])
-    most = rubric.points if rubric is not None else None
-    for grade in grades:
-        scores = {exercise.name: _points(exercise) for exercise in grade.exercises}
-        writer.writerow(
-            [
-                _plain(grade.file),
-                _points(grade),
-                f"{grade.max_score if most is None else most:g}",
-                grade.verdict,
-                *(scores.get(n, "") for n in names),
-                _plain(_remarks(grade)),
-            ]
-        )
-    return file.getvalue()
+    return table([row_of(grade, rubric) for grade in grades], rubric)
 
 
 def _points(grade: Grade | ExerciseGrade) -> str:
@@ -122,7 +188,12 @@ def _points(grade: Grade | ExerciseGrade) -> str:
 @door
 def write_csv(path: str | Path, grades: list[Grade], rubric: Rubric | None = None) -> None:
     """Write `grades_csv` to a file, as a whole or not at all."""
-    text = grades_csv(grades, rubric)
+    write_rows(path, [row_of(grade, rubric) for grade in grades], rubric)
+
+
+def write_rows(path: str | Path, rows: Iterable[Row], rubric: Rubric | None = None) -> None:
+    """Write `table` to a file, as a whole or not at all."""
+    text = table(rows, rubric)
     write_atomically(Path(path), lambda file: file.write(text.encode()))
 
 

@@ -3,7 +3,9 @@
 import argparse
 import json
 import os
+import secrets
 import sys
+import time
 from pathlib import Path
 
 EPILOG = """\
@@ -23,6 +25,9 @@ exit codes:
 the file is run in another process, which can read and do no more than it needs, with a limit on
 its time, its memory and what it writes; where a system cannot confine it, grading needs --insist
 """
+
+SECONDS = 10
+"""After which the table of a batch is written again, of what is graded by then."""
 
 MEMORY = 2048
 """Megabytes that a process may use, if no other number is given."""
@@ -47,9 +52,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=float, metavar="S", help="seconds for a submission (60; 300 if ungraded)"
     )
-    parser.add_argument(
-        "--jobs", type=int, metavar="N", help="processes that check a file at once (the cores)"
-    )
+    jobs = "processes that check a file, or files of a folder, at once (the cores)"
+    parser.add_argument("--jobs", type=int, metavar="N", help=jobs)
+    again = "keep the rows of --batch's table that is there, and grade what has none"
+    parser.add_argument("--resume", action="store_true", help=again)
     parser.add_argument(
         "--memory", type=int, metavar="MB", help=f"memory of the process ({MEMORY})"
     )
@@ -63,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def wanted(options: argparse.Namespace) -> bool:
     """Whether the options ask for a file or a folder to be checked."""
     names = ("file", "points", "gradescope", "batch", "csv", "json", "timeout", "jobs", "memory")
-    names += ("force", "insist", "seed")
+    names += ("force", "insist", "seed", "resume")
     given = [getattr(options, name) for name in names]
     return any(value is not None and value is not False for value in given)
 
@@ -79,8 +85,11 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("--csv is the table of --batch; give a FOLDER to --batch.")
     if not options.batch and not options.file:
         raise OptionError("a FILE to check is missing; `minivae check --help` has examples.")
-    if options.batch and options.jobs is not None:
-        raise OptionError("--jobs was given, but --batch checks file by file; leave it out.")
+    if options.resume and (not options.batch or options.json or options.force):
+        raise OptionError(
+            "--resume keeps rows of a table of --batch; leave it out, or give --batch without "
+            "--json and without --force."
+        )
     if options.force and not (options.batch or options.gradescope):
         raise OptionError(
             "--force is for a file that --gradescope or --batch writes; leave it out."
@@ -88,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     if options.memory is None:
         options.memory = MEMORY
     target = (options.csv or "grades.csv") if options.batch else options.gradescope
-    if target and not options.force:
+    if target and not (options.force or options.resume):
         refuse_what_exists(Path(target), "name another file, or replace it with --force")
     return _batch(options, target) if options.batch else _single(options)
 
@@ -152,28 +161,47 @@ def _single(options: argparse.Namespace) -> int:
 def _batch(options: argparse.Namespace, target: str) -> int:
     """Grade a folder of submissions."""
     from ...check.report.result import EXIT_CODES, worst_of
-    from .batch import grade_folder, write_csv
-    from .grade import Grade
+    from ...engine.progress import bar
+    from .batch import grade_each, name_of, row_of, rows_in, submissions_in, write_rows
     from .rubric import load_rubric
 
-    def say(grade: Grade) -> None:
-        if not options.json:
-            line = f"{grade.file}: {grade.verdict}, {grade.score:g} of {grade.max_score:g} points"
-            print(line, flush=True)
-
     rubric = load_rubric(options.points) if options.points else None
-    grades = grade_folder(
-        options.batch,
-        rubric,
-        timeout=options.timeout,
-        memory=options.memory,
-        insist=options.insist,
-        seed=options.seed,
-        done=say,
-    )
-    write_csv(target, grades, rubric)
+    paths = {name_of(path.resolve().name): path for path in submissions_in(options.batch)}
+    rows = rows_in(Path(target)) if options.resume and Path(target).exists() else {}
+    waiting = [path for name, path in paths.items() if name not in rows]
+    how = {name: getattr(options, name) for name in ("timeout", "memory", "insist")}
+    how["seed"] = secrets.randbits(32) if options.seed is None else options.seed
+    printed, written = [], time.monotonic()
+
+    def write() -> None:
+        in_order = [rows[name] for name in paths if name in rows]
+        gone = [row for name, row in rows.items() if name not in paths]
+        write_rows(target, [*in_order, *gone], rubric)
+
+    grades = grade_each(waiting, rubric, min(_jobs(options.jobs), max(1, len(waiting))), **how)
+    try:
+        shown = options.voice.progress and not options.json
+        for grade in bar(grades, total=len(waiting), disable=not shown, leave=False):
+            row = row_of(grade, rubric)
+            rows[row["submission"]] = row
+            if options.json:
+                printed.append(grade.to_dict())
+            else:
+                of = f"{grade.score:g} of {grade.max_score:g} points"
+                print(f"{grade.file}: {grade.verdict}, {of}", flush=True)
+            if time.monotonic() > written + SECONDS:  # for whoever is killed
+                write()
+                written = time.monotonic()
+    except KeyboardInterrupt:
+        grades.close()
+        if rows:
+            write()
+        left = f"{len(rows)} of {len(paths)} submissions"
+        print(f"{target} has {left}; go on with the same command and --resume", file=sys.stderr)
+        raise
+    write()
     if options.json:
-        print(json.dumps([grade.to_dict() for grade in grades], indent=2))
+        print(json.dumps(printed, indent=2))
     else:
-        print(f"{target} has {len(grades)} submissions")
-    return EXIT_CODES[worst_of(grade.verdict for grade in grades)]
+        print(f"{target} has {len(rows)} submissions")
+    return EXIT_CODES[worst_of(row["verdict"] for row in rows.values())]

@@ -4,6 +4,7 @@ CuPy is handed to `make_backend`, and imported nowhere but in `load`, when the b
 """
 
 import os
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +28,19 @@ def make_backend(cp: ModuleType, cupyx: ModuleType) -> Backend:
         staged = stage.put(values) if stage.is_open else None
         return cp.asarray(values) if staged is None else staged
 
+    host: dict[tuple, np.ndarray] = {}
+
+    def hand_out(array: Array, call: Callable[[Any], None], direct: bool) -> None:
+        if direct:
+            cp.cuda.get_current_stream().synchronize()  # `call` does not wait for what is queued
+            call(array)
+            return
+        key = array.shape, array.dtype.char
+        if key not in host:
+            host[key] = cupyx.empty_pinned(*key)
+        call(cp.asnumpy(array, out=host[key]))
+        array.set(host[key])
+
     return Backend(
         name="cuda",
         xp=cp,
@@ -36,6 +50,7 @@ def make_backend(cp: ModuleType, cupyx: ModuleType) -> Backend:
         erf=cupyx.scipy.special.erf,
         waits=False,
         ahead=stage.ahead,
+        hand_out=hand_out,
     )
 
 
