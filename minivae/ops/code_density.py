@@ -130,7 +130,7 @@ def _log_sum(w: Array) -> tuple[Array, Array]:
 
 
 @loop
-def _compare(z, mu, logvar, precision, weights, ln_2pi, delta, q, together, apart):  # noqa: ANN001, ANN202
+def _compare(z, mu, logvar, precision, weights, ln_2pi, delta, q, both, apart):  # noqa: ANN001, ANN202
     half = z.dtype.type(0.5)
     for n in range(z.shape[0]):
         row = z[n]
@@ -144,7 +144,7 @@ def _compare(z, mu, logvar, precision, weights, ln_2pi, delta, q, together, apar
                 L = -half * (d[j] * s[j] + v[j] + ln_2pi)  # (1)
                 a[j] = weight + L
                 total += L
-            together[n, m] = total
+            both[n, m] = total
 
 
 @loop

@@ -38,7 +38,7 @@ def run_failing(folder, *, seeds=4, progress=True):
     raise DataError("the data are not here; fetch them.")
 
 
-def run_long(folder, *, seeds=1, progress=True, steps=(1, 2), rate=0.5):
+def run_long(folder, *, seeds=1, progress=True, steps=(1, 2), rate=0.5, data=None):
     """Write a file for each step; Ctrl-C comes after each."""
     for step in steps:
         file = Path(folder) / f"step{step}"
@@ -62,6 +62,7 @@ def small(monkeypatch):
             OPTIONS={
                 "steps": Option(int, (1, 2), "which", many=True),
                 "rate": Option(float, 0.5, "how fast"),
+                "data": Option(str, None, "of what"),
             },
         ),
     }
@@ -126,11 +127,11 @@ def test_an_experiment_that_fails_leaves_nothing_and_takes_nothing_away(small, c
 
 
 def test_what_takes_hours_goes_on_where_it_was_stopped(small, capsys):
-    words = ["long", "--steps", "1", "2", "--rate", "0.25", "--seeds", "3"]
+    words = ["long", "--steps", "1", "2", "--rate", "0.25", "--seeds", "3", "--data", "a b"]
     assert call(*words, "--out", "slow one") == 130
     assert capsys.readouterr().err == (
         "interrupted; go on with: minivae compare long --seeds 3 --steps 1 2 --rate 0.25 "
-        "--resume 'slow one'\n"
+        "--data 'a b' --resume 'slow one'\n"
     )
     words += ["--resume", "slow one"]
     assert call(*words) == 130

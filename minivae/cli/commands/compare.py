@@ -20,7 +20,7 @@ from ...errors import OptionError
 from ...interrupts import exit_code
 from ..numbers import whole
 from ..options import add_shared, refuse_idle
-from ..own_options import add_own, flag, show
+from ..own_options import add_own, flag
 from ..voice import width
 
 EPILOG = """\
@@ -134,8 +134,10 @@ def given(options: argparse.Namespace, module: ModuleType) -> dict[str, Any]:
 
 def as_typed(asked: dict[str, Any]) -> list[str]:
     """Options as the user would type them again."""
-    typed = ((flag(name), *show(value).split()) for name, value in asked.items())
-    return [word for words in typed for word in words]
+    typed: list[str] = []
+    for name, value in asked.items():
+        typed += [flag(name), *map(str, value if isinstance(value, list) else [value])]
+    return typed
 
 
 def run_one(module: ModuleType, folder: Path, asked: dict[str, Any], *, progress: bool) -> dict:
