@@ -119,7 +119,7 @@ def test_without_ends_there_are_four_ways_to_see_and_to_hear(run, tmp_path):
     assert heard[-len(end) :] == end
 
 
-def test_names_morph_in_lines_of_text(tmp_path, monkeypatch):
+def test_names_morph_in_lines_of_text(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = f"train names --model sequence {SMALL} --epochs 1 --out r"
     assert main(words.split()) == 0
@@ -131,7 +131,9 @@ def test_names_morph_in_lines_of_text(tmp_path, monkeypatch):
     assert len(lines) == 4 + 2
     assert lines[-1].split() == ["given:", "anna", "anna"]
     assert main(["explore", "r", "--morph", "3", "Ann4", "--out", "n", "--quiet"]) == 2
+    capsys.readouterr()
     assert main(["explore", "r", "--html", "n.html", "--quiet"]) == 2
+    assert "a page of sequences plays melodies" in capsys.readouterr().err
     assert not Path("n").exists()
 
 
