@@ -99,7 +99,8 @@ def interpolation(
     ways = [_between(run, *pair, steps) for pair in pairs]
     rows = np.concatenate([rows for rows, _ in ways])
     captions = [caption for _, captions in ways for caption in captions]
-    sheet = Sheet(rows, run.training.model.alphabet, captions, WAY)
+    title = f"{WAY}, downwards"
+    sheet = Sheet(rows, run.training.model.alphabet, captions, title, ways=len(ways))
     for suffix, make in kind_of(sheet.alphabet).formats.items():
         yield f"interpolation{suffix}", make(sheet)
 

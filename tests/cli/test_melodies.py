@@ -11,9 +11,11 @@ from PIL import Image
 from minivae import data
 from minivae.cli.main import main
 from minivae.data.melodies import embedded
-from minivae.data.melodies.alphabet import joined, to_notes
+from minivae.data.melodies.alphabet import ALPHABET, joined, to_notes
 from minivae.data.melodies.midi import midi
 from minivae.show.roll import rolls
+from minivae.show.sequences.kind import Sheet
+from minivae.show.sequences.melody import KIND
 from minivae.train.runs import open_run
 
 mido = pytest.importorskip("mido")
@@ -117,7 +119,7 @@ def test_without_ends_there_are_four_ways_to_see_and_to_hear(run, tmp_path):
     assert heard[-len(end) :] == end
 
 
-def test_names_morph_in_lines_of_text(tmp_path, monkeypatch):
+def test_names_morph_in_lines_of_text(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = f"train names --model sequence {SMALL} --epochs 1 --out r"
     assert main(words.split()) == 0
@@ -129,7 +131,9 @@ def test_names_morph_in_lines_of_text(tmp_path, monkeypatch):
     assert len(lines) == 4 + 2
     assert lines[-1].split() == ["given:", "anna", "anna"]
     assert main(["explore", "r", "--morph", "3", "Ann4", "--out", "n", "--quiet"]) == 2
+    capsys.readouterr()
     assert main(["explore", "r", "--html", "n.html", "--quiet"]) == 2
+    assert "a page of sequences plays melodies" in capsys.readouterr().err
     assert not Path("n").exists()
 
 
@@ -211,3 +215,12 @@ def test_a_roll_has_a_bar_for_each_note():
     content = io.BytesIO()
     figure.savefig(content)
     assert content.tell() > 1000
+
+
+def test_several_ways_are_columns_of_a_picture():
+    rows = data.load("melodies").pixels_test[:6].astype(int)
+    captions = [f"{way}, {step}" for way in "ab" for step in range(3)]
+    figure = KIND.formats[".png"](Sheet(rows, ALPHABET, captions, ways=2))
+    shown = [ax.get_title(loc="left") for ax in figure.axes]
+    assert shown == ["a, 0", "b, 0", "a, 1", "b, 1", "a, 2", "b, 2"]
+    assert figure.axes[1].patches[0].get_y() + 0.45 == pytest.approx(to_notes(rows[3])[0].pitch)

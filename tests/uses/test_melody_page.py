@@ -179,7 +179,7 @@ def test_what_a_page_cannot_do_is_refused():
     with pytest.raises(OptionError, match="the model has 1 latent dimensions"):
         page_html(model(latent=1), x)
     letters = SequenceVAE(4, (3,), 2, alphabet=("·", "a", "b"), rng=np.random.default_rng(0))
-    with pytest.raises(OptionError, match="a page of melodies was asked for"):
+    with pytest.raises(OptionError, match="a page of sequences plays melodies"):
         page_html(letters, x)
     with pytest.raises(OptionError, match="a page cannot run"):
         picture_page(model(), (4, 8), x)

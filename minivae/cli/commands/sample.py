@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     parser.epilog = EPILOG
     add_run(parser)
-    n = "how many (default: 64; 30 with --nearest; 8 of each class; 8 sequences)"
+    n = "how many (default: 64; 30 with --nearest; 8 of each class; 8 melodies)"
     parser.add_argument("--n", type=whole, metavar="N", help=n)
     parser.add_argument(
         "--temperature",

@@ -25,12 +25,16 @@ class Sheet:
         What stands beside each row; "" for nothing.
     title : str
         What they are.
+    ways : int
+        The rows are so many ways of equal length, one after the other; a picture may show them
+        side by side.
     """
 
     rows: np.ndarray
     alphabet: Sequence[str]
     captions: Sequence[str]
     title: str = ""
+    ways: int = 1
 
 
 Writer = Callable[[Sheet], "bytes | Axes | Figure"]

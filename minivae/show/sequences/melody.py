@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from ...data.melodies.sound import wav
 from ...data.melodies.tune import beginning
 from ..roll import rolls
 from .kind import Kind, Sheet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def find(text: str, alphabet: Sequence[str]) -> np.ndarray | None:
@@ -28,6 +32,15 @@ def find(text: str, alphabet: Sequence[str]) -> np.ndarray | None:
     return embedded.find(text)
 
 
+def _picture(sheet: Sheet) -> "Figure":
+    """Rolls in rows; several ways are columns, which go downwards."""
+    if sheet.ways == 1:
+        return rolls(sheet.rows, sheet.captions, title=sheet.title)
+    order = np.arange(len(sheet.rows)).reshape(sheet.ways, -1).T.ravel()
+    captions = [sheet.captions[i] for i in order]
+    return rolls(sheet.rows[order], captions, title=sheet.title, columns=sheet.ways)
+
+
 def _midi(sheet: Sheet) -> bytes:
     return midi(*joined(sheet.rows))
 
@@ -40,7 +53,7 @@ KIND = Kind(
     name="melody",
     fits=is_music,
     formats={
-        ".png": lambda sheet: rolls(sheet.rows, sheet.captions, title=sheet.title),
+        ".png": _picture,
         ".mid": _midi,
         ".wav": _wav,
     },

@@ -65,6 +65,7 @@ def write_page(run: Run, path: str | Path, *, data: str | None = None) -> Path:
     >>> write_page(open_run("runs/001-melodies-sequence"), "page.html")
     """
     path = new_file(path, ".html", ".htm", option="--html")
+    _expect_music(run.training.model)
     examples = run.load_data(data)
     if tuple(examples.shape) != run.shape or not is_music(examples.alphabet):
         raise ShapeError(
@@ -123,11 +124,7 @@ def page_html(
     OptionError
         If the model makes no melodies, or has fewer than two latent dimensions.
     """
-    if not is_music(getattr(model, "alphabet", None)):
-        raise OptionError(
-            "a page of melodies was asked for, but the model's data are none; train one on "
-            "melodies."
-        )
+    _expect_music(model)
     if model.latent < 2 or len(x) < 2:
         raise OptionError(
             f"the model has {model.latent} latent dimensions and there are {len(x)} melodies, but "
@@ -200,6 +197,15 @@ def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:
     else:
         steps["decoder"] = steps_of([decoder], (1, model.latent), keep)
     return steps, np.concatenate(arrays)
+
+
+def _expect_music(model: Model) -> None:
+    """Refuse a model that makes no melodies."""
+    if not is_music(model.alphabet):
+        raise OptionError(
+            f"a page of sequences plays melodies, but {model.title} whose data are none was given; "
+            "train one on melodies."
+        )
 
 
 def _read(name: str) -> str:
