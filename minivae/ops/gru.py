@@ -98,8 +98,8 @@ def backward(
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
     """Gradients dx (B, T, I), dh0 (B, H), dW (I, G), dU (H, G), db (G,), dc (H,) of dy (B, T, H).
 
-    x (B, T, I), the states h (B, S, H) from h0 on, S = T + 1, the gates r, u, n and m in one array
-    (B, T, 4, H), W (I, G) and U (H, G) are those of the forward pass.
+    x (B, T, I), h (B, S, H), the states from h0 on, S = T + 1, gates (B, T, 4, H), which are r, u,
+    n and m, W (I, G) and U (H, G) are those of the forward pass.
     """
     xp = array_module(dy)
     da = xp.zeros((*dy.shape[:2], W.shape[1]), dy.dtype)
