@@ -14,10 +14,10 @@ with $U$, and on the bias $c$ too. Cho et al. (2014) let it act on $h_{t-1}$ bef
 There are papers in which $u$ and $1 - u$ have changed places.
 
 **Backwards, in time.** $h_t$ acts along two branches: as the output $y_t$, and upon the next step,
-which has sent back $\overleftarrow{dh}_t$ (0 behind the last step). So the loop runs from the last
+which has sent back $q_t$ (0 behind the last step). So the loop runs from the last
 step to the first, and begins by adding the two:
 
-$$ g_t = dy_t + \overleftarrow{dh}_t \tag{5} $$
+$$ g_t = dy_t + q_t \tag{5} $$
 
 From (4), and $\tanh' = 1 - n^2$, the new state; from it, by (3), what it owes to $r$ and to $m$;
 and each gate through $\sigma' = \sigma (1 - \sigma)$:
@@ -29,7 +29,7 @@ $$ da^r_t = da^n_t \odot m_t \odot r_t (1 - r_t), \quad
 The state before acts through (1), by $ds_t = (da^r_t, da^u_t, dm_t)$, and directly in (4). A path
 on which $u$ is near 1 hands on a gradient nearly whole, over many steps: that is what it is for.
 
-$$ \overleftarrow{dh}_{t-1} = ds_t U^\top + g_t \odot u_t \tag{8} $$
+$$ q_{t-1} = ds_t U^\top + g_t \odot u_t \tag{8} $$
 
 The weights are the same in all steps, so their gradients are **sums over the steps**:
 
@@ -98,8 +98,8 @@ def backward(
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
     """Gradients dx (B, T, I), dh0 (B, H), dW (I, G), dU (H, G), db (G,), dc (H,) of dy (B, T, H).
 
-    x (B, T, I), the states h (B, S, H) from h0 on, S = T + 1, the gates r, u, n and m in one array
-    (B, T, 4, H), W (I, G) and U (H, G) are those of the forward pass.
+    x (B, T, I), h (B, S, H), the states from h0 on, S = T + 1, gates (B, T, 4, H), which are r, u,
+    n and m, W (I, G) and U (H, G) are those of the forward pass.
     """
     xp = array_module(dy)
     da = xp.zeros((*dy.shape[:2], W.shape[1]), dy.dtype)

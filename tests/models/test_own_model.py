@@ -142,7 +142,8 @@ def test_its_options_are_flags(capsys, monkeypatch):
     assert "options of a toy: --penalty X cost of the length of a code (default: 0.5)" in told
     assert "--shake {little,much} how much codes are shaken (default: little)" in told
     assert "--bare shake no code " in told
-    assert "learning rate (default: 0.001, of a GAN 0.0002, of a toy 0.003)" in told
+    rates = "of a GAN 0.0002, of a sequence VAE 0.002, of a toy 0.003"
+    assert f"learning rate (default: 0.001, {rates})" in told
 
 
 def test_it_is_trained_as_it_says(run, capsys):

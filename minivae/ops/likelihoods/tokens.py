@@ -2,9 +2,9 @@ r"""Likelihood of sequences: at each step one of V symbols, and nothing behind t
 
 Shapes: logits $a$ and data $x$ (B, T, V), nll (B,); or, with K samples of each example, $a$
 (B, K, T, V), $x$ (B, 1, T, V), nll (B, K). A step of $x$ is one-hot, and **a padded step is a row
-of zeros**, so that the mask need not be carried beside the data:
+of zeros**, so that the mask, 1 or 0, need not be carried beside the data:
 
-$$ m_{nt} = \sum_v x_{ntv} \in \{0, 1\} \tag{1} $$
+$$ m_{nt} = \sum_v x_{ntv} \tag{1} $$
 
 The probability of a sequence is the product of those of its steps, each given what was before it,
 by whatever gave the logits. So the nll is a **sum** over the steps, those behind the end left out:
