@@ -74,8 +74,7 @@ def backward_params(dy: Array, x: Array, W: Array) -> tuple[Array, Array]:
 # The kernels: the products go where their results belong, and the sums over the batch are loops.
 # Alone at 128 x 784 -> 400, float32, they tie with the reference (1.0), nearly all being products;
 # in a layer they spare the copy of dW into `grad`, and in a step every allocation. Of an x that is
-# mostly zeros, as digits are, they multiply the entries alone: 1.7 to 2 times as fast
-# (`engine/cpu/sparse.py`).
+# mostly zeros they multiply the entries alone: 1.7 to 2 times as fast (`engine/cpu/sparse.py`).
 
 
 def product(x: Array, W: Array, b: Array) -> tuple[Array, Entries | None]:

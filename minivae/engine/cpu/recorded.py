@@ -206,6 +206,7 @@ class Calls:
         self.terms: Any = None
         self.given: Any = None
         self.at_work: Any = None
+        self.under_way: Recording | None = None
         self.before: list | None = None
         self.claimed: list | None = None
 
@@ -215,7 +216,8 @@ class Calls:
         return self
 
     def __enter__(self) -> "Calls":
-        self.replayed, self.before, self.claimed = False, None, None
+        self.replayed, self.before, self.claimed, self.under_way = False, None, None, None
+        now.calls = None  # an interrupt may have come before the end of a recording
         self.at_work = team = self.workspace.team
         known = self.recordings.get(team)
         if team is None or self.patience == np.inf:
@@ -249,7 +251,7 @@ class Calls:
         if not made.takes_part:
             self._give_up()
         elif not made.watched(model.backend.call):
-            self.recordings[team], now.calls = made, made.calls
+            self.under_way, now.calls = made, made.calls
 
     def _wait_longer(self) -> None:
         """The data have decided otherwise; record again, but later each time."""
@@ -261,14 +263,13 @@ class Calls:
 
     def __exit__(self, error: Any, *_: object) -> None:
         model, known = self.given[0], self.recordings.get(self.at_work)
-        recorded, now.calls, self.given = now.calls is not None, None, None
-        if known is None:
+        now.calls = self.given = None
+        if error is not None:
             return
-        if recorded and error is None:
-            known.end(self.terms, self.workspace.next)
-        elif recorded:
-            del self.recordings[self.at_work]
-        elif self.claimed is not None and self.before is not None and error is None:
+        if self.under_way is not None:
+            self.under_way.end(self.terms, self.workspace.next)
+            self.recordings[self.at_work] = self.under_way
+        elif known is not None and self.claimed is not None and self.before is not None:
             actual = _bits(self.terms, model.params.grad)
             if actual != self.claimed:
                 self._give_up()
