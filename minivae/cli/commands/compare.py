@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import functools
 import importlib
 import inspect
 import json
@@ -10,6 +11,7 @@ import textwrap
 import time
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ...errors import OptionError
 from ..numbers import whole
@@ -21,6 +23,7 @@ examples:
   minivae compare --list                 what there is to run
   minivae compare modes                  VAE and GAN on 8 and on 25 Gaussians
   minivae compare modes stability --seeds 3 --out quick
+  minivae compare --jobs 2               two at once
   minivae compare                        all of them: each takes some minutes on two cores
 """
 
@@ -34,6 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=whole, metavar="N", help=seeds)
     out = "a new folder for page, tables and pictures (default: runs/comparison-<number>)"
     parser.add_argument("--out", metavar="FOLDER", help=out)
+    jobs = "experiments that run at once, each in a process of its own (default: 1)"
+    parser.add_argument("--jobs", type=whole, metavar="N", help=jobs)
     add_shared(parser, "quiet", "json")
 
 
@@ -47,14 +52,18 @@ def experiments() -> dict[str, ModuleType]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run what was asked for; the page grows with each experiment that is done."""
+    """Run what was asked for; the page grows with each experiment that is done.
+
+    One that fails does not end the others; the exit code is then 1.
+    """
+    from ...engine.workers import each
     from ...files import write_atomically
     from ...uses.experiments.page import Section, page, text_table
 
     known = experiments()
     voice = options.voice
     if options.list:
-        refuse_idle(options, "--list runs nothing", "seeds", "out")
+        refuse_idle(options, "--list runs nothing", "seeds", "out", "jobs")
         if options.names:
             raise OptionError(
                 f"{options.names[0]} was given, but --list names all there is; leave one out."
@@ -67,15 +76,28 @@ def run(options: argparse.Namespace) -> int:
     chosen = choose(options.names, known)
     if options.seeds == 0:
         raise OptionError("--seeds 0 was given, but an experiment needs at least 1.")
+    jobs = 1 if options.jobs is None else options.jobs
+    if not 1 <= jobs <= 64:
+        raise OptionError(f"--jobs {jobs} was given; give 1 to 64.")
     folder = new_folder(options.out)
     repeat = {} if options.seeds is None else {"seeds": options.seeds}
-    sections = []
-    for name in chosen:
+    sections: list[Section] = []
+    failed = []
+    progress = voice.progress and jobs == 1
+    run_one = functools.partial(_run_one, folder=folder, repeat=repeat, progress=progress)
+    begun = time.monotonic()
+    for number, (name, found) in enumerate(each(run_one, chosen, min(jobs, len(chosen))), 1):
+        if isinstance(found, Exception):
+            if len(chosen) == 1:
+                raise found
+            failed.append(name)
+            voice.note(f"{name} failed: {found}")
+            continue
+        summary, seconds = found
         module = known[name]
-        voice.say(f"{name}: {module.WHAT}", flush=True)
-        started = time.monotonic()
-        summary = run_whole(module, folder / name, repeat, progress=voice.progress)
-        seconds = time.monotonic() - started
+        left = (time.monotonic() - begun) / number * (len(chosen) - number)
+        soon = f" ({number} of {len(chosen)}, about {left / 60:.0f} min left)" if left else ""
+        voice.say(f"{name}: {module.WHAT}{soon}", flush=True)
         words = f" --seeds {options.seeds}" if repeat else ""
         command = f"minivae compare {name}{words}"
         sections.append(Section(name, module.WHAT, command, seconds, folder / name, summary))
@@ -87,8 +109,18 @@ def run(options: argparse.Namespace) -> int:
             voice.say(f"\n{textwrap.fill(line, width())}")
         voice.say(f"\n{seconds:.0f} s\n", flush=True)
         voice.tell(**{name: summary})
-    voice.wrote(folder / "index.html")
-    return 0
+    if sections:
+        voice.wrote(folder / "index.html")
+    return 1 if failed else 0
+
+
+def _run_one(
+    name: str, folder: Path, repeat: dict[str, int], progress: bool
+) -> tuple[dict[str, Any], float]:
+    """Summary of one experiment, and the seconds that it took."""
+    started = time.monotonic()
+    summary = run_whole(experiments()[name], folder / name, repeat, progress=progress)
+    return summary, time.monotonic() - started
 
 
 def run_whole(module: ModuleType, folder: Path, repeat: dict[str, int], *, progress: bool) -> dict:
