@@ -7,13 +7,17 @@ import importlib
 import inspect
 import json
 import pkgutil
+import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ...errors import OptionError
+from ..failures import said
 from ..numbers import whole
 from ..options import add_shared, refuse_idle
 from ..voice import width
@@ -54,12 +58,8 @@ def experiments() -> dict[str, ModuleType]:
 def run(options: argparse.Namespace) -> int:
     """Run what was asked for; the page grows with each experiment that is done.
 
-    One that fails does not end the others; the exit code is then 1.
+    One that fails does not end the others; the exit code is then 2.
     """
-    from ...engine.workers import each
-    from ...files import write_atomically
-    from ...uses.experiments.page import Section, page, text_table
-
     known = experiments()
     voice = options.voice
     if options.list:
@@ -69,8 +69,8 @@ def run(options: argparse.Namespace) -> int:
                 f"{options.names[0]} was given, but --list names all there is; leave one out."
             )
         for name, module in known.items():
-            said = f"{name:<14}{module.WHAT} ({default_seeds(module)} seeds)"
-            voice.say(textwrap.fill(said, width(), subsequent_indent=" " * 14))
+            line = f"{name:<14}{module.WHAT} ({default_seeds(module)} seeds)"
+            voice.say(textwrap.fill(line, width(), subsequent_indent=" " * 14))
         voice.tell(experiments={name: module.WHAT for name, module in known.items()})
         return 0
     chosen = choose(options.names, known)
@@ -80,6 +80,17 @@ def run(options: argparse.Namespace) -> int:
     if not 1 <= jobs <= 64:
         raise OptionError(f"--jobs {jobs} was given; give 1 to 64.")
     folder = new_folder(options.out)
+    with not_empty(folder):
+        return run_all(chosen, folder, jobs, options)
+
+
+def run_all(chosen: list[str], folder: Path, jobs: int, options: argparse.Namespace) -> int:
+    """Run experiments into `folder`; return the exit code."""
+    from ...engine.workers import each
+    from ...files import write_atomically
+    from ...uses.experiments.page import Section, page, text_table
+
+    known, voice = experiments(), options.voice
     repeat = {} if options.seeds is None else {"seeds": options.seeds}
     sections: list[Section] = []
     failed = []
@@ -91,7 +102,8 @@ def run(options: argparse.Namespace) -> int:
             if len(chosen) == 1:
                 raise found
             failed.append(name)
-            voice.note(f"{name} failed: {found}")
+            _, why = said(found) or (1, f"{type(found).__name__}: {found}")
+            print(f"minivae: {name} failed: {why}", file=sys.stderr)
             continue
         summary, seconds = found
         module = known[name]
@@ -111,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
         voice.tell(**{name: summary})
     if sections:
         voice.wrote(folder / "index.html")
-    return 1 if failed else 0
+    return 2 if failed else 0
 
 
 def _run_one(
@@ -127,16 +139,21 @@ def run_whole(module: ModuleType, folder: Path, repeat: dict[str, int], *, progr
     """Run one experiment into `folder`, which is there when it is done, and not before."""
     from ...files import whole_folder
 
-    try:
-        with whole_folder(folder) as new:
-            summary = module.run(new, progress=progress, **repeat)
-            text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-            (new / "summary.json").write_text(text, encoding="utf-8")
-    except BaseException:
-        if not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
-        raise
+    with whole_folder(folder) as new:
+        summary = module.run(new, progress=progress, **repeat)
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        (new / "summary.json").write_text(text, encoding="utf-8")
     return summary
+
+
+@contextmanager
+def not_empty(folder: Path) -> Iterator[None]:
+    """Take a folder back in which nothing is when this block ends."""
+    try:
+        yield
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def default_seeds(module: ModuleType) -> int:
