@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine.backend import Array, array_module, kernel
+from ..engine.company import Company
 from ..engine.cpu.loop import loop
 from ..engine.cpu.workspace import empty
-from ..engine.company import Company
 from ..engine.door import door
 from ..engine.layer import Layer
 from ..errors import OptionError, ShapeError, StateError

@@ -120,9 +120,9 @@ def test_an_experiment_that_fails_leaves_nothing_and_takes_nothing_away(small, c
     assert call("failing", "--out", "none") == 2
     assert not Path("none").exists()
     capsys.readouterr()
-    assert call("small", "failing", "--out", "both") == 2
+    assert call("failing", "small", "--out", "both") == 2  # the other one runs all the same
     err = capsys.readouterr().err
-    assert err == "minivae: the data are not here; fetch them.\n"
+    assert err == "minivae: failing failed: the data are not here; fetch them.\n"
     assert sorted(path.name for path in Path("both").iterdir()) == ["index.html", "small"]
 
 
@@ -161,6 +161,7 @@ def run_failing_at_once(folder, *, seeds=1, progress=True):
     [
         ("smal", "there is no experiment 'smal' (did you mean 'small'?); choose among: small, fai"),
         ("small --seeds 0", "at least 1"),
+        ("small --jobs 0", "--jobs 0 was given; give 1 to 64"),
         ("small --seeds many", "no whole number"),
         ("small --out full", "full exists already"),
         ("small --out full/file", "exists already"),

@@ -87,6 +87,7 @@ explore VAE --only manifold --with a --without b
 explore VAE --only manifold --data digits8
 compare --list --seeds 3
 compare --list --out new
+compare --list --jobs 2
 compare --list modes
 data list digits8
 step --all --out new.html

@@ -62,6 +62,8 @@ INSIDE = {
     "minivae.ops.registry": "what an operation says when it is defined",
     "minivae.ops.windows": "asked by layers with windows",
     "minivae.show.derivations": "asked by the reader",
+    "minivae.show.scaling": "asked by the command",
+    "minivae.train.launch": "asked by the command",
     "minivae.show.reader": "the command's; what others call is in `__all__`",
     "minivae.show.sequences": "asked by the commands",
     "minivae.show.trace": "what others call is in `__all__`",

@@ -15,6 +15,7 @@ examples:
   minivae bench                        784-400-20 at batch 128, and a bar chart
   minivae bench --batch 32 --seconds 1
   OPENBLAS_NUM_THREADS=1 minivae bench steadier: the matrix products on one thread
+  mpiexec -n 2 minivae bench --mpi     what several processes would bring, from 2 to 64
   minivae bench --threads 1,2,4        one step with so many threads each, and nothing else
 """
 
@@ -31,6 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", help=seconds, type=float, default=0.2, metavar="X")
     threads = "measure one step with each of these numbers of threads, such as 1,2,4, alone"
     parser.add_argument("--threads", help=threads, type=several, metavar="N,N,...")
+    mpi = "measure the call between the processes that were started, and what more would bring"
+    parser.add_argument("--mpi", action="store_true", help=mpi)
     out = "a new .png file for the bar chart (default: runs/bench-<number>.png)"
     parser.add_argument("--out", help=out, metavar="FILE")
     add_shared(parser, "quiet", "json")
@@ -47,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
             f"{options.latent} and --seconds {options.seconds:g} were given; sizes must be at "
             "least 1, and seconds above 0 and below 3600."
         )
+    if options.mpi:
+        return by_processes(options)
     if options.threads:
         return by_threads(options)
     path, say = output(options.out), options.voice.say
@@ -109,6 +114,41 @@ def by_threads(options: argparse.Namespace) -> int:
     if row.disturbed:
         options.voice.note(f"busy: {row.disturbed}; close other programs and measure again")
     options.voice.tell(busy=row.disturbed, threads=row.seconds)
+    return 0
+
+
+def by_processes(options: argparse.Namespace) -> int:
+    """Measure a step and the call between processes, and print what more of them would bring."""
+    from ...show.scaling import measure, table
+    from ...train.launch import ending_all, join
+    from ..failures import said
+
+    crew = join()
+    if crew.size == 1:
+        raise OptionError(
+            "--mpi measures between processes, but this is one alone; start it as several: "
+            "mpiexec -n 2 minivae bench --mpi."
+        )
+    sizes = {"hidden": tuple(options.hidden), "latent": options.latent, "batch": options.batch}
+    with ending_all(crew, said):
+        found = measure(crew, **sizes, budget=options.seconds)
+        if not crew.leads:
+            options.json = options.voice.as_json = False
+            return 0
+    say, rows = options.voice.say, table(found, crew.size, options.batch)
+    numbers, step = found["bytes"] // 4, found["step"][options.batch]
+    say(f"measured here, {crew.size} processes: a step of {options.batch} {1e3 * step:.3f} ms,")
+    say(f"Allreduce of 1 number {1e6 * found['small']:.1f} microseconds,")
+    say(f"Allreduce of {numbers:,} float32 {1e3 * found['large']:.3f} ms")
+    say("\na model, not a measurement: strong (the same minibatch), weak (as many examples each)")
+    titles = {"allreduce": 12, "strong, ms": 12, "times": 8, "weak, ms": 12, "times ": 8}
+    say(f"{'processes':>9}" + "".join(f"{title.strip():>{n}}" for title, n in titles.items()))
+    for row in rows:
+        say(
+            f"{row['processes']:>9}{1e3 * row['allreduce']:>12.3f}{1e3 * row['strong']:>12.3f}"
+            f"{row['strong_times']:>8.2f}{1e3 * row['weak']:>12.3f}{row['weak_times']:>8.2f}"
+        )
+    options.voice.tell(processes=crew.size, measured=found, model=rows)
     return 0
 
 

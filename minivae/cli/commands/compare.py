@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import functools
 import importlib
 import inspect
 import json
@@ -18,6 +19,7 @@ from typing import Any
 
 from ...errors import OptionError
 from ...interrupts import exit_code
+from ..failures import said
 from ..numbers import whole
 from ..options import add_shared, refuse_idle
 from ..own_options import add_own, flag
@@ -28,6 +30,7 @@ examples:
   minivae compare --list                 what there is to run
   minivae compare modes                  VAE and GAN on 8 and on 25 Gaussians
   minivae compare modes stability --seeds 3 --out quick
+  minivae compare --jobs 2               two at once
   minivae compare                        all that take some minutes each on two cores
   minivae compare iwae --k 1 5           hours; Ctrl-C stops it, and the command says how to go on
 """
@@ -44,6 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FOLDER", help=out)
     resume = "go on in this folder with an experiment that was interrupted"
     parser.add_argument("--resume", metavar="FOLDER", help=resume)
+    jobs = "experiments that run at once, each in a process of its own (default: 1)"
+    parser.add_argument("--jobs", type=whole, metavar="N", help=jobs)
     add_shared(parser, "quiet", "json")
     for name, module in experiments().items():
         if own := own_options(module):
@@ -72,47 +77,75 @@ def resumes(module: ModuleType) -> bool:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run what was asked for; the page grows with each experiment that is done."""
-    from ...files import write_atomically
-    from ...uses.experiments.page import Section, page, text_table
+    """Run what was asked for; the page grows with each experiment that is done.
 
+    One that fails does not end the others; the exit code is then 2.
+    """
     known = experiments()
     voice = options.voice
     if options.list:
         own = [name for module in known.values() for name in own_options(module)]
-        refuse_idle(options, "--list runs nothing", "seeds", "out", "resume", *own)
+        refuse_idle(options, "--list runs nothing", "seeds", "out", "resume", "jobs", *own)
         if options.names:
             raise OptionError(
                 f"{options.names[0]} was given, but --list names all there is; leave one out."
             )
         for name, module in known.items():
-            said = f"{name:<14}{module.WHAT} ({default_seeds(module)} seeds)"
-            voice.say(textwrap.fill(said, width(), subsequent_indent=" " * 14))
+            line = f"{name:<14}{module.WHAT} ({default_seeds(module)} seeds)"
+            voice.say(textwrap.fill(line, width(), subsequent_indent=" " * 14))
         voice.tell(experiments={name: module.WHAT for name, module in known.items()})
         return 0
     chosen = choose(options.names, known)
     if options.seeds == 0:
         raise OptionError("--seeds 0 was given, but an experiment needs at least 1.")
-    asked = {name: given(options, known[name]) for name in chosen}
+    jobs = 1 if options.jobs is None else options.jobs
+    if not 1 <= jobs <= 64:
+        raise OptionError(f"--jobs {jobs} was given; give 1 to 64.")
     for name, module in known.items():
         if name not in chosen:
             refuse_idle(options, f"{name} does not run, whose it is", *own_options(module))
+    asked = {name: given(options, known[name]) for name in chosen}
     folder = old_folder(options, chosen, known) if options.resume else new_folder(options.out)
-    sections = []
-    for name in chosen:
-        module = known[name]
-        voice.say(f"{name}: {module.WHAT}", flush=True)
-        started = time.monotonic()
-        command = shlex.join(["minivae", "compare", name, *as_typed(asked[name])])
+    with not_empty(folder):
         try:
-            summary = run_one(module, folder / name, asked[name], progress=voice.progress)
+            return run_all(asked, folder, jobs, options)
         except KeyboardInterrupt as error:
-            if not (resumes(module) and (folder / name).exists()):
+            name = chosen[0]
+            if len(chosen) > 1 or not (resumes(known[name]) and (folder / name).exists()):
                 raise
             words = shlex.join(["--resume", str(folder)])
-            print(f"interrupted; go on with: {command} {words}", file=sys.stderr)
+            print(f"interrupted; go on with: {typed(name, asked[name])} {words}", file=sys.stderr)
             return exit_code(error)
-        seconds = time.monotonic() - started
+
+
+def run_all(
+    asked: dict[str, dict[str, Any]], folder: Path, jobs: int, options: argparse.Namespace
+) -> int:
+    """Run experiments, each with what was asked of it, into `folder`; return the exit code."""
+    from ...engine.workers import each
+    from ...files import write_atomically
+    from ...uses.experiments.page import Section, page, text_table
+
+    known, voice = experiments(), options.voice
+    sections: list[Section] = []
+    failed = []
+    progress = voice.progress and jobs == 1
+    run_one = functools.partial(_run_one, folder=folder, asked=asked, progress=progress)
+    begun = time.monotonic()
+    for number, (name, found) in enumerate(each(run_one, list(asked), min(jobs, len(asked))), 1):
+        if isinstance(found, Exception):
+            if len(asked) == 1:
+                raise found
+            failed.append(name)
+            _, why = said(found) or (1, f"{type(found).__name__}: {found}")
+            print(f"minivae: {name} failed: {why}", file=sys.stderr)
+            continue
+        summary, seconds = found
+        module = known[name]
+        left = (time.monotonic() - begun) / number * (len(asked) - number)
+        soon = f" ({number} of {len(asked)}, about {left / 60:.0f} min left)" if left else ""
+        voice.say(f"{name}: {module.WHAT}{soon}", flush=True)
+        command = typed(name, asked[name])
         sections.append(Section(name, module.WHAT, command, seconds, folder / name, summary))
         html = page(sections)
         write_atomically(folder / "index.html", lambda file, html=html: file.write(html.encode()))
@@ -122,8 +155,9 @@ def run(options: argparse.Namespace) -> int:
             voice.say(f"\n{textwrap.fill(line, width())}")
         voice.say(f"\n{seconds:.0f} s\n", flush=True)
         voice.tell(**{name: summary})
-    voice.wrote(folder / "index.html")
-    return 0
+    if sections:
+        voice.wrote(folder / "index.html")
+    return 2 if failed else 0
 
 
 def given(options: argparse.Namespace, module: ModuleType) -> dict[str, Any]:
@@ -132,37 +166,42 @@ def given(options: argparse.Namespace, module: ModuleType) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def as_typed(asked: dict[str, Any]) -> list[str]:
-    """Options as the user would type them again."""
-    typed: list[str] = []
-    for name, value in asked.items():
-        typed += [flag(name), *map(str, value if isinstance(value, list) else [value])]
-    return typed
+def typed(name: str, asked: dict[str, Any]) -> str:
+    """The command of one experiment, as the user would type it again."""
+    words = ["minivae", "compare", name]
+    for option, value in asked.items():
+        words += [flag(option), *map(str, value if isinstance(value, list) else [value])]
+    return shlex.join(words)
 
 
-def run_one(module: ModuleType, folder: Path, asked: dict[str, Any], *, progress: bool) -> dict:
+def _run_one(
+    name: str, folder: Path, asked: dict[str, dict[str, Any]], progress: bool
+) -> tuple[dict[str, Any], float]:
+    """Summary of one experiment, and the seconds that it took."""
+    started = time.monotonic()
+    summary = run_whole(experiments()[name], folder / name, asked[name], progress=progress)
+    return summary, time.monotonic() - started
+
+
+def run_whole(module: ModuleType, folder: Path, asked: dict[str, Any], *, progress: bool) -> dict:
     """Run one experiment into `folder`, which is there when it is done.
 
     It is not there before, unless the experiment can go on with what it has left there.
     """
     from ...files import whole_folder
 
-    try:
-        with in_place(folder) if resumes(module) else whole_folder(folder) as new:
-            summary = module.run(new, progress=progress, **asked)
-            text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-            (new / "summary.json").write_text(text, encoding="utf-8")
-    except BaseException:
-        if not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
-        raise
+    with not_empty(folder, make=True) if resumes(module) else whole_folder(folder) as new:
+        summary = module.run(new, progress=progress, **asked)
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        (new / "summary.json").write_text(text, encoding="utf-8")
     return summary
 
 
 @contextmanager
-def in_place(folder: Path) -> Iterator[Path]:
-    """Give the folder itself to write into; it is gone again if nothing was written."""
-    folder.mkdir(exist_ok=True)
+def not_empty(folder: Path, *, make: bool = False) -> Iterator[Path]:
+    """Give a folder to write into, and take it back if nothing is in it when this block ends."""
+    if make:
+        folder.mkdir(exist_ok=True)
     try:
         yield folder
     finally:

@@ -180,7 +180,7 @@ def _batch(options: argparse.Namespace, target: str) -> int:
 
     grades = grade_each(waiting, rubric, min(_jobs(options.jobs), max(1, len(waiting))), **how)
     try:
-        shown = options.voice.progress and not options.json
+        shown = not options.json and sys.stderr is not None and sys.stderr.isatty()
         for grade in bar(grades, total=len(waiting), disable=not shown, leave=False):
             row = row_of(grade, rubric)
             rows[row["submission"]] = row

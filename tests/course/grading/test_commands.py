@@ -255,3 +255,23 @@ def test_too_much_is_not_sent():
     with pytest.raises(messages.MessageError, match="nested"):
         messages.encode(loop)
     assert time.monotonic() - start < 1
+
+
+def test_a_batch_by_two_processes_and_resumed(tmp_path, rubric):
+    folder, points = tmp_path / "submissions", tmp_path / "rubric.toml"
+    folder.mkdir()
+    for name in "abcd":
+        (folder / f"{name}.py").write_text(WRONG if name == "b" else LINEAR)
+    words = ["--batch", folder, "--points", points, "--seed", "3", "--csv"]
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    assert run(*words, one, "--jobs", "1") == run(*words, two, "--jobs", "2") == 1
+    assert one.read_bytes() == two.read_bytes()
+    kept = one.read_text().splitlines()
+    two.write_text("\n".join([*kept[:2], kept[2].replace("b.py,", "b.py,by hand "), ""]))
+    run(*words, two, "--resume")
+    rows = two.read_text().splitlines()
+    assert rows[2].startswith("b.py,by hand ")  # what has a row is not graded again
+    assert [*rows[:2], *rows[3:]] == [*kept[:2], *kept[3:]]
+    two.write_text("nothing,like\nit,\n")
+    with pytest.raises(OptionError, match="is no table of grades"):
+        run(*words, two, "--resume")
