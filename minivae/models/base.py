@@ -61,8 +61,7 @@ class Model(Declared, listed=False):
         backend: str | Backend = "auto",
         **options: Any,
     ) -> None:
-        known = {**LIKELIHOODS, **OF_SYMBOLS}
-        if likelihood not in known:
+        if likelihood not in (known := {**LIKELIHOODS, **OF_SYMBOLS}):
             raise OptionError(
                 f"likelihood={likelihood!r} was given; choose one of: {', '.join(LIKELIHOODS)}."
             )
@@ -267,8 +266,8 @@ class Model(Declared, listed=False):
         Updating is the optimizer's: `optimizer.step(model.params)`.
         """
         expect_examples(x)
-        again = self.workspace.calls.of(self, x, noise, beta)
-        with self.workspace, self.params.training, again:
+        calls = self.workspace.calls.of(self, x, noise, beta)
+        with self.workspace, self.params.training, calls as again:
             if not again.replayed:
                 again.terms = self.forward(x, noise, beta)
                 self.backward()

@@ -76,10 +76,8 @@ class VQVAE(Model):
         As for `Codebook`.
     commitment : float
         $\beta$ of (3).
-    prior_width : int
-        Channels of the prior's convolutions; 0 for independent places.
-    prior_layers : int
-        How many of these convolutions; each sees a row further up.
+    prior_width, prior_layers : int
+        Channels of the prior's convolutions, 0 for independent places; and how many there are.
     """
 
     kind = "vq"
@@ -144,12 +142,11 @@ class VQVAE(Model):
         self.begun = False
 
     def _make_encoder(self, rng: np.random.Generator) -> Layer:
-        negative = min(self.commitment, self.prior_width) < 0
-        if negative or self.slots == 0 or self.prior_layers < 1:
+        least, layers = min(self.commitment, self.prior_width), self.prior_layers
+        if least < 0 or self.slots == 0 or layers < 1:
             raise OptionError(
-                f"commitment={self.commitment}, prior_width={self.prior_width}, prior_layers="
-                f"{self.prior_layers} and slots={self.slots} were given; none is below 0, and "
-                "there is at least 1 layer and 1 slot."
+                f"commitment={self.commitment}, prior_width={self.prior_width}, slots={self.slots}"
+                f", prior_layers={layers} was given; none is below 0, the last two at least 1."
             )
         grid = self.halves.grid(self.data_shape)
         if grid and self.slots:
@@ -163,8 +160,7 @@ class VQVAE(Model):
         usage = {"decay": self.decay, "least": self.least}
         averaged = self.codebook_by == "averages"
         self.book = Codebook(self.codebook, self.latent, averaged=averaged, **usage, **how)
-        sizes = (self.codebook, self.prior_width, self.prior_layers)
-        self.prior = CodePrior(self.grid, *sizes, **how)
+        self.prior = CodePrior(self.grid, self.codebook, self.prior_width, layers, **how)
         self.pass_through = StraightThrough(**self.where)
         n_out = self.latent if self.placed else self.places * self.latent
         return self.halves.encoder(self.data_shape, n_out, rng, placed=self.placed)
