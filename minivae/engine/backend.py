@@ -14,7 +14,7 @@ import importlib.util
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Annotated, Any, ClassVar
 
@@ -105,7 +105,7 @@ class Backend:
     waits: bool = True
     shares: bool = False
     ahead: Callable[[Callable, Iterable], Iterator] = map
-    hand_out: Callable[..., None] = lambda array, call, direct: call(array)
+    hand_out: Callable[..., None] = field(default_factory=lambda: _as_it_is)
 
     def __reduce__(self) -> tuple:
         # A backend is found again by its name: its module cannot be copied or pickled.
@@ -267,6 +267,10 @@ def float_dtype(dtype: Any) -> np.dtype:
             "or 'float64' (to check); choose one of the two."
         )
     return resolved
+
+
+def _as_it_is(array: np.ndarray, call: Callable[[np.ndarray], None], direct: bool) -> None:
+    call(array)
 
 
 def _numpy_erf(x: np.ndarray) -> np.ndarray:
