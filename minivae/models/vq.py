@@ -146,7 +146,7 @@ class VQVAE(Model):
         if least < 0 or self.slots == 0 or layers < 1:
             raise OptionError(
                 f"commitment={self.commitment}, prior_width={self.prior_width}, slots={self.slots}"
-                f", prior_layers={layers} was given; none is below 0, the last two at least 1."
+                f", prior_layers={layers}: none is below 0, and there is at least 1 layer and slot."
             )
         grid = self.halves.grid(self.data_shape)
         if grid and self.slots:
