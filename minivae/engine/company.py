@@ -43,7 +43,7 @@ class Company:
 
         By (1), the sum of $B_r g_r$, divided by the rows of this one.
         """
-        return mine
+        return mine  # (1), with one term
 
     def count(self, n: int) -> int:
         """How many of something there are in the minibatch, if these rows have n."""

@@ -458,7 +458,7 @@ def scripted(monkeypatch, training, losses):
     """Let validation report these losses, and remember theta after each epoch."""
     thetas = []
 
-    def validate(run, x_val):
+    def validate(run, x_val, crew):
         thetas.append(here(run.model.params.theta).copy())
         return {"val_loss": losses[len(run.history)], "val_nll": 0.0, "val_kl": 0.0}
 

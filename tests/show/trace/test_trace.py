@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from arrays import here, there
-from minivae import VAE, Autoencoder, Dropout, Linear, Sequential, ops
+from minivae import VAE, Autoencoder, Dropout, Linear, Sequential, models, ops
 from minivae.engine import backend, layer
 from minivae.errors import OptionError, ShapeError, StateError
 from minivae.ops.likelihoods import bernoulli
@@ -47,7 +47,8 @@ def test_every_record_follows_from_its_inputs(kind):
     again = 0
     for record in t:
         module, _, name = record.operation.rpartition(".")
-        reference = getattr(getattr(ops, module), name)
+        room = getattr(ops, module, None) or getattr(models, module)
+        reference = getattr(room, name)
         parameters = inspect.signature(reference).parameters
         given = {a.name: a.values for a in record.inputs} | record.options
         ordered = [given.pop(name) for name in parameters if name in given]
