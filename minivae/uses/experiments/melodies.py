@@ -22,6 +22,7 @@ from ... import data as datasets
 from ...data import Dataset
 from ...data.alphabet import spelled
 from ...models import MODELS
+from ...models.registry import Option
 from ...models.rows import encode
 from ...ops import code_density
 from ...show.canvas import new_figure, save
@@ -43,6 +44,9 @@ Table = tuple[str, list[str], list[list[str]]]
 
 NAME = "melodies"
 WHAT = "sequences: four ways to train a recurrent decoder, and what lies between two sequences"
+OPTIONS = {
+    "sequences": Option(str, "melodies", "what to learn", choices=("melodies", "names")),
+}
 
 WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "plain": ({}, {}),
@@ -61,14 +65,11 @@ SHOWN = 3
 """Pairs that are spelled out."""
 
 
-def source() -> str:
-    """Name of the data: the melodies, or names where there are none."""
-    return "melodies" if "melodies" in datasets.NAMES else "names"
-
-
-def run(folder: str | Path, *, seeds: int = 1, progress: bool = True) -> dict[str, Any]:
+def run(
+    folder: str | Path, *, seeds: int = 1, progress: bool = True, sequences: str = "melodies"
+) -> dict[str, Any]:
     """Run the experiment; see `minivae.uses.experiments`."""
-    folder, data = Path(folder), datasets.load(source())
+    folder, data = Path(folder), datasets.load(sequences)
     held_out = data.x_test[:MOST] if data.x_test is not None else data.x_train[:MOST]
     language, costs = best(data.x_train, held_out, len(data.alphabet or ()) - 1)
     records, models = train_all(data, held_out, seeds, progress=progress)

@@ -46,13 +46,14 @@ def test_a_crossfade_starts_at_one_end_and_leaves_it_for_the_other():
 
 def test_a_small_run_of_it_all(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(melodies, "source", lambda: "names")
     for name, value in {"EPOCHS": 1, "MOST": 40, "IMPORTANCE": 2, "LATENT": 2}.items():
         monkeypatch.setattr(melodies, name, value)
     monkeypatch.setattr(melodies, "SIZES", {"states": 8, "embedding": 4})
     monkeypatch.setattr(melodies.datasets, "load", lambda name: small)
     small = data.dataset.thin(NAMES, 100)
-    assert main(["compare", "melodies", "--seeds", "1", "--out", "made"]) == 0
+    assert (
+        main(["compare", "melodies", "--sequences", "names", "--seeds", "1", "--out", "made"]) == 0
+    )
     summary = json.loads((tmp_path / "made/melodies/summary.json").read_text())
     _, ways, paths = summary["tables"]
     assert [row[0] for row in ways[2]] == list(melodies.WAYS)
