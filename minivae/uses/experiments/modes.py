@@ -181,7 +181,7 @@ def draw_seeds(mixtures: list[Mixture], records: list[Record]) -> "Figure":
             ax.scatter(modes + (i - 1) * aside, 100 * quality, **style)
         ax.axhline(100 * HIGHEST, color="0.6", lw=1, ls=(0, (4, 3)))
         ax.plot(mixture.published[0], 100 * mixture.published[1], "k*", ms=11, label="GAN, publ.")
-        ax.set(xlim=(-0.5, len(mixture.means) + 0.5), ylim=(-4, 104))
+        ax.set(xlim=(-0.06 * len(mixture.means), 1.06 * len(mixture.means)), ylim=(-4, 104))
         ax.set(xlabel=f"modes covered, of {len(mixture.means)}", ylabel="high quality, %")
         ax.set_title(f"{mixture.name}: a point is a seed", loc="left")
         lighten(ax)
