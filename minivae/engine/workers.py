@@ -40,7 +40,7 @@ def each(
                 first, future = under_way.popleft()
                 result, pool = _collect(function, first, future, under_way, pool, jobs)
                 yield first, result
-            under_way.append((item, pool.submit(_uninterrupted, function, item)))
+            under_way.append((item, _submit(pool, function, item)))
         while under_way:
             first, future = under_way.popleft()
             result, pool = _collect(function, first, future, under_way, pool, jobs)
@@ -75,8 +75,18 @@ def _collect(
     pool = _pool(jobs)
     lost = list(under_way)
     under_way.clear()
-    under_way.extend((i, pool.submit(_uninterrupted, function, i)) for i, _ in lost)
+    under_way.extend((i, _submit(pool, function, i)) for i, _ in lost)
     return result, pool
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable[[Any], Any], item: Any) -> Future:
+    """Hand an item on; where a process has died just now, it is lost like those under way."""
+    try:
+        return pool.submit(_uninterrupted, function, item)
+    except BrokenProcessPool as error:
+        lost: Future = Future()
+        lost.set_exception(error)
+        return lost
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
