@@ -25,7 +25,8 @@ from ...models import MODELS
 from ...models.registry import Option
 from ...models.rows import encode
 from ...ops import code_density
-from ...show.canvas import new_figure, save
+from ...show.canvas import lighten, new_figure, save
+from ...show.plots import COLOURS
 from ...train.evaluate import evaluate, log_likelihood
 from ...train.loop import fit
 from ...train.optim.adam import Adam
@@ -251,14 +252,15 @@ def draw(between: dict[str, Measured], costs: dict[int, np.ndarray]) -> "Figure"
     """Draw the distances from both ends, and the cost, along the paths."""
     figure = new_figure(9.0, 3.2)
     axes, t = figure.subplots(1, 2), np.linspace(0, 1, POINTS)
-    for number, (way, found) in enumerate(between.items()):
-        axes[0].plot(t, found["from the first"].mean(axis=1), f"C{number}-", label=way)
-        axes[0].plot(t, found["from the second"].mean(axis=1), f"C{number}:")
-        axes[1].plot(t, found["cost"].mean(axis=1), f"C{number}-", label=way)
-    axes[1].axhline(min(nll.mean() for nll in costs.values()), color="grey", linewidth=1)
-    axes[0].set_ylabel("steps that differ: from the first, dotted from the second")
-    axes[1].set_ylabel("n-gram nats (grey: held-out sequences)")
+    for colour, (way, found) in zip(COLOURS, between.items(), strict=False):
+        axes[0].plot(t, found["from the first"].mean(axis=1), "-", color=colour, label=way)
+        axes[0].plot(t, found["from the second"].mean(axis=1), ":", color=colour)
+        axes[1].plot(t, found["cost"].mean(axis=1), "-", color=colour, label=way)
+    axes[1].axhline(min(nll.mean() for nll in costs.values()), color="0.6", ls=(0, (4, 3)))
+    axes[0].set_title("steps that differ from the first (dotted: the second)", loc="left")
+    axes[1].set_title("n-gram nats (dashed: held-out sequences)", loc="left")
     for ax in axes:
         ax.set_xlabel("from the first to the second")
-    axes[1].legend(fontsize=7)
+        lighten(ax)
+    axes[1].legend(frameon=False)
     return figure
