@@ -205,7 +205,8 @@ axes[1].set(title="dx, u near 0.88: exactly 0 behind step 12", xlabel="step", yt
 axes[1].set_xticks(range(0, T, 3), range(1, T + 1, 3))
 axes[1].grid(False)
 plt.show()
-print("first step against step 12:", {b: float(f"{v:.1e}") for b, v in reach.items()})
+for bias, share in reach.items():
+    print(f"u near {sigmoid(bias):.2f}: dx of step 1 is {share:.1e} of that of step 12")
 assert reach[-2] < reach[0] < reach[2] < reach[4]
 
 # %% [markdown]
@@ -282,7 +283,7 @@ plt.show()
 #
 # Now a VAE of first names, letter by letter. The encoder makes a code of a name; the decoder is a GRU that is told the code and, at each step, **the letter before**. In training that is the letter of the name itself. The loss is the one of notebook 04, with the likelihood above: nll + KL.
 #
-# Two of them, from the same first weights. The first is trained plainly. The second has **word dropout**: seven in ten of the letters before are hidden from the decoder, drawn anew in each step.
+# Two of them, from the same first weights. The first is trained plainly. The second has **word dropout**: seven in ten of the letters before are hidden from the decoder, drawn anew in each step of training.
 #
 # Two figures tell whether the code is used. The KL is what it costs. The *information* of the code about the name is what it tells:
 #
