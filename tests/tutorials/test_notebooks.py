@@ -54,8 +54,8 @@ def printed(cell):
     return "\n".join("".join(text) for text in texts)
 
 
-def test_there_are_twelve():
-    assert [source.name[:2] for source in SOURCES] == [f"{i:02d}" for i in range(12)]
+def test_there_are_thirteen():
+    assert [source.name[:2] for source in SOURCES] == [f"{i:02d}" for i in range(13)]
 
 
 # ---- what is committed ----
