@@ -115,7 +115,7 @@ class VQVAE(Model):
     columns = ("loss", "nll", "kl", "perplexity", "reseeded", "val_loss")
     can = frozenset({"reconstruct", "sample", "draw", "prior", "bound", "categories"})
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
-        {"codebook": 3, "prior_width": 2, "prior_layers": 3},
+        {"codebook": 3, "prior_width": 2},
         {"codebook": 3, "prior_width": 0, "codebook_by": "loss"},
     )
 

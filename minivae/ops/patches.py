@@ -134,12 +134,12 @@ def scatter_runs(P, x, base, down, top, across, left):  # noqa: ANN001, ANN201
 
 def gather(x: Array, P: Array, stride: Pair, padding: Sides) -> None:
     """Write the patches of x (B, H, W, C) to P (B, h, w, kh, kw, C)."""
-    in_parts(gather_runs, _in_runs(P, x), *steps(stride, padding, x.shape[3]), least=COSTLY)
+    in_parts(gather_runs, _in_runs(P, x), *_steps(stride, padding, x.shape[3]), least=COSTLY)
 
 
 def scatter(P: Array, x: Array, base: Array, stride: Pair, padding: Sides) -> None:
     """Add up P (B, h, w, kh, kw, C) in x (B, H, W, C), whose rows begin as `base` (W C,)."""
-    in_parts(scatter_runs, _in_runs(P, x), base, *steps(stride, padding, x.shape[3]), least=COSTLY)
+    in_parts(scatter_runs, _in_runs(P, x), base, *_steps(stride, padding, x.shape[3]), least=COSTLY)
 
 
 def _in_runs(P: Array, x: Array) -> tuple[Array, Array]:
@@ -148,7 +148,7 @@ def _in_runs(P: Array, x: Array) -> tuple[Array, Array]:
     return runs, x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
 
 
-def steps(stride: Pair, padding: Sides, channels: int) -> tuple[int, int, int, int]:
+def _steps(stride: Pair, padding: Sides, channels: int) -> tuple[int, int, int, int]:
     """Strides and first places, those along a row in numbers."""
     (down, across), ((top, _), (left, _)) = stride, padding
     return down, top, across * channels, left * channels

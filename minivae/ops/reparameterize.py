@@ -99,19 +99,25 @@ def _sample_each(mu, logvar, eps, s, z):  # noqa: ANN001, ANN202
 def forward_numba(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
     """Kernel of `forward`."""
     if eps.ndim == 3:
-        B, _, Z = eps.shape
-        if mu.shape != (B, 1, Z) or logvar.shape != (B, 1, Z):
-            raise ShapeError(
-                f"mu and logvar have shapes {mu.shape} and {logvar.shape}; with eps of shape "
-                f"{eps.shape} give ({B}, 1, {Z}) for both."
-            )
-        same_dtype(eps=eps, mu=mu, logvar=logvar)
-        (eps,), s, z = together(eps=eps), empty(eps.shape, eps.dtype), empty(eps.shape, eps.dtype)
-        _sample_each(mu[:, 0], logvar[:, 0], eps, s, z)
-        return z, (s,)
+        return _of_each_sample(mu, logvar, eps)
     mu, logvar, eps = together(mu=mu, logvar=logvar, eps=eps)
     s, z = empty(mu.shape, mu.dtype), empty(mu.shape, mu.dtype)
     _sample(mu.reshape(-1), logvar.reshape(-1), eps.reshape(-1), s.reshape(-1), z.reshape(-1))
+    return z, (s,)
+
+
+def _of_each_sample(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple]:
+    """Kernel of `forward` for mu and logvar (B, 1, Z), eps (B, K, Z)."""
+    B, K, Z = eps.shape
+    if mu.shape != (B, 1, Z) or logvar.shape != (B, 1, Z):
+        raise ShapeError(
+            f"mu and logvar have shapes {mu.shape} and {logvar.shape}; with eps of shape "
+            f"{eps.shape} give ({B}, 1, {Z}) for both."
+        )
+    same_dtype(eps=eps, mu=mu, logvar=logvar)
+    (eps,), s, z = together(eps=eps), empty(eps.shape, eps.dtype), empty(eps.shape, eps.dtype)
+    if K > 0:
+        _sample_each(mu[:, 0], logvar[:, 0], eps, s, z)
     return z, (s,)
 
 

@@ -131,7 +131,8 @@ class _Pieces:
         runs = P.reshape(*P.shape[:5], P.shape[5] * P.shape[6])
         rows = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
         rows, dy, W2 = map(np.ascontiguousarray, (rows, dy, W.reshape(-1, W.shape[3])))
-        steps = patches.steps(stride, padding, x.shape[3])
+        (down, across), ((top, _), (left, _)), C = stride, padding, x.shape[3]
+        steps = down, top, across * C, left * C  # along a row they count numbers
         given = (rows, y, dy, dW, runs, W2, steps, self.cblas)
         each_part(loop, self.parts, given)
 

@@ -589,7 +589,7 @@ def test_data_lists_what_there_is(capsys):
     out = capsys.readouterr().out
     for name in datasets.NAMES:
         assert f"\n{name} " in out
-    assert out.count("embedded") == 3
+    assert out.count("embedded") == 4
 
 
 def test_data_fetch_says_where(capsys):

@@ -13,6 +13,7 @@ MISTAKES = {
     "no_sum": "a sum over the batch, or over another broadcast axis, is missing",
     "mean_for_sum": "a mean over the batch stands where a sum belongs (bias, weights)",
     "no_upstream": "the upstream gradient was not multiplied in",
+    "some_entries": "only some entries, rows or columns are wrong",
     # local derivatives
     "at_output": "the derivative was taken at the output instead of the input, or the reverse",
     "derivative_twice": "the local derivative (a sigmoid's, a softmax's) was multiplied in twice",
@@ -20,9 +21,11 @@ MISTAKES = {
     "missing_term": "a term is missing (product rule, chain rule through a second path)",
     "wrong_mask": "the mask comes from the wrong array",
     "wrong_axis": "a sum, softmax or normalisation runs over the wrong axis",
+    "approximation": "the derivative belongs to another variant of the function (tanh GELU, eps)",
     # noise and variance
     "noise_redrawn": "the noise was drawn again for the backward pass",
     "noise_missing": "the noise is missing from the gradient",
+    "noise_gradient": "the gradient was sent into the noise, or the noise was given one",
     "variance_for_std": "the variance stands where the standard deviation belongs, or the reverse",
     "sigma_head": "the head is treated as sigma or log sigma, but it is the log of the variance",
     # the VAE's sums
@@ -36,6 +39,7 @@ MISTAKES = {
     "weights": "the importance weights are wrong (uniform, of the wrong sign, or differentiated)",
     # structures
     "constant_stats": "mean or variance of a normalisation is treated as a constant",
+    "overlap": "overlapping windows are overwritten instead of added",
     "logvar_clamp": "the gradient passes where the clamp is closed, or stops where it is open",
     "loss_constant": "a constant inside the loss (an eps in a log) is missing from the gradient",
 }

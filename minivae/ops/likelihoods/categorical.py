@@ -270,7 +270,7 @@ def _one_hot(arguments: dict, rng: np.random.Generator) -> dict:
     return {**arguments, "x": x == x.max(axis=-1, keepdims=True)}
 
 
-def side_by_side(arrays: dict) -> dict:
+def _side_by_side(arrays: dict) -> dict:
     """One-hot vectors and logits (B, D, L) as the layer takes them, (B, D L)."""
     return {name: x.reshape(len(x), math.prod(x.shape[1:])) for name, x in arrays.items()}
 
@@ -285,6 +285,6 @@ CASES = [
         prepare=_one_hot,
         output=("B",),
         layer=lambda **how: Categorical(SIZES["L"], **how),
-        pack=side_by_side,
+        pack=_side_by_side,
     ),
 ]

@@ -45,7 +45,7 @@ from ...engine.cpu.elementary import exp
 from ...engine.kinds import Rows
 from ...errors import DataError, ShapeError
 from .base import rows, scaled_rows
-from .categorical import Categorical, side_by_side
+from .categorical import Categorical, _side_by_side
 
 
 @door
@@ -191,13 +191,13 @@ class Tokens(Categorical):
 
     def note(self, x: Rows) -> str:
         """Check that the data are numbers of symbols; their nats bound a likelihood."""
-        require_symbols(x[:], self.levels)
+        _require_symbols(x[:], self.levels)
         return ""
 
     def encode_data(self, x: np.ndarray | Array) -> np.ndarray:
         """Turn symbols (N, T), whole numbers from 0 to V, into one-hot rows (N, T V); 0 into 0."""
         if isinstance(x, np.ndarray):  # on a device nobody waits to hear of it
-            require_symbols(x, self.levels)
+            _require_symbols(x, self.levels)
         xp = array_module(x)
         hot = (x[..., None] == xp.arange(1, self.levels + 1)).astype(x.dtype)
         return hot.reshape(len(x), self.data_width(x.shape[1]))
@@ -231,7 +231,7 @@ class Tokens(Categorical):
         return np.zeros(self.output_width(len(mean)))
 
 
-def require_symbols(x: np.ndarray, levels: int) -> None:
+def _require_symbols(x: np.ndarray, levels: int) -> None:
     """Raise `DataError` unless all of x is a whole number from 0 to `levels`."""
     wrong = ~((x >= 0) & (x <= levels) & (np.floor(x) == x))
     if wrong.any():
@@ -260,7 +260,7 @@ CASES = [
         prepare=_with_ends,
         output=("B",),
         layer=lambda **how: Tokens(5, **how),
-        pack=side_by_side,
+        pack=_side_by_side,
         sizes={"T": 11, "V": 5},
     ),
 ]
