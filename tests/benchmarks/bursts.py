@@ -113,7 +113,7 @@ class Worker:
 
     def burst(self, steps: int) -> None:
         """Take one burst; two steps before it fill the caches again and are not counted."""
-        time.sleep(0.02)  # the threads of the one before go to sleep
+        time.sleep(0.25)  # the threads of the one before keep their cores for up to 0.2 s
         before = busy(), busy(self.process.pid), time.perf_counter()
         with suppress(BrokenPipeError):  # `_read` tells why it is gone
             self.process.stdin.write(f"{steps + 2}\n")

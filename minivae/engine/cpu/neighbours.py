@@ -7,11 +7,11 @@ then took 1.4 times as long as those of one thread, which had a core to itself.
 Linux counts for each thread how long it was ready to run but had no core (`/proc/self/task/N/
 schedstat`, the second number, nanoseconds). On cores of its own a thread of the team waits for 0 to
 6 in a hundred of the time, beside another program for 35 to 90. So every 100 ms of steps these
-numbers are read (30 microseconds); where a thread waited for a fifth of the time, twice in a row,
-the team rests and the calling thread does all parts alone, for a second at first, then for
+numbers are read (30 microseconds); where a thread waited for a fifth of the time, three times in a
+row, the team rests and the calling thread does all parts alone, for a second at first, then for
 twice as long each time that nothing has changed. Once is not enough: BLAS's own threads keep their
-cores for some 100 ms after a product outside of a step. Whoever computes a part, the bits are the
-same (`threads.py`).
+cores for some 100 ms after a product outside of a step, those of other libraries for 200. Whoever
+computes a part, the bits are the same (`threads.py`).
 
 Elsewhere than on Linux nothing is known, and nobody is crowded.
 """
@@ -24,6 +24,8 @@ WINDOW = 0.1
 """Seconds between two readings."""
 CROWDED = 0.2
 """Share of the time that a thread waited for a core, from which on the others are left alone."""
+IN_A_ROW = 3
+"""Readings that must say so."""
 SHORTEST, LONGEST = 1.0, 8.0
 """Seconds for which they are, at first and at most."""
 
@@ -40,7 +42,7 @@ class Neighbours:
     def __init__(self, helpers: Sequence[threading.Thread]) -> None:
         self.helpers = helpers
         self.read_at, self.waited = 0.0, dict[int, int]()
-        self.crowded_before = False
+        self.crowded = 0
         self.alone_until, self.pause = 0.0, SHORTEST
 
     def crowd(self) -> bool:
@@ -53,14 +55,14 @@ class Neighbours:
         before, since = self.waited, now - self.read_at
         self.read_at, self.waited = now, waits([thread.native_id or 0 for thread in self.helpers])
         if since > 4 * WINDOW or not before:  # there was something else than steps meanwhile
-            self.crowded_before = False
+            self.crowded = 0
             return False
         lost = max((ns - before.get(thread, ns) for thread, ns in self.waited.items()), default=0)
-        twice, self.crowded_before = self.crowded_before, lost > CROWDED * 1e9 * since
-        if not self.crowded_before:
+        self.crowded = self.crowded + 1 if lost > CROWDED * 1e9 * since else 0
+        if self.crowded == 0:
             self.pause = SHORTEST
-        elif twice:
-            self.alone_until, self.waited = now + self.pause, {}
+        elif self.crowded == IN_A_ROW:
+            self.alone_until, self.waited, self.crowded = now + self.pause, {}, 0
             self.pause = min(2 * self.pause, LONGEST)
         return now < self.alone_until
 
