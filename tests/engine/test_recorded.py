@@ -339,3 +339,16 @@ def test_short_runs_record_nothing_and_the_plain_backend_never():
     assert model.workspace.calls.recordings == {}
     assert not any(train(make(backend="numpy"), images())[1])
     assert get_backend("numpy").shares is False
+
+
+def test_the_same_step_again_and_again_is_not_proven_for_ever():
+    model = make()
+    rng = np.random.default_rng(0)
+    x, eps = images()[:BATCH], rng.standard_normal((BATCH, 8), dtype="float32")
+    played = []
+    play = recorded.Recording.play
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorded.Recording, "play", lambda self: played.append(1) or play(self))
+        for _ in range(200):
+            model.step(x, eps)
+    assert 0 < len(played) < 25

@@ -135,7 +135,7 @@ class Recording:
         self.team, self.start, self.stop = team, start, start
         self.parts = list(found.values())
         self.calls: list[tuple[Callable, tuple, Any]] = []
-        self.proofs = 0
+        self.proofs, self.idle = 0, 0
 
     def watched(self, own: Callable) -> bool:
         """Whether somebody has put something in the place of a part's `call`, or of a method."""
@@ -254,7 +254,7 @@ class Calls:
             self.under_way, now.calls = made, made.calls
 
     def _wait_longer(self) -> None:
-        """The data have decided otherwise; record again, but later each time."""
+        """The data have decided otherwise, or never change; record again, but later each time."""
         self.recordings.pop(self.at_work)
         self.same, self.patience = 0, 2 * self.patience
 
@@ -275,3 +275,7 @@ class Calls:
                 self._give_up()
             elif actual[0] != self.before[0]:  # a step on the same numbers proves nothing
                 known.proofs += 1
+            elif known.idle == PROOFS:
+                self._wait_longer()
+            else:
+                known.idle += 1
