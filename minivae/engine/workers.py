@@ -14,6 +14,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from ..errors import OptionError
+
 
 def each(
     function: Callable[[Any], Any], items: Iterable[Any], jobs: int
@@ -51,6 +53,19 @@ def each(
                 if process.pid is not None:
                     os.kill(process.pid, signal.SIGINT)
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def checked_jobs(wanted: int | None, otherwise: int) -> int:
+    """Return the number of processes that was asked for, or another if none was.
+
+    Raises
+    ------
+    OptionError
+        If it is not from 1 to 64.
+    """
+    if wanted is not None and not 1 <= wanted <= 64:
+        raise OptionError(f"--jobs {wanted} was given; give 1 to 64.")
+    return otherwise if wanted is None else wanted
 
 
 def _collect(

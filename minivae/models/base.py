@@ -14,7 +14,7 @@ from ..engine.noise import normal
 from ..engine.params import Params
 from ..errors import CallError, OptionError, ShapeError, UndefinedError
 from ..ops import LIKELIHOODS, OF_SYMBOLS
-from .declare import Declared
+from .declare import Declared, expect_draws
 from .halves import Halves, last_bias
 from .mlp import check_widths
 from .network import DEFAULT, find_network
@@ -235,11 +235,7 @@ class Model(Declared, listed=False):
         -------
         array, (n, n_pixels)
         """
-        if n < 1 or not 0 <= temperature <= 1e6:
-            raise OptionError(
-                f"n={n} and temperature={temperature} were given; "
-                "n must be at least 1 and the temperature at least 0, and at most a million."
-            )
+        expect_draws(n, temperature)
         self.forget()
         out = self.decoder.forward(self.draw_latents(n, rng, temperature))
         return self.likelihood.draw(out, rng) if draw else self.likelihood.mean(out)

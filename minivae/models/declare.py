@@ -239,6 +239,15 @@ class Declared:
         return f"nats per example; {note}" if note else "nats per example"
 
 
+def expect_draws(n: int, temperature: float) -> None:
+    """Raise `OptionError` unless n latents can be drawn at this temperature."""
+    if n < 1 or not 0 <= temperature <= 1e6:
+        raise OptionError(
+            f"n={n} and temperature={temperature} were given; "
+            "n must be at least 1 and the temperature at least 0, and at most a million."
+        )
+
+
 def check_declaration(cls: Any) -> None:
     """Refuse a class that declares itself wrongly.
 

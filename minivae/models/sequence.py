@@ -35,6 +35,7 @@ from ..engine.backend import Array, Indices
 from ..engine.kinds import Count, Whole
 from ..engine.layer import Layer
 from ..errors import OptionError
+from .declare import expect_draws
 from .mlp import mlp
 from .objectives import Terms
 from .registry import Option
@@ -230,11 +231,7 @@ class SequenceVAE(VAE):
         draw: bool = False,
     ) -> Indices:
         """Decode n draws from the prior to symbols (n, T); with `draw` each symbol is drawn too."""
-        if n < 1 or not 0 <= temperature <= 1e6:
-            raise OptionError(
-                f"n={n} and temperature={temperature} were given; "
-                "n must be at least 1 and the temperature at least 0, and at most a million."
-            )
+        expect_draws(n, temperature)
         z = self.draw_latents(n, rng, temperature)
         u = self.likelihood.uniform(rng, (n, self.n_pixels)) if draw else None
         return self.symbols(z, u)

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ...engine.workers import checked_jobs
 from ...errors import OptionError
 from ...interrupts import exit_code
 from ..failures import said
@@ -98,9 +99,7 @@ def run(options: argparse.Namespace) -> int:
     chosen = choose(options.names, known)
     if options.seeds == 0:
         raise OptionError("--seeds 0 was given, but an experiment needs at least 1.")
-    jobs = 1 if options.jobs is None else options.jobs
-    if not 1 <= jobs <= 64:
-        raise OptionError(f"--jobs {jobs} was given; give 1 to 64.")
+    jobs = checked_jobs(options.jobs, 1)
     for name, module in known.items():
         if name not in chosen:
             refuse_idle(options, f"{name} does not run, whose it is", *own_options(module))

@@ -104,11 +104,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _jobs(wanted: int | None) -> int:
     """How many processes to use: the cores that there are, or fewer."""
-    from ...errors import OptionError
+    from ...engine.workers import checked_jobs
 
-    if wanted is not None and not 1 <= wanted <= 64:
-        raise OptionError(f"--jobs {wanted} was given; give 1 to 64.")
-    return wanted or min(os.cpu_count() or 1, 8)
+    return checked_jobs(wanted, min(os.cpu_count() or 1, 8))
 
 
 def _single(options: argparse.Namespace) -> int:

@@ -243,10 +243,13 @@ class Categorical(Likelihood):
 
     def draw(self, out: Array, rng: np.random.Generator) -> Array:
         """Draw grey values (B, D): the level where the summed probabilities pass a uniform draw."""
+        return self._grey(out)[self._drawn(out, rng)]
+
+    def _drawn(self, out: Array, rng: np.random.Generator) -> Array:
+        """Draw levels (B, D), whole numbers from 0."""
         reached = self._probabilities(out).cumsum(axis=-1)
         u = self.uniform(rng, reached.shape[:2])
-        level = (reached[:, :, :-1] < u[:, :, None]).sum(axis=-1)
-        return self._grey(out)[level]
+        return (reached[:, :, :-1] < u[:, :, None]).sum(axis=-1)
 
     def _by_level(self, flat: Array) -> Array:
         *lead, width = flat.shape

@@ -222,9 +222,7 @@ class Tokens(Categorical):
 
     def draw(self, out: Array, rng: np.random.Generator) -> Array:
         """Draw symbols (B, T), each step by itself."""
-        reached = self._probabilities(out).cumsum(axis=-1)
-        u = self.uniform(rng, reached.shape[:2])
-        return ((reached[:, :, :-1] < u[:, :, None]).sum(axis=-1) + 1).astype(out.dtype)
+        return (self._drawn(out, rng) + 1).astype(out.dtype)
 
     def bias_for(self, mean: np.ndarray) -> np.ndarray:
         """Logits (T V) that prefer no symbol: a mean of numbers says nothing of symbols."""

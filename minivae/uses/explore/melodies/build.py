@@ -1,15 +1,11 @@
 """Packs a run on melodies into one HTML file, as `../page/build.py` does for pictures."""
 
-import json
-import re
-from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ....check.report.style import colours
 from ....data import Pixels
 from ....data.melodies.alphabet import FIRST, HOLD, LOW, is_music
 from ....data.melodies.midi import TEMPO
@@ -21,7 +17,7 @@ from ....models.base import Model
 from ....models.sequence_decoder import RecurrentDecoder
 from ....train.runs import Run
 from .. import paths as explore
-from ..page.build import DARK, LIGHT, classes_of, pack
+from ..page.build import assemble, classes_of
 from ..page.build import read as read_page
 from ..page.program import activations, kept, steps_of
 
@@ -151,17 +147,16 @@ def page_html(
         "classes": classes_of(y, labels),
         "y": None if y is None else np.searchsorted(np.unique(y), y).tolist(),
     }
-    style = colours(":root", LIGHT, DARK) + read_page("style.css") + _read("style.css")
-    parts = {
-        "title": escape(f"Hear {name}" if name else "Hear a latent space"),
-        "style": style,
-        "facts": json.dumps(facts, allow_nan=False).replace("<", "\\u003c"),
-        "weights": pack(weights),
-        "codes": pack(codes.astype(np.float32).reshape(-1)),
-        "examples": pack(x.astype(np.uint8).reshape(-1)),
-        "script": "\n".join([activations(), *map(read_page, SCRIPTS), *map(_read, OWN)]),
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _read("template.html"))
+    return assemble(
+        _read("template.html"),
+        f"Hear {name}" if name else "Hear a latent space",
+        read_page("style.css") + _read("style.css"),
+        facts,
+        weights,
+        codes,
+        x.astype(np.uint8),
+        "\n".join([activations(), *map(read_page, SCRIPTS), *map(_read, OWN)]),
+    )
 
 
 def program(model: Model) -> tuple[dict[str, Any], np.ndarray]:

@@ -30,17 +30,11 @@ function words(Z, parameters) {
 }
 
 async function start() {
-  const [weights, codes, bytes] = await Promise.all([
-    unpack("weights", Float32Array),
-    unpack("codes", Float32Array),
-    unpack("examples", Uint8Array),
-  ]);
-  readColours();
+  const [weights, examples] = await unpackRun();
   const network = new Decoder(FACTS.program, weights);
-  const examples = new Examples(bytes, codes);
   const Z = FACTS.program.latent;
-  const centre = Float64Array.from(examples.spread(), ({ mean }) => mean);
   const spread = examples.spread();
+  const centre = Float64Array.from(spread, ({ mean }) => mean);
   $("notice").hidden = true;
   $("main").hidden = false;
   words(Z, weights.length);
@@ -88,33 +82,14 @@ async function start() {
     $("tip").hidden = i < 0;
     if (i < 0) return;
     $("tip-text").textContent = examples.name(i);
-    const [left, top] = plane.toPixel(plane.points[i]);
-    const [right, below] = [left > plane.size / 2, top > plane.size / 2];
-    $("tip").style.left = `${left + (right ? -12 : 12)}px`;
-    $("tip").style.top = `${top}px`;
-    $("tip").style.transform = `translate(${right ? "-100%" : "0"}, ${below ? "-110%" : "10%"})`;
+    plane.place($("tip"), i);
   }
   // A click on a dot goes to its own code, which may lie above or below the plane.
   $("plane").addEventListener("click", () => near >= 0 && set(examples.code(near)));
 
-  const chips = examples.classes.map(({ name, colour }, k) => {
-    const chip = make("button", { type: "button" });
-    const mark = make("i");
-    mark.style.background = colour;
-    chip.append(mark, name);
-    press(chip, false);
-    chip.addEventListener("click", () => {
-      plane.chosen = plane.chosen === k ? -1 : k;
-      chips.forEach((other, i) => press(other, i === plane.chosen));
-      plane.draw();
-    });
-    return chip;
-  });
-  $("legend").append(...chips);
+  plane.offerClasses($("legend"));
 
   // --- buttons ------------------------------------------------------------------------------
-  const normal = () =>
-    Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
   $("play").addEventListener("click", () => play(!player.playing));
   $("surprise").addEventListener("click", () => {
     set(spread.map(({ mean, sd }) => mean + sd * normal()));
@@ -177,11 +152,4 @@ async function start() {
   };
 }
 
-start().catch((error) => {
-  const old = typeof DecompressionStream === "undefined";
-  $("notice").hidden = false;
-  $("notice").textContent = old
-    ? "This browser is too old for the page; any from 2023 or later will do."
-    : `The page could not start: ${error.message}`;
-  if (!old) throw error;
-});
+begin(start);

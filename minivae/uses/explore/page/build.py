@@ -184,16 +184,42 @@ def page_html(
         "classes": classes_of(y, labels),
         "y": None if y is None else np.searchsorted(np.unique(y), y).tolist(),
     }
+    return assemble(
+        read("template.html"),
+        f"Explore {name}" if name else "Explore a latent space",
+        read("style.css"),
+        facts,
+        weights,
+        codes,
+        pixels,
+        "\n".join([functions(model.likelihood), *map(read, SCRIPTS)]),
+    )
+
+
+def assemble(
+    template: str,
+    title: str,
+    style: str,
+    facts: dict[str, Any],
+    weights: np.ndarray,
+    codes: np.ndarray,
+    examples: np.ndarray,
+    script: str,
+) -> str:
+    """Put all that a page needs into its template.
+
+    Weights are (P,), codes (N, Z), examples (N, n_pixels) bytes.
+    """
     parts = {
-        "title": escape(f"Explore {name}" if name else "Explore a latent space"),
-        "style": colours(":root", LIGHT, DARK) + read("style.css"),
+        "title": escape(title),
+        "style": colours(":root", LIGHT, DARK) + style,
         "facts": json.dumps(facts, allow_nan=False).replace("<", "\\u003c"),
         "weights": pack(weights),
         "codes": pack(codes.astype(np.float32).reshape(-1)),
-        "examples": pack(pixels.reshape(-1)),
-        "script": "\n".join([functions(model.likelihood), *map(read, SCRIPTS)]),
+        "examples": pack(examples.reshape(-1)),
+        "script": script,
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read("template.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 
 
 def pack(values: np.ndarray) -> str:

@@ -2,14 +2,8 @@
    and which everything shows. */
 
 async function start() {
-  const [weights, codes, bytes] = await Promise.all([
-    unpack("weights", Float32Array),
-    unpack("codes", Float32Array),
-    unpack("examples", Uint8Array),
-  ]);
-  readColours();
+  const [weights, examples] = await unpackRun();
   const network = new Network(FACTS.program, weights);
-  const examples = new Examples(bytes, codes);
   const Z = FACTS.program.latent;
   const spread = examples.spread();
   const centre = Float64Array.from(spread, ({ mean }) => mean);
@@ -97,36 +91,17 @@ async function start() {
       plane.tile();
     });
 
-  const chips = examples.classes.map(({ name, colour }, k) => {
-    const chip = make("button", { type: "button" });
-    const mark = make("i");
-    mark.style.background = colour;
-    chip.append(mark, name);
-    press(chip, false);
-    chip.addEventListener("click", () => {
-      plane.chosen = plane.chosen === k ? -1 : k;
-      chips.forEach((other, i) => press(other, i === plane.chosen));
-      plane.draw();
-    });
-    return chip;
-  });
-  $("legend").append(...chips);
+  plane.offerClasses($("legend"));
 
   function tip(i) {
     $("tip").hidden = i < 0;
     if (i < 0) return;
     pictures.paint($("tip-image"), examples.picture(i));
     $("tip-text").textContent = examples.name(i);
-    const [left, top] = plane.toPixel(plane.points[i]);
-    const [right, below] = [left > plane.size / 2, top > plane.size / 2];
-    $("tip").style.left = `${left + (right ? -12 : 12)}px`;
-    $("tip").style.top = `${top}px`;
-    $("tip").style.transform = `translate(${right ? "-100%" : "0"}, ${below ? "-110%" : "10%"})`;
+    plane.place($("tip"), i);
   }
 
   // --- buttons ------------------------------------------------------------------------------
-  const normal = () =>
-    Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
   const random = () => Float64Array.from(spread, ({ mean, sd }) => mean + sd * normal());
   let walking = 0;
 
@@ -230,11 +205,4 @@ async function start() {
   window.minivae = { network, examples, plane, sketch, state: () => ({ z, x }) };
 }
 
-start().catch((error) => {
-  const old = typeof DecompressionStream === "undefined";
-  $("notice").hidden = false;
-  $("notice").textContent = old
-    ? "This browser is too old for the page; any from 2023 or later will do."
-    : `The page could not start: ${error.message}`;
-  if (!old) throw error;
-});
+begin(start);

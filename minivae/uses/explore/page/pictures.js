@@ -131,3 +131,26 @@ class Examples {
     return chosen;
   }
 }
+
+/* The weights, and the examples with their codes. */
+async function unpackRun() {
+  const [weights, codes, bytes] = await Promise.all([
+    unpack("weights", Float32Array),
+    unpack("codes", Float32Array),
+    unpack("examples", Uint8Array),
+  ]);
+  readColours();
+  return [weights, new Examples(bytes, codes)];
+}
+
+/* Run what makes the page, and say why where it cannot. */
+function begin(start) {
+  start().catch((error) => {
+    const old = typeof DecompressionStream === "undefined";
+    $("notice").hidden = false;
+    $("notice").textContent = old
+      ? "This browser is too old for the page; any from 2023 or later will do."
+      : `The page could not start: ${error.message}`;
+    if (!old) throw error;
+  });
+}

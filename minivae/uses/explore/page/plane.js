@@ -7,6 +7,10 @@ const dot = (u, z) => {
   return sum;
 };
 
+/* A draw from N(0, 1). */
+const normal = () =>
+  Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+
 /* The direction (Z,) of one latent number alone. */
 const unit = (Z, k) => Float64Array.from({ length: Z }, (_, i) => (i === k ? 1 : 0));
 
@@ -109,6 +113,33 @@ class Plane extends Chart {
         if (distance < nearest) [best, nearest] = [i, distance];
       });
     this.onHover(best);
+  }
+
+  /* Put a button for each class into an element; a pressed one leaves the dots of its class alone. */
+  offerClasses(legend) {
+    const chips = this.examples.classes.map(({ name, colour }, k) => {
+      const chip = make("button", { type: "button" });
+      const mark = make("i");
+      mark.style.background = colour;
+      chip.append(mark, name);
+      press(chip, false);
+      chip.addEventListener("click", () => {
+        this.chosen = this.chosen === k ? -1 : k;
+        chips.forEach((other, i) => press(other, i === this.chosen));
+        this.draw();
+      });
+      return chip;
+    });
+    legend.append(...chips);
+  }
+
+  /* Put an element beside the dot of example i, on the side where there is more room. */
+  place(element, i) {
+    const [left, top] = this.toPixel(this.points[i]);
+    const [right, below] = [left > this.size / 2, top > this.size / 2];
+    element.style.left = `${left + (right ? -12 : 12)}px`;
+    element.style.top = `${top}px`;
+    element.style.transform = `translate(${right ? "-100%" : "0"}, ${below ? "-110%" : "10%"})`;
   }
 
   /* What the pictures behind the dots depend on: where the plane lies, not where in it z is. */
